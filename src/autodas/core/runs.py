@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ from autodas.core.files import write_json, write_text
 __all__ = ["Journal", "RunDirectory", "environment", "to_toml"]
 
 CHECKSUM_DIGITS = 16
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Journal:
@@ -170,16 +172,21 @@ def to_toml(config: Mapping[str, Any]) -> str:
     """TOML text of plain values; ``None`` is left out, nested mappings become tables."""
     plain = [(k, v) for k, v in config.items() if v is not None and not isinstance(v, Mapping)]
     tables = [(k, v) for k, v in config.items() if isinstance(v, Mapping)]
-    lines = [f"{key} = {_toml_value(value)}" for key, value in plain]
+    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain]
     for key, table in tables:
-        lines += ["", f"[{key}]"]
-        lines += [f"{k} = {_toml_value(v)}" for k, v in table.items() if v is not None]
+        lines += ["", f"[{_toml_key(key)}]"]
+        lines += [f"{_toml_key(k)} = {_toml_value(v)}" for k, v in table.items() if v is not None]
     return "\n".join(lines) + "\n"
+
+
+def _toml_key(key: str) -> str:
+    return key if BARE_KEY.fullmatch(key) else _toml_value(key)
 
 
 def _toml_value(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{k} = {_toml_value(v)}" for k, v in value.items() if v is not None)
+        pairs = ((_toml_key(k), v) for k, v in value.items() if v is not None)
+        inner = ", ".join(f"{k} = {_toml_value(v)}" for k, v in pairs)
         return "{" + inner + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"

@@ -158,7 +158,7 @@ class Layout:
         return cls(
             architectures=len(shapes),
             owner=np.asarray(owner, dtype=np.int64),
-            shapes=tuple(tuple(shape) for mine in shapes for shape in mine),
+            shapes=tuple(tuple(map(int, shape)) for mine in shapes for shape in mine),
             counts=np.asarray([c for mine in counts for c in mine], dtype=np.float64),
         )
 
@@ -191,14 +191,20 @@ class Column:
     def blocks(self) -> Iterator[tuple[Group, FloatArray]]:
         """Views of shape ``(m, *shape)``, one per group of equally shaped segments."""
         for group in self.layout.groups:
-            yield group, self.data[group.start : group.stop].reshape(-1, *group.shape)
+            yield group, _block(self.data, group)
 
     @classmethod
     def of_arrays(cls, type_: Type, layout: Layout, segments: Sequence[FloatArray]) -> Column:
-        """A column of entries from one array per segment, in segment order."""
+        """A column of entries from one array per segment, in segment order.
+
+        Raises:
+            InvalidInput: the arrays are not those the layout describes.
+        """
+        if (got := tuple(segment.shape for segment in segments)) != layout.shapes:
+            raise InvalidInput(f"the layout has segments {layout.shapes}, got {got}")
         data = np.empty(layout.size, dtype=np.float32)
         for group in layout.groups:
-            view = data[group.start : group.stop].reshape(-1, *group.shape)
+            view = _block(data, group)
             for row, segment in enumerate(group.segments):
                 view[row] = segments[segment]
         return cls(type_, data, layout)
@@ -207,3 +213,8 @@ class Column:
     def nbytes(self) -> int:
         """Bytes of the data."""
         return int(self.data.nbytes)
+
+
+def _block(data: FloatArray, group: Group) -> FloatArray:
+    # The number of segments is spelt out: -1 cannot be solved for when a shape holds a zero.
+    return data[group.start : group.stop].reshape(len(group.segments), *group.shape)

@@ -1,0 +1,39 @@
+"""One thread, no network, no traces in the user's folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before any test module loads NumPy or PyTorch: small networks run many times slower with two
+# threads on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "autodas",
+    # A machine that other people use as well must not fail a test by being slow.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+)
+settings.load_profile("autodas")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Statistics measured by tests go to a folder of this test session."""
+    monkeypatch.setenv("AUTODAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The optional data beside the checkout; the test is skipped where there is none."""
+    named = os.environ.get("AUTODAS_DATA")
+    if not named:
+        pytest.skip("AUTODAS_DATA is not set")
+    return Path(named)

@@ -1,0 +1,142 @@
+"""Files appear whole or not at all; digests are the same everywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodas.core import files, places
+from autodas.core.digest import canonical_json, digest, digest_bytes, digest_file
+from autodas.core.errors import FileProblem, MissingData
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b" / "results.json"
+    files.write_json(target, {"τ": 0.5, "text": "ä"})
+    assert files.read_json(target) == {"τ": 0.5, "text": "ä"}
+    assert "τ" in target.read_text(encoding="utf-8")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    target = tmp_path / "results.json"
+    files.write_text(target, "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    owner = os if failing == "fsync" else Path
+    monkeypatch.setattr(owner, failing, full)
+    with pytest.raises(FileProblem, match=r"results\.json: cannot be written: No space left"):
+        files.write_text(target, "new")
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "results.json"
+    files.write_json(target, {"old": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(target, {"new": float("nan")})
+    assert files.read_json(target) == {"old": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        (b"{", "not valid JSON"),
+        (b"\xff", "not valid"),
+        (b"[" * 10**5, "not valid JSON"),
+    ],
+)
+def test_unreadable_json_is_reported_in_one_line(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    target = tmp_path / "results.json"
+    if content is not None:
+        target.write_bytes(content)
+    with pytest.raises(FileProblem, match=words) as caught:
+        files.read_json(target)
+    assert str(target) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_not_json(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem, match="cannot be read"):
+        files.read_json(tmp_path)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Config:
+    seed: int
+    out: Path
+
+
+def test_canonical_json_is_one_spelling() -> None:
+    assert canonical_json({"b": [1, 2.5], "a": None}) == '{"a":null,"b":[1,2.5]}'
+    assert canonical_json(_Config(3, Path("runs/a"))) == '{"out":"runs/a","seed":3}'
+    assert canonical_json({"set": {"b", "a"}}) == '{"set":["a","b"]}'
+
+
+@pytest.mark.parametrize("value", [object(), b"bytes", _Config])
+def test_canonical_json_refuses_what_has_no_spelling(value: object) -> None:
+    with pytest.raises(TypeError, match="not representable"):
+        canonical_json([value])
+
+
+def test_digests_are_known_values() -> None:
+    # SHA-256 of the empty string and of "[1]" as any other tool computes them.
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert digest_bytes(b"") == empty
+    assert digest(1) == digest_bytes(b"[1]")
+
+
+def test_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert digest_file(tmp_path / "a") == digest_bytes(b"abc")
+
+
+@given(values=st.dictionaries(st.text(), st.integers(), max_size=6))
+def test_digest_does_not_depend_on_the_order_of_keys(values: dict[str, int]) -> None:
+    assert digest(values) == digest(dict(reversed(values.items())))
+
+
+def test_digest_tells_parts_apart() -> None:
+    assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("abc", "")}) == 4
+
+
+def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTODAS_CACHE", str(tmp_path / "a"))
+    assert places.cache_folder() == tmp_path / "a"
+    assert places.cache_folder(tmp_path / "b") == tmp_path / "b"
+    monkeypatch.delenv("AUTODAS_CACHE")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
+    assert places.cache_folder() == tmp_path / "c" / "autodas"
+
+
+def test_optional_data_is_found_or_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUTODAS_DATA", raising=False)
+    assert places.data_folder() is None
+    with pytest.raises(MissingData, match=r"pit_kd\.json is needed: set AUTODAS_DATA"):
+        places.data_file("pit_kd.json")
+    monkeypatch.setenv("AUTODAS_DATA", str(tmp_path))
+    with pytest.raises(MissingData, match="does not hold it"):
+        places.data_file("pit_kd.json")
+    (tmp_path / "pit_kd.json").write_text("[]")
+    assert places.data_file("pit_kd.json") == tmp_path / "pit_kd.json"
+    monkeypatch.setenv("AUTODAS_DATA", str(tmp_path / "absent"))
+    with pytest.raises(FileProblem, match="not a folder"):
+        places.data_folder()

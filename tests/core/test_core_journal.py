@@ -1,0 +1,140 @@
+"""The journal survives kills, torn writes and damage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodas.core.errors import FileProblem
+from autodas.core.runs import Journal
+
+JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+RECORDS = st.dictionaries(
+    st.text(), JSON_SCALARS.filter(lambda x: x not in (float("inf"), -float("inf")))
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "run" / "journal.jsonl")
+
+
+def test_absent_journal_is_empty(journal: Journal) -> None:
+    assert journal.records() == []
+
+
+def test_records_come_back_in_order(journal: Journal) -> None:
+    written = [{"unit": i, "text": "ä\nb", "value": 0.1 * i, "none": None} for i in range(5)]
+    for record in written:
+        journal.append(record)
+    assert journal.records() == written
+
+
+@given(records=st.lists(RECORDS, max_size=4))
+def test_any_json_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, object]]
+) -> None:
+    journal = Journal(tmp_path_factory.mktemp("journal") / "journal.jsonl")
+    for record in records:
+        journal.append(record)
+    assert journal.records() == records
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_json_lacks_are_refused(journal: Journal, value: float) -> None:
+    journal.append({"unit": 0})
+    with pytest.raises(ValueError, match="JSON"):
+        journal.append({"value": value})
+    assert journal.records() == [{"unit": 0}]
+
+
+def test_every_torn_end_is_left_out_and_the_next_record_is_kept(journal: Journal) -> None:
+    """Whatever part of the last write reached the disk, the others are read and writing goes on."""
+    journal.append({"unit": 0})
+    before = journal.path.read_bytes()
+    journal.append({"unit": 1})
+    last = journal.path.read_bytes()[len(before) :]
+    for kept in range(len(last)):
+        journal.path.write_bytes(before + last[:kept])
+        # The record counts only from the moment on that all of it is there (newline aside).
+        whole = kept >= len(last) - 1
+        expected = [{"unit": 0}, {"unit": 1}] if whole else [{"unit": 0}]
+        assert journal.records() == expected
+        journal.append({"unit": 2})
+        assert journal.records() == [*expected, {"unit": 2}]
+
+
+def test_every_flipped_byte_loses_at_most_its_own_record(journal: Journal) -> None:
+    for unit in range(3):
+        journal.append({"unit": unit})
+    intact = journal.path.read_bytes()
+    for position in range(len(intact)):
+        for damage in (0x01, 0x80):
+            broken = bytearray(intact)
+            broken[position] ^= damage
+            journal.path.write_bytes(bytes(broken))
+            records = journal.records()
+            # A damaged newline may join two lines; nothing that was not written ever appears.
+            assert all(record in [{"unit": 0}, {"unit": 1}, {"unit": 2}] for record in records)
+            assert len(records) >= 1
+
+
+def test_a_line_with_a_right_checksum_that_is_no_object_is_left_out(journal: Journal) -> None:
+    journal.append({"unit": 0})
+    from autodas.core.runs import _checksum
+
+    with journal.path.open("ab") as handle:
+        handle.write(_checksum(b"[1]") + b" [1]\n")
+    assert journal.records() == [{"unit": 0}]
+
+
+def test_unwritable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileProblem, match="cannot be written") as caught:
+        Journal(tmp_path / "file" / "journal.jsonl").append({})
+    assert "\n" not in str(caught.value)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from autodas.core.runs import Journal
+journal = Journal(Path(sys.argv[1]))
+unit = len(journal.records())
+while True:
+    journal.append({"unit": unit, "padding": "x" * 2000})
+    unit += 1
+"""
+
+
+def test_resumes_after_kill_9(journal: Journal) -> None:
+    """Kill a writer three times at any moment; the units on disk have no gap and no duplicate."""
+    seen = 0
+    for _ in range(3):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(journal.path)])
+        deadline = time.monotonic() + 30
+        while len(journal.records()) < seen + 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        units = [record["unit"] for record in journal.records()]
+        assert units == list(range(len(units)))
+        assert len(units) >= seen + 5
+        seen = len(units)
+
+
+def test_lines_are_readable_json(journal: Journal) -> None:
+    journal.append({"b": 1, "a": "ü"})
+    (line,) = [line for line in journal.path.read_text().splitlines() if line]
+    checksum, _, body = line.partition(" ")
+    assert len(checksum) == 16
+    assert json.loads(body) == {"a": "ü", "b": 1}

@@ -1,0 +1,141 @@
+"""Rules for the source code that no linter setting expresses; see CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from source_tree import SOURCE, Module, called, imports, modules
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+# Each of these runs code, or may run code, that stands in a file somebody else wrote.
+CODE_FROM_FILES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+CODE_FROM_TEXT = {"eval", "exec", "compile"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def rule_violations(source: Path) -> list[str]:
+    """Everything in the tree that breaks a rule, as ``file:line what``."""
+    return [
+        f"{module.path.relative_to(source)}:{line} {what}"
+        for module in modules(source)
+        for line, what in (*_unsafe(module), *_asserts(module), *_size(module), *_prose(module))
+    ]
+
+
+def _unsafe(module: Module) -> Iterator[tuple[int, str]]:
+    for name, line in imports(module):
+        if name.split(".")[0] in CODE_FROM_FILES or name == "torch.load":
+            yield line, f"imports {name}"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and _dotted(node) == "torch.load":
+            yield node.lineno, "uses torch.load"
+        if isinstance(node, ast.Name) and node.id in CODE_FROM_TEXT:
+            yield node.lineno, f"uses {node.id}"
+        if isinstance(node, ast.Call):
+            yield from _unsafe_call(node)
+
+
+def _unsafe_call(node: ast.Call) -> Iterator[tuple[int, str]]:
+    if called(node) in {"load", "save", "savez"} and any(
+        keyword.arg == "allow_pickle" and not _is_false(keyword.value) for keyword in node.keywords
+    ):
+        yield node.lineno, "allows pickle"
+    shell = [k for k in node.keywords if k.arg == "shell" and not _is_false(k.value)]
+    if shell or called(node) == "system":
+        yield node.lineno, "starts a shell"
+
+
+def _dotted(node: ast.Attribute) -> str:
+    return f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else ""
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def _asserts(module: Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Assert):
+            yield node.lineno, "asserts: raise an error that survives python -O"
+        if isinstance(node, ast.ExceptHandler) and _hides_everything(node):
+            yield node.lineno, "hides every exception"
+
+
+def _hides_everything(node: ast.ExceptHandler) -> bool:
+    broad = node.type is None or (
+        isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
+    )
+    return broad and all(isinstance(item, ast.Pass | ast.Continue) for item in node.body)
+
+
+def _size(module: Module) -> Iterator[tuple[int, str]]:
+    lines = module.text.count("\n")
+    if lines >= LONGEST_FILE:
+        yield lines, f"has {lines} lines, at most {LONGEST_FILE - 1} are wanted"
+    for node in ast.walk(module.tree):
+        if isinstance(node, FUNCTIONS) and node.end_lineno is not None:
+            length = node.end_lineno - node.lineno + 1
+            if length > LONGEST_FUNCTION:
+                yield node.lineno, f"{node.name} has {length} lines"
+
+
+def _prose(module: Module) -> Iterator[tuple[int, str]]:
+    if not ast.get_docstring(module.tree):
+        yield 1, "has no docstring"
+
+
+def test_source_follows_the_rules() -> None:
+    assert rule_violations(SOURCE) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("import pickle", "imports pickle"),
+        ("def f():\n    from pickle import loads", "imports pickle.loads"),
+        ("from torch import load", "imports torch.load"),
+        ("import torch\nread = torch.load", "uses torch.load"),
+        ("y = eval('1')", "uses eval"),
+        ("run = exec", "uses exec"),
+        ("numpy.load('x', allow_pickle=True)", "allows pickle"),
+        ("numpy.load('x', allow_pickle=anything)", "allows pickle"),
+        ("os.system('ls')", "starts a shell"),
+        ("subprocess.run('ls', shell=True)", "starts a shell"),
+        ("assert 1", "asserts"),
+        ("try:\n    f()\nexcept Exception:\n    pass", "hides every exception"),
+        ("try:\n    f()\nexcept:\n    pass", "hides every exception"),
+        ("x = 1\n" * LONGEST_FILE, "401 lines"),
+        ("def f():\n" + "    x = 1\n" * LONGEST_FUNCTION, "f has 61 lines"),
+    ],
+)
+def test_the_checker_sees(tmp_path: Path, text: str, complaint: str) -> None:
+    source = tmp_path / "autodas"
+    source.mkdir()
+    (source / "a.py").write_text('"""A docstring."""\n' + text)
+    (violation,) = rule_violations(source)
+    assert complaint in violation
+
+
+def test_the_checker_sees_a_missing_docstring(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert rule_violations(tmp_path) == ["a.py:1 has no docstring"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import re\nx = re.compile('a')",  # not the built-in
+        "model.eval()",  # PyTorch's way to say "not training"
+        "numpy.load('x', allow_pickle=False)",
+        "try:\n    f()\nexcept OSError:\n    pass",
+        "import json\njson.load(handle)",
+    ],
+)
+def test_the_checker_allows(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.py").write_text('"""A docstring."""\n' + text + "\n")
+    assert rule_violations(tmp_path) == []
