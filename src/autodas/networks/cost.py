@@ -1,0 +1,53 @@
+"""What a network costs: parameters and multiply-accumulate operations, without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+__all__ = ["Cost", "cost", "parameters"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Size of a network.
+
+    Attributes:
+        params: Trainable parameters.
+        macs: Multiply-accumulate operations of convolutions, matrix products and attention for
+            one image.
+    """
+
+    params: int
+    macs: int
+
+
+def parameters(network: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def cost(build: Callable[[], nn.Module], input_shape: tuple[int, int, int]) -> Cost:
+    """Count parameters and MACs of the network that ``build`` makes.
+
+    The network is built on PyTorch's meta device, which knows shapes and holds no numbers, so
+    neither memory nor random numbers are used. The meta device is also what makes the count
+    right: on the CPU, PyTorch's counter misses fused attention.
+
+    Args:
+        build: Makes the network.
+        input_shape: (C, H, W) of one image.
+    """
+    with torch.device("meta"):
+        network = build()
+        image = torch.empty(1, *input_shape)
+    network.eval()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        network(image)
+    # The counter counts a multiplication and an addition as two.
+    return Cost(parameters(network), counter.get_total_flops() // 2)

@@ -1,0 +1,13 @@
+"""Spaces of student architectures.
+
+A space draws, enumerates, mutates and crosses *architectures*, which are immutable values; it
+writes them as text and reads them back exactly; and it builds their networks for any image size
+and number of classes. Most spaces are a product of named choices (:class:`ChoiceSpace`): a new
+one of your own needs the choices and a build function.
+"""
+
+from autodas.spaces.base import Arch, Shape, Space
+from autodas.spaces.catalog import SPACES, get_space
+from autodas.spaces.choices import ChoiceSpace, Each, Selection
+
+__all__ = ["SPACES", "Arch", "ChoiceSpace", "Each", "Selection", "Shape", "Space", "get_space"]

@@ -1,0 +1,130 @@
+"""What a space of student architectures is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from autodas.core.errors import InvalidInput
+from autodas.networks import Cost, StagedNetwork, cost
+
+__all__ = ["Arch", "Shape", "Space"]
+
+Arch: TypeAlias = Any
+"""An architecture: an immutable, hashable value that its own space alone understands."""
+
+Shape: TypeAlias = tuple[int, int, int]
+"""(C, H, W) of one image."""
+
+
+class Space(ABC):
+    """A set of student architectures.
+
+    Attributes:
+        name: How the space is called in commands and files.
+        description: One line for people.
+        input_shape: (C, H, W) of the images the space was made for; others may be asked for.
+        num_classes: Number of classes by default.
+    """
+
+    name: str
+    description: str
+    input_shape: Shape
+    num_classes: int
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """Number of different architectures; None if nobody counted them."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Draw an architecture."""
+
+    @abstractmethod
+    def enumerate(self) -> Iterator[Arch]:
+        """Every architecture once, in a fixed order; lazy, since there may be very many."""
+
+    @abstractmethod
+    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
+        """An architecture that differs from ``arch`` in one decision.
+
+        Raises:
+            InvalidInput: the space holds no other architecture.
+        """
+
+    @abstractmethod
+    def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
+        """An architecture that takes every decision from one of its parents."""
+
+    @abstractmethod
+    def encode(self, arch: Arch) -> str:
+        """The one-line text of ``arch`` that files and commands use."""
+
+    @abstractmethod
+    def decode(self, text: str) -> Arch:
+        """The architecture that ``text`` describes; the inverse of :meth:`encode`.
+
+        Raises:
+            InvalidInput: ``text`` describes no architecture of this space.
+        """
+
+    @abstractmethod
+    def make(self, arch: Arch, num_classes: int, input_shape: Shape) -> StagedNetwork:
+        """Make the network of ``arch``; what a new space implements, see :meth:`build`."""
+
+    @abstractmethod
+    def features(self, arch: Arch) -> npt.NDArray[np.float64]:
+        """Numbers that describe ``arch``, equally many for every architecture of the space."""
+
+    def build(
+        self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
+    ) -> StagedNetwork:
+        """The untrained network of ``arch``, its weights drawn from PyTorch's generator.
+
+        Args:
+            arch: An architecture of this space.
+            num_classes: Number of logits; the space's own by default.
+            input_shape: (C, H, W) of the images; the space's own by default.
+
+        Raises:
+            InvalidInput: the sizes are not positive or do not suit the architecture.
+        """
+        classes, shape = self._sizes(num_classes, input_shape)
+        return self.make(arch, classes, shape)
+
+    def cost(
+        self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
+    ) -> Cost:
+        """Parameters and MACs of ``arch``; no weights are allocated, and repeats are free."""
+        return _cost(self, arch, *self._sizes(num_classes, input_shape))
+
+    def depth(self, arch: Arch) -> int:
+        """Number of blocks one after the other; by default, of weight layers."""
+        with torch.device("meta"):
+            network = self.build(arch)
+        return sum(isinstance(m, nn.Conv2d | nn.Linear) for m in network.modules())
+
+    def _sizes(self, num_classes: int | None, input_shape: Shape | None) -> tuple[int, Shape]:
+        classes = self.num_classes if num_classes is None else num_classes
+        shape = self.input_shape if input_shape is None else input_shape
+        if classes < 1:
+            raise InvalidInput(f"the number of classes must be at least 1, got {classes}")
+        if len(shape) != 3 or min(shape) < 1:
+            raise InvalidInput(f"input shape must be (C, H, W) with positive sizes, got {shape}")
+        return classes, shape
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+@lru_cache(maxsize=1 << 17)
+def _cost(space: Space, arch: Arch, num_classes: int, input_shape: Shape) -> Cost:
+    return cost(lambda: space.make(arch, num_classes, input_shape), input_shape)

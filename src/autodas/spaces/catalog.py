@@ -1,0 +1,22 @@
+"""The spaces that have a name."""
+
+from __future__ import annotations
+
+from autodas.core.catalog import Catalog
+from autodas.spaces.base import Space
+from autodas.spaces.digits import DIGITS_CNN, DIGITS_VIT
+
+__all__ = ["SPACES", "get_space"]
+
+SPACES: Catalog[Space] = Catalog("space")
+for _space in (DIGITS_CNN, DIGITS_VIT):
+    SPACES.add(_space.name, _space)
+
+
+def get_space(name: str) -> Space:
+    """The space called ``name``.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    return SPACES.get(name)

@@ -1,0 +1,290 @@
+"""Spaces that are products of named finite choices: everything but the network comes for free."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.digest import canonical_json
+from autodas.core.errors import InvalidInput
+from autodas.networks import StagedNetwork
+from autodas.spaces.base import Shape, Space
+
+__all__ = ["ChoiceSpace", "Each", "Option", "Selection"]
+
+Option: TypeAlias = int | float | str | bool
+COUNTABLE = 1_000_000  # above this many combinations, a validity rule is not counted through
+PATIENCE = 10_000  # random combinations tried before a validity rule counts as unsatisfiable
+
+
+@dataclass(frozen=True)
+class Each:
+    """A choice that is made several times, e.g. one depth for each stage.
+
+    Attributes:
+        positions: The options at each position.
+    """
+
+    positions: tuple[tuple[Option, ...], ...]
+
+    @classmethod
+    def of(cls, options: Sequence[Option], times: int) -> Each:
+        """The same options at ``times`` positions."""
+        return cls((tuple(options),) * times)
+
+
+@dataclass(frozen=True, repr=False)
+class Selection(Mapping[str, Any]):
+    """What was chosen, by name: an option, or a tuple of them where the choice is :class:`Each`."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever the space offers
+        for key, value in self.pairs:
+            if key == name:
+                return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        return "Selection(" + ", ".join(f"{k}={v!r}" for k, v in self.pairs) + ")"
+
+
+Build: TypeAlias = Callable[[Selection, int, Shape], StagedNetwork]
+
+
+class ChoiceSpace(Space):
+    """All combinations of the choices that obey a rule.
+
+    Args:
+        name: Name of the space.
+        description: One line for people.
+        choices: Options by name; options are numbers, strings or booleans, all different.
+        build: ``build(selection, num_classes, (C, H, W))`` makes the network.
+        valid: Which combinations belong to the space; all by default.
+        depth: Number of blocks of a selection; by default its choice ``depth``, summed up.
+        input_shape: (C, H, W) of the images by default.
+        num_classes: Number of classes by default.
+
+    Raises:
+        InvalidInput: a choice has no options or repeats one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        choices: Mapping[str, Sequence[Option] | Each],
+        build: Build,
+        *,
+        valid: Callable[[Selection], bool] | None = None,
+        depth: Callable[[Selection], int] | None = None,
+        input_shape: Shape,
+        num_classes: int,
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.input_shape = input_shape
+        self.num_classes = num_classes
+        self._build, self._valid, self._depth = build, valid, depth
+        self._lengths = {
+            key: len(options.positions) if isinstance(options, Each) else None
+            for key, options in choices.items()
+        }
+        self._genes: tuple[tuple[Option, ...], ...] = tuple(
+            tuple(options)
+            for choice in choices.values()
+            for options in (choice.positions if isinstance(choice, Each) else (choice,))
+        )
+        for options in self._genes:
+            if not options or len(set(options)) < len(options):
+                raise InvalidInput(
+                    f"space {name!r}: the options of a choice must be different and at least one, "
+                    f"got {options}"
+                )
+
+    # A selection is handled as its genes: one option for each position of each choice.
+
+    def _select(self, genes: Sequence[Option]) -> Selection:
+        rest = iter(genes)
+        return Selection(
+            tuple(
+                (key, next(rest) if length is None else tuple(itertools.islice(rest, length)))
+                for key, length in self._lengths.items()
+            )
+        )
+
+    def _flat(self, arch: Selection) -> list[Option]:
+        flat: list[Option] = []
+        for key, length in self._lengths.items():
+            flat += [arch[key]] if length is None else arch[key]
+        return flat
+
+    def _allowed(self, arch: Selection) -> bool:
+        return self._valid is None or self._valid(arch)
+
+    @cached_property
+    def size(self) -> int | None:
+        """Number of valid combinations; None if there are too many to try the rule on each."""
+        combinations = math.prod(len(options) for options in self._genes)
+        if self._valid is None:
+            return combinations
+        if combinations > COUNTABLE:
+            return None
+        return sum(1 for _ in self.enumerate())
+
+    def enumerate(self) -> Iterator[Selection]:
+        """Every valid combination, the last choice changing fastest."""
+        for genes in itertools.product(*self._genes):
+            arch = self._select(genes)
+            if self._allowed(arch):
+                yield arch
+
+    def sample(self, rng: np.random.Generator) -> Selection:
+        """Draw a valid combination, all with the same probability.
+
+        Raises:
+            InvalidInput: the rule seems to allow none.
+        """
+        for _ in range(PATIENCE):
+            arch = self._select([_pick(options, rng) for options in self._genes])
+            if self._allowed(arch):
+                return arch
+        raise InvalidInput(
+            f"space {self.name!r}: none of {PATIENCE} random combinations is valid; "
+            "check its validity rule"
+        )
+
+    def mutate(self, arch: Selection, rng: np.random.Generator) -> Selection:
+        """Change one gene; if the rule forbids that everywhere, draw another architecture."""
+        genes = self._flat(arch)
+        for i in rng.permutation(len(genes)):
+            options = [option for option in self._genes[i] if option != genes[i]]
+            for k in rng.permutation(len(options)):
+                changed = self._select([*genes[:i], options[k], *genes[i + 1 :]])
+                if self._allowed(changed):
+                    return changed
+        for _ in range(PATIENCE):
+            other = self.sample(rng)
+            if other != arch:
+                return other
+        raise InvalidInput(f"space {self.name!r} has a single architecture: nothing to mutate to")
+
+    def crossover(self, a: Selection, b: Selection, rng: np.random.Generator) -> Selection:
+        """Take each gene from either parent; if the rule forbids the mixtures, one parent."""
+        first, second = self._flat(a), self._flat(b)
+        for _ in range(16):
+            mask = rng.random(len(first)) < 0.5
+            genes = [x if take else y for x, y, take in zip(first, second, mask, strict=True)]
+            child = self._select(genes)
+            if self._allowed(child):
+                return child
+        return a if rng.random() < 0.5 else b
+
+    def encode(self, arch: Selection) -> str:
+        """Compact JSON with sorted keys."""
+        return canonical_json(dict(arch))
+
+    def decode(self, text: str) -> Selection:
+        """Read JSON, in any order of keys; 4 and 4.0 are the same option."""
+        given = parse_object(text, self.name, self._lengths)
+        flat: list[Any] = []
+        for key, length in self._lengths.items():
+            value = given[key]
+            if length is None:
+                flat.append(value)
+            elif isinstance(value, list) and len(value) == length:
+                flat += value
+            else:
+                raise InvalidInput(
+                    f"space {self.name!r}: {key!r} must be a list of {length}, got {value!r}"
+                )
+        names = [key for key, length in self._lengths.items() for _ in range(length or 1)]
+        arch = self._select(
+            [
+                match(value, options, f"space {self.name!r}: {key!r}")
+                for value, options, key in zip(flat, self._genes, names, strict=True)
+            ]
+        )
+        if not self._allowed(arch):
+            raise InvalidInput(f"space {self.name!r} forbids the combination {text.strip()}")
+        return arch
+
+    def make(self, arch: Selection, num_classes: int, input_shape: Shape) -> StagedNetwork:
+        """Call the space's build function."""
+        return self._build(arch, num_classes, input_shape)
+
+    def depth(self, arch: Selection) -> int:
+        """Number of blocks."""
+        if self._depth is not None:
+            return self._depth(arch)
+        if "depth" in self._lengths:
+            depth = arch["depth"]
+            return int(sum(depth) if isinstance(depth, tuple) else depth)
+        return super().depth(arch)
+
+    def features(self, arch: Selection) -> npt.NDArray[np.float64]:
+        """Numbers as they are; one indicator for each option where options are not numbers."""
+        values: list[float] = []
+        for chosen, options in zip(self._flat(arch), self._genes, strict=True):
+            if all(isinstance(option, int | float) for option in options):
+                values.append(float(chosen))
+            else:
+                values += [float(chosen == option) for option in options]
+        return np.asarray(values)
+
+
+def _pick(options: Sequence[Option], rng: np.random.Generator) -> Option:
+    return options[int(rng.integers(len(options)))]
+
+
+def match(value: object, options: Sequence[Option], what: str) -> Option:
+    """The option equal to ``value``, where True is not 1.
+
+    Raises:
+        InvalidInput: there is none; the message starts with ``what``.
+    """
+    for option in options:
+        if isinstance(value, bool) == isinstance(option, bool) and value == option:
+            return option
+    raise InvalidInput(f"{what} must be one of {', '.join(map(repr, options))}, got {value!r}")
+
+
+def parse_object(text: str, space: str, keys: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """Read a JSON object that has exactly ``keys``, each once.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    expected = "{" + ", ".join(f'"{key}": …' for key in sorted(keys)) + "}"
+    problem = f"space {space!r}: architectures are written {expected}, got {_shown(text)}"
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise ValueError("repeated key")
+        return dict(pairs)
+
+    try:
+        given = json.loads(text, object_pairs_hook=unique)
+    except (ValueError, RecursionError):
+        raise InvalidInput(problem) from None
+    if not isinstance(given, dict) or given.keys() != set(keys):
+        raise InvalidInput(problem)
+    return given
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "…")

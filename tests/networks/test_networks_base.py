@@ -1,0 +1,144 @@
+"""Seeded initialisation and cost."""
+
+import pytest
+import torch
+from torch import nn
+
+from autodas.core.errors import InvalidInput
+from autodas.networks import (
+    ResNet,
+    VisionTransformer,
+    cifar_resnet,
+    cost,
+    deit_tiny,
+    parameters,
+    resnet18,
+    seeded,
+    set_drop_path,
+)
+from autodas.networks.transformer import evenly_spaced
+
+
+def test_seeded_leaves_the_global_state_alone():
+    before = torch.random.get_rng_state()
+    a, b, c = (seeded(lambda: nn.Linear(3, 3), s).weight for s in (1, 1, 2**62))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+def test_seeded_restores_the_state_when_building_fails():
+    def build():
+        torch.randn(3)
+        raise KeyError("no")
+
+    before = torch.random.get_rng_state()
+    with pytest.raises(KeyError):
+        seeded(build, 0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_cost_of_hand_counted_network():
+    # 3×3 convolution from 2 to 5 channels on 6×6: 36·5·2·9 MACs; linear 5 to 7: 35.
+    class Toy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 5, 3, padding=1)
+            self.linear = nn.Linear(5, 7, bias=False)
+            self.frozen = nn.Parameter(torch.zeros(9), requires_grad=False)
+
+        def forward(self, x):
+            return self.linear(self.conv(x).mean(dim=(2, 3)))
+
+    found = cost(Toy, (2, 6, 6))
+    assert found.params == 2 * 5 * 9 + 5 + 35
+    assert found.macs == 36 * 5 * 2 * 9 + 35
+
+
+@pytest.mark.parametrize(
+    ("build", "params", "million_macs"),
+    [(deit_tiny, 5_717_416, 1253.68), (resnet18, 11_689_512, 1814.07)],
+)
+def test_cost_of_published_networks(build, params, million_macs):
+    found = cost(build, (3, 224, 224))
+    assert found.params == params
+    assert found.macs / 1e6 == pytest.approx(million_macs, abs=0.005)
+
+
+def test_cifar_resnet_sizes():
+    # He et al. (2016), table 6: 0.27M, 0.46M, 0.66M, 0.85M, 1.7M.
+    found = [parameters(cifar_resnet(n)) for n in (20, 32, 44, 56, 110)]
+    assert found == [269_722, 464_154, 658_586, 853_018, 1_727_962]
+    with pytest.raises(InvalidInput, match="21"):
+        cifar_resnet(21)
+
+
+def test_pad_shortcut_subsamples_and_pads_with_zeros():
+    shortcut = cifar_resnet(8).layer2[0].shortcut
+    x = torch.randn(2, 16, 6, 6)
+    y = shortcut(x)
+    assert y.shape == (2, 32, 3, 3)
+    assert torch.equal(y[:, 8:24], x[:, :, ::2, ::2])
+    assert not y[:, :8].any()
+    assert not y[:, 24:].any()
+
+
+def test_resnet_stages_halve_the_resolution():
+    net = ResNet((1, 2, 1), (4, 8, 16), kernels=(3, 5, 7), channels=1)
+    stages, _ = net.forward_stages(torch.randn(2, 1, 8, 8))
+    assert [tuple(s.shape) for s in stages] == [(2, 4, 8, 8), (2, 8, 4, 4), (2, 16, 2, 2)]
+
+
+def test_vit_pooling_and_stages():
+    kinds = {"class_token": True, "pool": "token"}, {"class_token": True}, {}
+    for kind in kinds:
+        net = VisionTransformer(
+            12,
+            (1, 2, 3, 4, 1, 2),
+            (1.0,) * 6,
+            patch=2,
+            input_shape=(1, 8, 8),
+            num_classes=5,
+            **kind,
+        )
+        stages, logits = net.forward_stages(torch.randn(2, 1, 8, 8))
+        assert [tuple(s.shape) for s in stages] == [(2, 16 + net.prefix_tokens, 12)] * 4
+        assert logits.shape == (2, 5)
+
+
+def test_vit_attention_is_scaled_dot_product():
+    net = VisionTransformer(12, (3,), (1.0,), patch=2, input_shape=(1, 8, 8))
+    attn = net.blocks[0].attn
+    x = torch.randn(2, 16, 12)
+    q, k, v = (t.reshape(2, 16, 3, 4).transpose(1, 2) for t in attn.qkv(x).split(12, dim=2))
+    mixed = ((q @ k.mT) / 4**0.5).softmax(-1) @ v
+    expected = attn.proj(mixed.transpose(1, 2).reshape(2, 16, 12))
+    torch.testing.assert_close(attn(x), expected)
+
+
+def test_vit_refuses_sizes_that_do_not_divide():
+    with pytest.raises(InvalidInput, match="9×8"):
+        VisionTransformer(12, (1,), (1.0,), patch=2, input_shape=(1, 9, 8))
+    with pytest.raises(InvalidInput, match="heads"):
+        VisionTransformer(12, (5,), (1.0,), patch=2, input_shape=(1, 8, 8))
+
+
+def test_drop_path_acts_in_training_alone_and_grows():
+    net = VisionTransformer(12, (1,) * 3, (1.0,) * 3, patch=2, input_shape=(1, 8, 8))
+    x = torch.randn(64, 1, 8, 8)
+    assert torch.equal(net(x), net(x))
+    set_drop_path(net, 0.4)
+    assert [block.drop_path.rate for block in net.blocks] == [0.0, 0.2, 0.4]
+    assert not torch.equal(net(x), net(x))
+    kept = net.blocks[2].drop_path(torch.ones(10_000, 1, 1))
+    assert kept.mean().item() == pytest.approx(1.0, abs=0.05)
+    net.eval()
+    assert torch.equal(net(x), net(x))
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"),
+    [(1, (0,)), (3, (0, 1, 2)), (4, (0, 1, 2, 3)), (12, (2, 5, 8, 11)), (13, (2, 5, 8, 12))],
+)
+def test_evenly_spaced(depth, expected):
+    assert evenly_spaced(depth) == expected
