@@ -1,0 +1,38 @@
+"""What can be measured on (student, teacher, one batch), and how it is kept.
+
+A *statistic* is typed: weights and gradients are elements of layers, Grams are matrices of
+stages, similarities are one number per stage. *Intrinsic* statistics see the student alone,
+*teacher* statistics the teacher at the student's stages, *interaction* statistics both. All of
+them come out of one forward and one backward pass, are cached on disk by content address, and
+are laid out as columns over all architectures, so that a proxy is evaluated for all at once.
+
+Names: ``STATISTICS`` and ``statistic`` (declare your own), ``measure`` (one network),
+``TeacherSignals``, ``Cache``, ``columns`` and ``Store`` (many architectures),
+``match_stages`` (which teacher stage a student stage is compared with).
+"""
+
+from autodas.statistics import interaction, intrinsic, sizes  # noqa: F401 - they fill the catalogue
+from autodas.statistics.alignment import match_stages
+from autodas.statistics.cache import Cache
+from autodas.statistics.catalog import STATISTICS, Statistic, statistic
+from autodas.statistics.measure import Measured, measure
+from autodas.statistics.probe import Probe, Unmeasurable
+from autodas.statistics.sketch import DEFAULT_ENTRIES
+from autodas.statistics.store import Store, columns
+from autodas.statistics.teacher import TeacherSignals
+
+__all__ = [
+    "DEFAULT_ENTRIES",
+    "STATISTICS",
+    "Cache",
+    "Measured",
+    "Probe",
+    "Statistic",
+    "Store",
+    "TeacherSignals",
+    "Unmeasurable",
+    "columns",
+    "match_stages",
+    "measure",
+    "statistic",
+]

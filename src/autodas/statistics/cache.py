@@ -1,0 +1,117 @@
+"""The statistics of one architecture on disk: content-addressed, atomic, checked when read.
+
+One safetensors file holds everything measured of one (architecture, initialisation, batch,
+teacher, sketch). Its metadata carries a SHA-256 of the content; a file that does not match, or
+cannot be read at all, counts as absent and is measured again. Several processes may fill one
+cache: a file is replaced whole, and every version of it is correct.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+from safetensors.numpy import save
+
+from autodas.core.digest import canonical_json, digest_bytes
+from autodas.core.files import write_bytes
+from autodas.core.results import Failed, Ok, Result
+from autodas.core.values import FloatArray
+from autodas.statistics.catalog import STATISTICS
+from autodas.statistics.measure import Measured
+
+__all__ = ["FORMAT", "Cache"]
+
+FORMAT = 1  # raise when the file format changes; part of every key
+
+
+class Cache:
+    """A folder of measured statistics.
+
+    Args:
+        folder: Where files are kept; made when first written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """The file of a key (64 hexadecimal digits)."""
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def read(self, key: str, names: Iterable[str]) -> dict[str, Result[Measured]]:
+        """What is known of ``names``; unknown, outdated and damaged entries are left out."""
+        content = _load(self.path(key))
+        if content is None:
+            return {}
+        header, arrays = content
+        found: dict[str, Result[Measured]] = {}
+        for name in names:
+            entry = header.get(name)
+            if entry is not None and entry["version"] == STATISTICS.get(name).version:
+                found[name] = _unpack(entry, arrays.get(name))
+        return found
+
+    def write(self, key: str, values: Mapping[str, Result[Measured]]) -> None:
+        """Add ``values`` to what the file of ``key`` holds.
+
+        Raises:
+            FileProblem: the folder cannot be written to.
+        """
+        header, arrays = _load(self.path(key)) or ({}, {})
+        for name, value in values.items():
+            header[name], packed = _pack(name, value)
+            if packed is None:
+                arrays.pop(name, None)
+            else:
+                arrays[name] = packed
+        text = canonical_json(header)
+        checksum = _checksum(text, arrays)
+        write_bytes(self.path(key), save(arrays, {"statistics": text, "sha256": checksum}))
+
+
+def _checksum(header: str, arrays: Mapping[str, FloatArray]) -> str:
+    parts = [header.encode()]
+    parts += [name.encode() + arrays[name].tobytes() for name in sorted(arrays)]
+    return digest_bytes(b"\0".join(parts))
+
+
+def _load(path: Path) -> tuple[dict[str, Any], dict[str, FloatArray]] | None:
+    try:
+        with safetensors.safe_open(path, framework="numpy") as handle:
+            metadata = handle.metadata() or {}
+            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError):
+        return None  # absent or damaged: either way it is to be measured
+    text = metadata.get("statistics", "")
+    if metadata.get("sha256") != _checksum(text, arrays):
+        return None
+    return json.loads(text), arrays
+
+
+def _pack(name: str, value: Result[Measured]) -> tuple[dict[str, Any], FloatArray | None]:
+    version = STATISTICS.get(name).version
+    if isinstance(value, Failed):
+        return {"version": version, "failed": value.reason}, None
+    measured = value.value
+    flat = [segment.ravel() for segment in measured.segments]
+    return {
+        "version": version,
+        "shapes": [list(segment.shape) for segment in measured.segments],
+        "counts": list(measured.counts),
+    }, np.concatenate(flat).astype(np.float32) if flat else np.empty(0, np.float32)
+
+
+def _unpack(entry: Mapping[str, Any], flat: FloatArray | None) -> Result[Measured]:
+    if flat is None:
+        return Failed(str(entry.get("failed", "no values in the cache")))
+    segments, start = [], 0
+    for shape in entry["shapes"]:
+        stop = start + int(np.prod(shape, dtype=np.int64))
+        segments.append(flat[start:stop].reshape(shape))
+        start = stop
+    return Ok(Measured(tuple(segments), tuple(entry["counts"])))

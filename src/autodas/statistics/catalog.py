@@ -1,0 +1,109 @@
+"""What a statistic is, and the catalogue of all of them.
+
+A statistic is a function of one :class:`~autodas.statistics.probe.Probe` (a student, a batch
+and perhaps a teacher, run once). What it returns depends on its type's kind:
+
+==============  =========================================================================
+``ELEMENTS``    one tensor of any shape per layer or stage; larger ones are sketched later
+``SPECTRUM``    one vector per layer or stage, largest first
+``GRAM``        one symmetric matrix per layer or stage
+``LOGITS``      a list of one ``(B, K)`` matrix
+``VECTOR``      one number per layer or stage
+``SCALAR``      a list of one number
+==============  =========================================================================
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from torch import Tensor
+
+from autodas.core.catalog import Catalog
+from autodas.core.errors import InvalidInput
+from autodas.core.values import Type
+from autodas.statistics.probe import NEEDS, Probe
+
+__all__ = ["STATISTICS", "Measure", "Origin", "Statistic", "statistic"]
+
+Measure: TypeAlias = Callable[[Probe], Sequence[Tensor | float]]
+Origin: TypeAlias = Literal["intrinsic", "teacher", "interaction"]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """Something measured on (student, teacher, one batch).
+
+    Attributes:
+        name: Its name in formulas.
+        type: Type of its values.
+        measure: The function that measures it.
+        needs: What the probe has to provide, a subset of ``NEEDS``.
+        version: Part of the cache key: raise it when the definition changes.
+        origin: ``"intrinsic"`` (student alone), ``"teacher"`` (teacher alone, per student
+            stage) or ``"interaction"`` (both).
+        size: Whether it is a mere size (entries, MACs, channels); such leaves can be
+            switched off to see what the rest is worth.
+        reference: Where it comes from.
+    """
+
+    name: str
+    type: Type
+    measure: Measure
+    needs: frozenset[str]
+    version: int
+    origin: Origin
+    size: bool
+    reference: str
+
+    @property
+    def description(self) -> str:
+        """First sentence of its documentation."""
+        text = inspect.getdoc(self.measure) or ""
+        return " ".join(text.split("\n\n")[0].split())
+
+
+STATISTICS: Catalog[Statistic] = Catalog("statistic")
+
+
+def statistic(
+    type_: Type,
+    *,
+    needs: Iterable[str] = (),
+    origin: Origin = "intrinsic",
+    version: int = 1,
+    size: bool = False,
+    reference: str = "",
+    name: str | None = None,
+) -> Callable[[Measure], Measure]:
+    """Declare a function as a statistic; it is then a leaf of the proxy language.
+
+    The declaration is checked at once: the name must fit the language, the needs must exist and
+    the documentation must not be empty. ``autodas.statistics.check`` runs it on a small network.
+
+    Raises:
+        InvalidInput: something about the declaration is wrong.
+    """
+
+    def declare(measure: Measure) -> Measure:
+        label = name or measure.__name__
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", label):
+            raise InvalidInput(f"statistic name {label!r} must be lower-case letters, digits, _")
+        wrong = set(needs) - NEEDS
+        if wrong:
+            raise InvalidInput(
+                f"statistic {label!r} needs {sorted(wrong)[0]!r}; choose from {sorted(NEEDS)}"
+            )
+        if not inspect.getdoc(measure):
+            raise InvalidInput(f"statistic {label!r} needs a docstring that says what it measures")
+        required = frozenset(needs) | ({"teacher"} if origin != "intrinsic" else frozenset())
+        STATISTICS.add(
+            label, Statistic(label, type_, measure, required, version, origin, size, reference)
+        )
+        return measure
+
+    return declare

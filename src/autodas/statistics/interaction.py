@@ -1,0 +1,224 @@
+"""Statistics of student and teacher together, and the teacher's own, per student stage.
+
+Stages correspond by relative depth (:mod:`autodas.statistics.alignment`). All comparisons go
+through objects whose shape does not depend on the architecture (B × B Grams, 4 × 4 attention
+grids, K × K class Grams, logits), so a CNN can teach a transformer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from autodas.core.values import Kind, Type
+from autodas.statistics import views
+from autodas.statistics.alignment import match_stages
+from autodas.statistics.catalog import statistic
+from autodas.statistics.intrinsic import (
+    ATTENTION_MAP,
+    CLASS_GRAM,
+    LOGITS,
+    PROJECTED_GRAM,
+    SAMPLE_GRAM,
+)
+from autodas.statistics.probe import Probe
+
+STAGE_VECTOR = Type(Kind.VECTOR, "stage")
+SCALAR = Type(Kind.SCALAR)
+FORWARD = frozenset({"forward"})
+TINY = 1e-12
+
+
+# --- the teacher alone, one value per student stage ------------------------------------------
+
+
+@statistic(SAMPLE_GRAM, needs=FORWARD, origin="teacher")
+def teacher_sample_gram(probe: Probe) -> list[Tensor]:
+    """B × B inner products of the samples' features at the teacher's corresponding stages."""
+    return _teacher_views(probe, views.sample_gram)
+
+
+@statistic(PROJECTED_GRAM, needs=FORWARD, origin="teacher")
+def teacher_projected_gram(probe: Probe) -> list[Tensor]:
+    """16 × 16 second moments of the teacher's projected channels at corresponding stages."""
+    return _teacher_views(probe, views.projected_gram)
+
+
+@statistic(ATTENTION_MAP, needs=FORWARD, origin="teacher")
+def teacher_attention(probe: Probe) -> list[Tensor]:
+    """B × 16 distributions of the teacher's activation energy at corresponding stages."""
+    return _teacher_views(probe, views.attention_map)
+
+
+@statistic(LOGITS, origin="teacher")
+def teacher_logits(probe: Probe) -> list[Tensor]:
+    """B × K outputs of the teacher before the softmax."""
+    return [probe.teacher.logits]
+
+
+@statistic(CLASS_GRAM, origin="teacher", reference="Dong et al., CVPR 2023 (DisWOT)")
+def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
+    """K × K inner products of the classes' rows in the teacher's last weight gradient."""
+    gradient = probe.teacher.class_gradient
+    return [gradient @ gradient.T]
+
+
+# --- both together ----------------------------------------------------------------------------
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Kornblith et al., ICML 2019, eq. 4",
+)
+def cka(probe: Probe) -> list[float]:
+    """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1]."""
+    return _compare_grams(probe, lambda s, t: _cosine(_centred(s), _centred(t)))
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def gram_cosine(probe: Probe) -> list[float]:
+    """Cosine similarity of the sample Grams at every stage, without centring, in [−1, 1]."""
+    return _compare_grams(probe, _cosine)
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Tung & Mori, ICCV 2019, eq. 4 (SP); DisWOT's relation similarity",
+)
+def gram_distance(probe: Probe) -> list[float]:
+    """Mean squared distance of row-normalised sample Grams at every stage, in [0, 4 / B]."""
+    return _compare_grams(
+        probe, lambda s, t: (F.normalize(s, dim=1) - F.normalize(t, dim=1)).square().mean()
+    )
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Kriegeskorte et al., Front. Syst. Neurosci. 2008 (representational similarity)",
+)
+def relation_correlation(probe: Probe) -> list[float]:
+    """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1]."""
+    return _compare_grams(probe, lambda s, t: _pearson(_pairwise(s), _pairwise(t)))
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def channel_gram_distance(probe: Probe) -> list[float]:
+    """Mean squared distance of normalised channel Grams after projection to 16, per stage."""
+    student = probe.viewed(views.projected_gram)
+    teacher = _teacher_views(probe, views.projected_gram)
+    return [
+        float((s / s.norm().clamp_min(TINY) - t / t.norm().clamp_min(TINY)).square().mean())
+        for s, t in zip(student, teacher, strict=True)
+    ]
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def attention_cosine(probe: Probe) -> list[float]:
+    """Mean cosine similarity of spatial attention maps at every stage, in [0, 1]."""
+    return _compare_attention(probe, lambda s, t: F.cosine_similarity(s, t, dim=1).mean())
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def attention_kl(probe: Probe) -> list[float]:
+    """Mean KL divergence of spatial attention, teacher against student, in nats, ≥ 0."""
+    return _compare_attention(probe, _kl)
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Zagoruyko & Komodakis, ICLR 2017, eq. 2 (AT)",
+)
+def attention_distance(probe: Probe) -> list[float]:
+    """Mean distance of l2-normalised spatial attention maps at every stage, in [0, √2]."""
+    return _compare_attention(
+        probe, lambda s, t: (F.normalize(s, dim=1) - F.normalize(t, dim=1)).norm(dim=1).mean()
+    )
+
+
+@statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
+def logit_kl(probe: Probe) -> list[float]:
+    """Mean KL divergence of the outputs, teacher against student, at temperature 1, in nats."""
+    return [float(_kl(probe.logits.detach().softmax(1), probe.teacher.logits.softmax(1)))]
+
+
+@statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
+def logit_kl_t4(probe: Probe) -> list[float]:
+    """Mean KL divergence of the outputs, teacher against student, at temperature 4, times 16."""
+    student, teacher = probe.logits.detach() / 4, probe.teacher.logits / 4
+    return [16 * float(_kl(student.softmax(1), teacher.softmax(1)))]
+
+
+@statistic(SCALAR, needs=FORWARD, origin="interaction")
+def logit_cosine(probe: Probe) -> list[float]:
+    """Mean cosine similarity of the outputs, each centred over classes, in [−1, 1]."""
+    student, teacher = probe.logits.detach(), probe.teacher.logits
+    student = student - student.mean(1, keepdim=True)
+    teacher = teacher - teacher.mean(1, keepdim=True)
+    return [float(F.cosine_similarity(student, teacher, dim=1).mean())]
+
+
+@statistic(
+    SCALAR,
+    needs={"forward", "classifier"},
+    origin="interaction",
+    reference="Dong et al., CVPR 2023 (DisWOT), semantic similarity",
+)
+def class_gradient_distance(probe: Probe) -> list[float]:
+    """Mean squared distance of row-normalised class-gradient Grams of student and teacher."""
+    student = probe.logit_gradients.T @ probe.classifier_input
+    teacher = probe.teacher.class_gradient
+    grams = [F.normalize(g @ g.T, dim=1) for g in (student, teacher)]
+    return [float((grams[0] - grams[1]).square().mean())]
+
+
+def _teacher_views(probe: Probe, view: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    teacher = probe.teacher.viewed(view)
+    return [teacher[j] for j in match_stages(len(probe.stages), len(teacher))]
+
+
+def _compare_grams(probe: Probe, compare: Callable[[Tensor, Tensor], Tensor]) -> list[float]:
+    student = probe.viewed(views.sample_gram)
+    teacher = _teacher_views(probe, views.sample_gram)
+    return [float(compare(s, t)) for s, t in zip(student, teacher, strict=True)]
+
+
+def _compare_attention(probe: Probe, compare: Callable[[Tensor, Tensor], Tensor]) -> list[float]:
+    student = probe.viewed(views.attention_map)
+    teacher = _teacher_views(probe, views.attention_map)
+    return [float(compare(s, t)) for s, t in zip(student, teacher, strict=True)]
+
+
+def _centred(gram: Tensor) -> Tensor:
+    rows = gram - gram.mean(0, keepdim=True)
+    return rows - rows.mean(1, keepdim=True)
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return F.normalize(a.flatten(), dim=0) @ F.normalize(b.flatten(), dim=0)
+
+
+def _pairwise(gram: Tensor) -> Tensor:
+    scale = gram.diagonal().clamp_min(TINY).sqrt()
+    above = torch.triu_indices(len(gram), len(gram), offset=1)
+    cosines: Tensor = gram / scale[:, None] / scale[None, :]
+    return cosines[above[0], above[1]]
+
+
+def _pearson(a: Tensor, b: Tensor) -> Tensor:
+    return _cosine(a - a.mean(), b - b.mean())
+
+
+def _kl(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over rows of KL(teacher ‖ student) between distributions."""
+    return (teacher * (teacher.clamp_min(TINY) / student.clamp_min(TINY)).log()).sum(1).mean()
