@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
 from autodas.spaces.base import Shape, Space
+from autodas.spaces.text import Option, match, parse_object
+from autodas.spaces.variation import pick
 
 __all__ = ["ChoiceSpace", "Each", "Option", "Selection"]
 
-Option: TypeAlias = int | float | str | bool
 COUNTABLE = 1_000_000  # above this many combinations, a validity rule is not counted through
 PATIENCE = 10_000  # random combinations tried before a validity rule counts as unsatisfiable
 
@@ -160,7 +160,7 @@ class ChoiceSpace(Space):
             InvalidInput: the rule seems to allow none.
         """
         for _ in range(PATIENCE):
-            arch = self._select([_pick(options, rng) for options in self._genes])
+            arch = self._select([pick(options, rng) for options in self._genes])
             if self._allowed(arch):
                 return arch
         raise InvalidInput(
@@ -245,46 +245,3 @@ class ChoiceSpace(Space):
             else:
                 values += [float(chosen == option) for option in options]
         return np.asarray(values)
-
-
-def _pick(options: Sequence[Option], rng: np.random.Generator) -> Option:
-    return options[int(rng.integers(len(options)))]
-
-
-def match(value: object, options: Sequence[Option], what: str) -> Option:
-    """The option equal to ``value``, where True is not 1.
-
-    Raises:
-        InvalidInput: there is none; the message starts with ``what``.
-    """
-    for option in options:
-        if isinstance(value, bool) == isinstance(option, bool) and value == option:
-            return option
-    raise InvalidInput(f"{what} must be one of {', '.join(map(repr, options))}, got {value!r}")
-
-
-def parse_object(text: str, space: str, keys: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
-    """Read a JSON object that has exactly ``keys``, each once.
-
-    Raises:
-        InvalidInput: it is something else.
-    """
-    expected = "{" + ", ".join(f'"{key}": …' for key in sorted(keys)) + "}"
-    problem = f"space {space!r}: architectures are written {expected}, got {_shown(text)}"
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({key for key, _ in pairs}) < len(pairs):
-            raise ValueError("repeated key")
-        return dict(pairs)
-
-    try:
-        given = json.loads(text, object_pairs_hook=unique)
-    except (ValueError, RecursionError):
-        raise InvalidInput(problem) from None
-    if not isinstance(given, dict) or given.keys() != set(keys):
-        raise InvalidInput(problem)
-    return given
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "…")

@@ -1,0 +1,171 @@
+"""AutoFormer sub-networks as searched by Auto-Prox (AAAI 2024)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.digest import canonical_json
+from autodas.core.errors import InvalidInput
+from autodas.networks import VisionTransformer
+from autodas.spaces.base import Shape, Space
+from autodas.spaces.text import Option, match, parse_object
+from autodas.spaces.variation import mixed, other, pick, replaced
+
+__all__ = ["AUTOFORMER", "AutoFormer", "AutoFormerSpace"]
+
+
+@dataclass(frozen=True)
+class AutoFormer:
+    """One sub-network.
+
+    Attributes:
+        hidden_dim: Token width.
+        mlp_ratio: MLP width of each block as a multiple of ``hidden_dim``.
+        num_heads: Heads of each block.
+    """
+
+    hidden_dim: int
+    mlp_ratio: tuple[float, ...]
+    num_heads: tuple[int, ...]
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+        return len(self.mlp_ratio)
+
+
+class AutoFormerSpace(Space):
+    """Vision transformers whose blocks differ (Chen et al., *AutoFormer*, ICCV 2021).
+
+    Width, depth, and MLP ratio and heads of every block are free. Heads divide a query, key and
+    value width of ``hidden_dim``, so they change neither parameters nor MACs.
+    """
+
+    HIDDEN = (192, 216, 240)
+    DEPTH = (12, 13, 14)
+    RATIO = (3.5, 4.0)
+    HEADS = (3, 4)
+
+    def __init__(self) -> None:
+        self.name = "autoformer"
+        self.description = "vision transformers: width, depth, and MLP ratio and heads per block"
+        self.input_shape = (3, 224, 224)
+        self.num_classes = 100
+
+    @property
+    def size(self) -> int:
+        """Sum over the depths of all combinations of blocks."""
+        per_block = len(self.RATIO) * len(self.HEADS)
+        return len(self.HIDDEN) * sum(int(per_block**depth) for depth in self.DEPTH)
+
+    def enumerate(self) -> Iterator[AutoFormer]:
+        """All sub-networks, shallow ones first."""
+        for depth, hidden in itertools.product(self.DEPTH, self.HIDDEN):
+            for ratio in itertools.product(self.RATIO, repeat=depth):
+                for heads in itertools.product(self.HEADS, repeat=depth):
+                    yield AutoFormer(hidden, ratio, heads)
+
+    def sample(self, rng: np.random.Generator) -> AutoFormer:
+        """Draw width, depth and every block's options, each uniformly."""
+        hidden: int = pick(self.HIDDEN, rng)
+        depth: int = pick(self.DEPTH, rng)
+        ratio = tuple(pick(self.RATIO, rng) for _ in range(depth))
+        return AutoFormer(hidden, ratio, tuple(pick(self.HEADS, rng) for _ in range(depth)))
+
+    def mutate(self, arch: AutoFormer, rng: np.random.Generator) -> AutoFormer:
+        """Change width, depth, one block's MLP ratio or one block's heads, equally likely."""
+        hidden, ratio, heads = arch.hidden_dim, arch.mlp_ratio, arch.num_heads
+        kind = int(rng.integers(4))
+        if kind == 0:
+            hidden = other(hidden, self.HIDDEN, rng)
+        elif kind == 1:
+            depth = other(arch.depth, self.DEPTH, rng)
+            added = range(depth - arch.depth)
+            ratio = (*ratio[:depth], *(pick(self.RATIO, rng) for _ in added))
+            heads = (*heads[:depth], *(pick(self.HEADS, rng) for _ in added))
+        elif kind == 2:
+            ratio = replaced(ratio, self.RATIO, rng)
+        else:
+            heads = replaced(heads, self.HEADS, rng)
+        return AutoFormer(hidden, ratio, heads)
+
+    def crossover(self, a: AutoFormer, b: AutoFormer, rng: np.random.Generator) -> AutoFormer:
+        """Width and depth from either parent, and each block from either that has it."""
+        hidden = (a if rng.random() < 0.5 else b).hidden_dim
+        depth = (a if rng.random() < 0.5 else b).depth
+        ratio = mixed(a.mlp_ratio, b.mlp_ratio, depth, rng)
+        return AutoFormer(hidden, ratio, mixed(a.num_heads, b.num_heads, depth, rng))
+
+    def encode(self, arch: AutoFormer) -> str:
+        """Compact JSON with sorted keys."""
+        return canonical_json(
+            {
+                "depth": arch.depth,
+                "hidden_dim": arch.hidden_dim,
+                "mlp_ratio": arch.mlp_ratio,
+                "num_heads": arch.num_heads,
+            }
+        )
+
+    def decode(self, text: str) -> AutoFormer:
+        """Read JSON with these four keys in any order."""
+        given = parse_object(text, self.name, ("depth", "hidden_dim", "mlp_ratio", "num_heads"))
+        hidden = int(match(given["hidden_dim"], self.HIDDEN, "space 'autoformer': 'hidden_dim'"))
+        depth = int(match(given["depth"], self.DEPTH, "space 'autoformer': 'depth'"))
+        ratio = _per_block(given, "mlp_ratio", depth, self.RATIO)
+        heads = _per_block(given, "num_heads", depth, self.HEADS)
+        return AutoFormer(hidden, tuple(float(r) for r in ratio), tuple(int(h) for h in heads))
+
+    def make(self, arch: AutoFormer, num_classes: int, input_shape: Shape) -> VisionTransformer:
+        """16×16 patches, a class token that is left out of the pooled mean, a linear classifier."""
+        return VisionTransformer(
+            arch.hidden_dim,
+            arch.num_heads,
+            arch.mlp_ratio,
+            patch=16,
+            class_token=True,
+            pool="mean",
+            input_shape=input_shape,
+            num_classes=num_classes,
+        )
+
+    def depth(self, arch: AutoFormer) -> int:
+        """Number of blocks."""
+        return arch.depth
+
+    def features(self, arch: AutoFormer) -> npt.NDArray[np.float64]:
+        """Width, depth, sums, and ratio and heads of 14 blocks, 0 for those that are not there."""
+        absent = (0.0,) * (max(self.DEPTH) - arch.depth)
+        return np.asarray(
+            [
+                arch.hidden_dim,
+                arch.depth,
+                sum(arch.mlp_ratio),
+                sum(arch.num_heads),
+                *arch.mlp_ratio,
+                *absent,
+                *arch.num_heads,
+                *absent,
+            ],
+            dtype=np.float64,
+        )
+
+
+def _per_block(
+    given: dict[str, Any], key: str, depth: int, options: tuple[Option, ...]
+) -> list[Option]:
+    values = given[key]
+    if not isinstance(values, list) or len(values) != depth:
+        raise InvalidInput(
+            f"space 'autoformer': {key!r} must be a list of depth = {depth} entries, got {values!r}"
+        )
+    return [match(value, options, f"space 'autoformer': {key!r}") for value in values]
+
+
+AUTOFORMER = AutoFormerSpace()
