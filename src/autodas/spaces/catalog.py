@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from autodas.core.catalog import Catalog
+from autodas.spaces.autoformer import AUTOFORMER
 from autodas.spaces.base import Space
 from autodas.spaces.digits import DIGITS_CNN, DIGITS_VIT
+from autodas.spaces.pit import PIT
+from autodas.spaces.resnet import RESNET, RESNET_WIDE
 
 __all__ = ["SPACES", "get_space"]
 
 SPACES: Catalog[Space] = Catalog("space")
-for _space in (DIGITS_CNN, DIGITS_VIT):
+for _space in (DIGITS_CNN, DIGITS_VIT, RESNET, RESNET_WIDE, AUTOFORMER, PIT):
     SPACES.add(_space.name, _space)
 
 
