@@ -6,7 +6,7 @@ network reproducibly, :func:`cost` counts parameters and MACs without allocating
 """
 
 from autodas.networks.base import StagedNetwork, seeded
-from autodas.networks.cost import Cost, cost, parameters
+from autodas.networks.cost import Cost, cost, count, parameters
 from autodas.networks.resnet import ResNet, cifar_resnet, resnet18
 from autodas.networks.transformer import set_drop_path
 from autodas.networks.vit import VisionTransformer, deit_tiny
@@ -18,6 +18,7 @@ __all__ = [
     "VisionTransformer",
     "cifar_resnet",
     "cost",
+    "count",
     "deit_tiny",
     "parameters",
     "resnet18",

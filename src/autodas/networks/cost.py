@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Cost", "cost", "parameters"]
+__all__ = ["Cost", "cost", "count", "parameters"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,37 @@ def cost(build: Callable[[], nn.Module], input_shape: tuple[int, int, int]) -> C
         network = build()
         image = torch.empty(1, *input_shape)
     network.eval()
-    counter = FlopCounterMode(display=False)
+    return count(network, image)
+
+
+def count(network: nn.Module, image: Tensor) -> Cost:
+    """Parameters and MACs of a network that exists.
+
+    Much faster than :func:`cost` for small networks, for which shape arithmetic on the meta
+    device takes longer than running them.
+
+    Args:
+        network: In evaluation mode.
+        image: ``(1, C, H, W)`` on the network's device.
+    """
+    counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
     with counter, torch.no_grad():
         network(image)
     # The counter counts a multiplication and an addition as two.
     return Cost(parameters(network), counter.get_total_flops() // 2)
+
+
+def _attention(
+    queries: tuple[int, ...],
+    keys: tuple[int, ...],
+    values: tuple[int, ...],
+    *_: object,
+    **__: object,
+) -> int:
+    """FLOPs of queries times keys and of weights times values, shapes (B, heads, N, d)."""
+    batch, heads, tokens, width = queries
+    return 2 * batch * heads * tokens * keys[2] * (width + values[3])
+
+
+# PyTorch has no formula for the CPU's fused attention and would count nothing for it.
+_FORMULAS = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from autodas.core.errors import AutodasError, InvalidInput
-from autodas.networks import StagedNetwork
+from autodas.networks import Cost, StagedNetwork, count
 from autodas.statistics.modes import measuring_mode
 from autodas.statistics.teacher import TeacherSignals
 from autodas.statistics.virtual import virtual_gradients
@@ -113,6 +113,12 @@ class Probe:
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Parameters and MACs for one image."""
+        with measuring_mode(self.network, batch_statistics=False):
+            return count(self.network, self.images[:1])
 
     @cached_property
     def layers(self) -> list[Layer]:

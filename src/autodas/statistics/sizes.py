@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autodas.core.values import Kind, Type
+from autodas.core.values import SCALAR, Kind, Type
 from autodas.statistics.catalog import statistic
 from autodas.statistics.probe import Probe
 
@@ -34,3 +34,15 @@ def layer_macs(probe: Probe) -> list[float]:
 def stage_channels(probe: Probe) -> list[float]:
     """Channels (CNN) or token width (transformer) of every stage."""
     return [float(s.shape[1] if s.ndim == 4 else s.shape[-1]) for s in probe.stages]
+
+
+@statistic(SCALAR, size=True)
+def params(probe: Probe) -> list[float]:
+    """Number of trainable parameters."""
+    return [float(probe.cost.params)]
+
+
+@statistic(SCALAR, size=True)
+def macs(probe: Probe) -> list[float]:
+    """Multiply-accumulate operations for one image, attention included."""
+    return [float(probe.cost.macs)]
