@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodas.core.errors import InvalidInput
-from autodas.networks import parameters, seeded
+from autodas.networks import cost, parameters, seeded
 from autodas.spaces import SPACES, get_space
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -159,12 +159,19 @@ def test_initial_weights_depend_on_the_seed_alone(space):
 def test_cost_counts_and_allocates_nothing(space):
     arch, shape = draw(space, 1, seed=2)[0], images(space)[0]
     state = torch.random.get_rng_state()
-    cost = space.cost(arch, input_shape=shape)
+    found = space.cost(arch, input_shape=shape)
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert cost.params == parameters(space.build(arch, input_shape=shape))
-    assert cost.macs > 0
-    assert space.cost(arch, input_shape=shape) is cost
-    assert space.cost(arch, num_classes=3, input_shape=shape).params != cost.params
+    assert found.params == parameters(space.build(arch, input_shape=shape))
+    assert found.macs > 0
+    assert space.cost(arch, input_shape=shape) is found
+    assert space.cost(arch, num_classes=3, input_shape=shape).params != found.params
+
+
+def test_cost_class_costs_the_same(space):
+    shape = images(space)[0]
+    for arch in draw(space, 2, seed=4):
+        measured = cost(lambda a=arch: space.build(a, input_shape=shape), shape)
+        assert space.cost(arch, input_shape=shape) == measured
 
 
 def test_sizes_are_checked(space):

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from autodas.core.errors import InvalidInput
+from autodas.networks.nasbench201 import Cell201
 from autodas.spaces import get_space
+from autodas.spaces.nasbench201 import isomorphism_class
 
 DATA = Path(os.environ.get("AUTODAS_DATA", ""))
 needs_data = pytest.mark.skipif(
@@ -167,3 +169,80 @@ def test_wide_resnet_reduces_large_images_early():
     small, large = (space.cost(arch, input_shape=(3, s, s)).macs for s in (32, 128))
     # The stem of stride four keeps the stages at the same resolution.
     assert large < 1.2 * small
+
+
+IMAGES_201 = {"cifar10": (10, 32), "cifar100": (100, 32), "ImageNet16-120": (120, 16)}
+
+
+def published_flops(ops, macs, size):
+    """The benchmark's count from ours: normalisation 2, ReLU 1, k × k pooling k² per element."""
+    pixels = size * size
+    elements = 5 * sum(16 * 2**i * pixels // 4**i for i in range(3))  # of one edge in all cells
+    convs = sum(op.startswith("nor_conv") for op in ops)
+    cells = elements * (3 * convs + 9 * ops.count("avg_pool_3x3"))
+    skeleton = 2 * 16 * pixels + 3 * 4 * pixels  # stem, last normalisation and ReLU
+    for i in (1, 2):
+        before, after = 16 * 2 ** (i - 1) * pixels // 4 ** (i - 1), 16 * 2**i * pixels // 4**i
+        skeleton += before + 2 * after + 3 * after + 4 * before // 4
+    return macs + cells + skeleton + 64 * (size // 4 + 1) ** 2
+
+
+def check_nasbench201(table):
+    space = get_space("nasbench201")
+    for row in table:
+        classes, size = IMAGES_201[row["dataset"]]
+        arch = space.decode(row["arch_str"])
+        found = space.cost(arch, num_classes=classes, input_shape=(3, size, size))
+        assert f"{found.params / 1e6:.6f}" == f"{float(row['params']):.6f}"
+        flops = published_flops(arch["ops"], found.macs, size)
+        assert flops / 1e6 == pytest.approx(float(row["flops"]), abs=6e-6, rel=1e-7)
+
+
+@needs_data
+def test_nasbench201_cost_equals_the_published():
+    check_nasbench201(rows("nasbench201_proxies.csv")[::160])
+
+
+@needs_data
+@pytest.mark.slow
+def test_all_nasbench201_costs_equal_the_published():
+    table = rows("nasbench201_proxies.csv")
+    assert len({row["arch_str"] for row in table}) == 589
+    check_nasbench201(table)
+
+
+def test_nasbench201_known_cells_without_data():
+    space = get_space("nasbench201")
+    text = "|{0}~0|+|{0}~0|{0}~1|+|{0}~0|{0}~1|{0}~2|"
+    # The benchmark's largest cell: 1.5315 M parameters, 220.12 M "FLOPs" before 32-bit rounding.
+    largest = space.decode(text.format("nor_conv_3x3"))
+    assert space.cost(largest).params == 1_531_546
+    assert space.depth(largest) == 3
+    empty = space.decode(text.format("none"))
+    assert space.depth(empty) == 0
+    assert space.cost(empty).params < space.cost(largest).params
+    assert space.encode(largest) == text.format("nor_conv_3x3")
+    assert space.size == 15_625
+
+
+def test_nasbench201_has_as_many_classes_as_published():
+    assert len({isomorphism_class(arch) for arch in get_space("nasbench201").enumerate()}) == 6466
+
+
+@needs_data
+def test_nasbench201_classes_equal_the_published():
+    space = get_space("nasbench201")
+    table = rows("nasbench201.csv")
+    pairs = {(row["iso_class"], isomorphism_class(space.decode(row["arch_str"]))) for row in table}
+    assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) > 3000
+
+
+def test_nasbench201_cell_sums_its_edges():
+    ops = ("nor_conv_3x3", "skip_connect", "avg_pool_3x3", "none", "nor_conv_1x1", "skip_connect")
+    cell = Cell201(ops, 4).eval()
+    x = torch.randn(2, 4, 6, 6)
+    node1 = cell.edges["0-1"](x)
+    node2 = x + torch.nn.functional.avg_pool2d(node1, 3, 1, 1, count_include_pad=False)
+    expected = cell.edges["1-3"](node1) + node2
+    torch.testing.assert_close(cell(x), expected)
+    assert not Cell201(("none",) * 6, 4)(x).any()

@@ -19,6 +19,7 @@ __all__ = [
     "cifar_resnet",
     "cost",
     "count",
+    "count",
     "deit_tiny",
     "parameters",
     "resnet18",

@@ -135,6 +135,11 @@ class AutoFormerSpace(Space):
             num_classes=num_classes,
         )
 
+    def cost_class(self, arch: AutoFormer) -> AutoFormer:
+        """Heads do not change the cost, nor does the order of the MLP ratios."""
+        heads = (self.HEADS[0],) * arch.depth
+        return AutoFormer(arch.hidden_dim, tuple(sorted(arch.mlp_ratio)), heads)
+
     def depth(self, arch: AutoFormer) -> int:
         """Number of blocks."""
         return arch.depth

@@ -104,7 +104,15 @@ class Space(ABC):
         self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
     ) -> Cost:
         """Parameters and MACs of ``arch``; no weights are allocated, and repeats are free."""
-        return _cost(self, arch, *self._sizes(num_classes, input_shape))
+        classes, shape = self._sizes(num_classes, input_shape)
+        return _cost(self, self.cost_class(arch), classes, shape)
+
+    def cost_class(self, arch: Arch) -> Arch:
+        """An architecture that costs exactly as much, the same one for as many as possible.
+
+        Costs are counted once per class. By default every architecture is a class of its own.
+        """
+        return arch
 
     def depth(self, arch: Arch) -> int:
         """Number of blocks one after the other; by default, of weight layers."""
