@@ -1,0 +1,55 @@
+"""The language of proxies: typed expressions over statistics with one scalar per network.
+
+An expression is an immutable, hashable value. It is written and read as text or JSON, typed
+against the statistics at hand, evaluated for all architectures at once, grown at random from a
+grammar that knows no dead ends, and varied by mutation and crossover.
+"""
+
+from autodas.expressions.evaluate import Evaluator, is_constant
+from autodas.expressions.grammar import Grammar, Production, Symbol
+from autodas.expressions.grow import grow
+from autodas.expressions.json import from_json, to_json
+from autodas.expressions.node import (
+    MAX_DEPTH,
+    MAX_NODES,
+    Call,
+    Expression,
+    Leaf,
+    at,
+    check_limits,
+    leaf_names,
+    replace,
+    walk,
+)
+from autodas.expressions.text import MAX_LENGTH, parse, to_text
+from autodas.expressions.types import annotate, type_of
+from autodas.expressions.variation import MUTATIONS, crossover, mutate
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_NODES",
+    "MUTATIONS",
+    "Call",
+    "Evaluator",
+    "Expression",
+    "Grammar",
+    "Leaf",
+    "Production",
+    "Symbol",
+    "annotate",
+    "at",
+    "check_limits",
+    "crossover",
+    "from_json",
+    "grow",
+    "is_constant",
+    "leaf_names",
+    "mutate",
+    "parse",
+    "replace",
+    "to_json",
+    "to_text",
+    "type_of",
+    "walk",
+]

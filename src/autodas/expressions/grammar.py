@@ -1,0 +1,263 @@
+"""The finite grammar of well-typed expressions over given statistics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from autodas.core.catalog import Catalog
+from autodas.core.errors import InvalidInput
+from autodas.core.values import SCALAR, Type
+from autodas.expressions.node import Expression, Leaf, Path
+from autodas.expressions.sense import GROWN_KINDS, LEAF, WEIGHTS, forbidden, rules_below
+from autodas.expressions.types import annotate
+from autodas.primitives import PRIMITIVES, Form, Primitive
+
+__all__ = ["Grammar", "Production", "Symbol"]
+
+_UNREACHABLE = 10**6
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """What may stand at one place of an expression.
+
+    Attributes:
+        type: Its type.
+        rules: Numbers of the rules of :mod:`~autodas.expressions.sense` in force there.
+        varies: Whether it must depend on the architecture.
+    """
+
+    type: Type
+    rules: frozenset[int] = frozenset()
+    varies: bool = True
+
+
+@dataclass(frozen=True)
+class Production:
+    """One way to make a symbol.
+
+    Attributes:
+        name: A primitive, or a statistic if there are no arguments.
+        form: Form of the primitive, None for a statistic.
+        args: Symbols of the arguments.
+        weight: Relative frequency among productions of equal form and argument types.
+    """
+
+    name: str
+    form: Form | None
+    args: tuple[Symbol, ...]
+    weight: float
+
+
+class Grammar:
+    """All sensible expressions of type scalar over some statistics.
+
+    Types that cannot be made, or from which no scalar can be reached, do not occur. For every
+    symbol the smallest expression within every depth is known, so that growing within limits
+    never meets a dead end.
+
+    Args:
+        leaves: Types of the statistics.
+        primitives: The primitives to use.
+        fixed: Statistics that are the same for all architectures, such as the teacher's logits.
+            Every scalar sub-expression depends on at least one that is not.
+        weights: Relative frequencies of primitives and statistics that override the defaults.
+
+    Raises:
+        InvalidInput: no scalar can be made from the statistics.
+    """
+
+    def __init__(
+        self,
+        leaves: Mapping[str, Type],
+        primitives: Catalog[Primitive] = PRIMITIVES,
+        *,
+        fixed: Collection[str] = (),
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        self.leaves = dict(leaves)
+        self.primitives = primitives
+        self.fixed = frozenset(fixed)
+        self._weights = {**WEIGHTS, **(weights or {})}
+        self._by_result = self._signatures()
+        self.start = Symbol(SCALAR)
+        self._productions: dict[Symbol, tuple[Production, ...]] = {}
+        self._reach(self.start)
+        # _smallest[d][symbol]: fewest nodes of an expression of depth at most d.
+        self._smallest: list[dict[Symbol, int]] = [dict.fromkeys(self._productions, _UNREACHABLE)]
+        self._converge()
+        if self.min_size(self.start) >= _UNREACHABLE:
+            listed = ", ".join(f"{name}: {type_}" for name, type_ in self.leaves.items())
+            raise InvalidInput(f"no scalar can be made from the statistics {listed or '(none)'}")
+
+    @property
+    def types(self) -> tuple[Type, ...]:
+        """The types that occur in expressions, sorted."""
+        made = {s.type for s in self._productions if self.min_size(s) < _UNREACHABLE}
+        return tuple(sorted(made))
+
+    def min_size(self, symbol: Symbol, depth: int | None = None) -> int:
+        """Fewest nodes of an expression for ``symbol``, not deeper than ``depth``."""
+        self._reach(symbol)
+        if symbol not in self._smallest[-1]:
+            self._smallest = [dict.fromkeys(self._productions, _UNREACHABLE)]
+            self._converge()
+        last = len(self._smallest) - 1
+        return self._smallest[last if depth is None else max(0, min(depth, last))][symbol]
+
+    def min_depth(self, symbol: Symbol) -> int:
+        """Depth of the shallowest expression for ``symbol``."""
+        self.min_size(symbol)
+        for depth, sizes in enumerate(self._smallest):
+            if sizes[symbol] < _UNREACHABLE:
+                return depth
+        return _UNREACHABLE
+
+    def productions(self, symbol: Symbol) -> tuple[Production, ...]:
+        """All ways to make ``symbol``."""
+        self._reach(symbol)
+        return self._productions[symbol]
+
+    # Construction
+
+    def _signatures(self) -> dict[Type, list[tuple[Primitive, Type]]]:
+        """For every type that can be made: (primitive, type of its arguments)."""
+        made, todo = set(self.leaves.values()), list(dict.fromkeys(self.leaves.values()))
+        by_result: dict[Type, list[tuple[Primitive, Type]]] = defaultdict(list)
+        while todo:
+            given = todo.pop(0)
+            for primitive in self.primitives:
+                if given.kind not in GROWN_KINDS.get(primitive.name, primitive.kinds):
+                    continue
+                result = primitive.result_type((given,) * primitive.arity)
+                by_result[result].append((primitive, given))
+                if result not in made:
+                    made.add(result)
+                    todo.append(result)
+        return dict(by_result)
+
+    def _reach(self, start: Symbol) -> None:
+        todo = [start]
+        while todo:
+            symbol = todo.pop()
+            if symbol in self._productions:
+                continue
+            found = (*self._leaves_of(symbol), *self._calls_of(symbol))
+            self._productions[symbol] = found
+            todo.extend(arg for production in found for arg in production.args)
+
+    def _leaves_of(self, symbol: Symbol) -> list[Production]:
+        if forbidden(LEAF, symbol.type.kind, symbol.rules):
+            return []
+        return [
+            Production(name, None, (), self._weights.get(name, 1.0))
+            for name, type_ in self.leaves.items()
+            if type_ == symbol.type and not (symbol.varies and name in self.fixed)
+        ]
+
+    def _calls_of(self, symbol: Symbol) -> list[Production]:
+        found = []
+        for primitive, given in self._by_result.get(symbol.type, ()):
+            if forbidden(primitive.name, symbol.type.kind, symbol.rules):
+                continue
+            rules = rules_below(primitive.name, symbol.rules)
+            weight = self._weights.get(primitive.name, 1.0)
+            choices = self._variation(symbol, primitive, given)
+            for varies in choices:
+                args = tuple(Symbol(given, rules, each) for each in varies)
+                found.append(
+                    Production(primitive.name, primitive.form, args, weight / len(choices))
+                )
+        return found
+
+    def _variation(
+        self, symbol: Symbol, primitive: Primitive, given: Type
+    ) -> list[tuple[bool, ...]]:
+        """Which arguments must depend on the architecture, in all admissible ways."""
+        if not self.fixed:
+            return [(True,) * primitive.arity]
+        # A scalar that depends on nothing is a dummy constant.
+        needed = given == SCALAR or (symbol.varies and primitive.arity == 1)
+        if needed:
+            return [(True,) * primitive.arity]
+        if not symbol.varies:
+            return [(False,) * primitive.arity]
+        return [ways for ways in product((True, False), repeat=primitive.arity) if sum(ways) == 1]
+
+    def _converge(self) -> None:
+        """Extend the table of smallest sizes, depth by depth, until nothing changes."""
+        while True:
+            before = self._smallest[-1]
+            after = {
+                symbol: min(
+                    (self._size(production, before) for production in productions),
+                    default=_UNREACHABLE,
+                )
+                for symbol, productions in self._productions.items()
+            }
+            if after == before and len(self._smallest) > 1:
+                return
+            self._smallest.append(after)
+
+    @staticmethod
+    def _size(production: Production, sizes: Mapping[Symbol, int]) -> int:
+        return min(1 + sum(sizes[arg] for arg in production.args), _UNREACHABLE)
+
+    # Judging existing expressions
+
+    def depends(self, expression: Expression) -> bool:
+        """Whether an expression depends on the architecture."""
+        if isinstance(expression, Leaf):
+            return expression.name not in self.fixed
+        return any(map(self.depends, expression.args))
+
+    def symbol_at(self, expression: Expression, path: Path) -> Symbol:
+        """What may stand at ``path`` of a well-typed scalar expression."""
+        types = annotate(expression, self.leaves, self.primitives)
+        symbol, node = Symbol(types[expression]), expression
+        for number in path:
+            arg = node.args[number]
+            others = [a for i, a in enumerate(node.args) if i != number]
+            free = types[arg] != SCALAR and (not symbol.varies or any(map(self.depends, others)))
+            rules = rules_below(node.name, symbol.rules)
+            symbol, node = Symbol(types[arg], rules, not free), arg
+        return symbol
+
+    def objection(self, expression: Expression) -> str:
+        """Why a well-typed expression would never be grown; empty if it would be.
+
+        Raises:
+            InvalidInput: the expression is not well typed.
+        """
+        types = annotate(expression, self.leaves, self.primitives)
+        if types[expression] != SCALAR:
+            return f"not a scalar but a {types[expression]}"
+        todo: list[tuple[Expression, frozenset[int]]] = [(expression, frozenset())]
+        while todo:
+            node, rules = todo.pop()
+            objection = self._objection_to(node, types, rules)
+            if objection:
+                return objection
+            below = rules_below(node.name, rules) if node.args else frozenset()
+            todo.extend((arg, below) for arg in node.args)
+        return ""
+
+    def _objection_to(
+        self, node: Expression, types: Mapping[Expression, Type], rules: frozenset[int]
+    ) -> str:
+        kind = types[node].kind
+        if types[node] == SCALAR and not self.depends(node):
+            return f"{node} is the same for all architectures"
+        if isinstance(node, Leaf):
+            return forbidden(LEAF, kind, rules)
+        primitive = self.primitives.get(node.name)
+        below = types[node.args[0]].kind
+        if below not in GROWN_KINDS.get(node.name, primitive.kinds):
+            return f"{node.name} of a {below} is not grown"
+        if len(set(node.args)) < len(node.args):
+            return f"{node.name} of two equal arguments"
+        why = forbidden(node.name, kind, rules)
+        return f"{node.name}: {why}" if why else ""

@@ -1,0 +1,186 @@
+"""Which compositions are worth generating: a stated table of those that say nothing.
+
+A formula may be well typed and still constant: the sum of a softmax is one, the mean of a
+standardised tensor is zero, tanh of a value in the thousands is one. The grammar leaves such
+compositions out. They remain legal in formulas written by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autodas.core.values import Kind
+from autodas.primitives import ENTRIES
+
+__all__ = ["GROWN_KINDS", "LEAF", "RULES", "WEIGHTS", "Rule", "forbidden", "rules_below"]
+
+LEAF = ""
+"""Stands for a statistic where rules list primitives."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_UNARY = _names("log exp abs square sqrt cbrt reciprocal sign tanh sigmoid relu softplus clip neg")
+_EVEN = _names("abs square log sqrt l1 l2 std var entropy nuclear_norm effective_rank condition")
+_NONNEGATIVE = _names(
+    "abs square sqrt exp sigmoid relu softplus softmax min_max power l1 l2 std var entropy "
+    "fraction_positive nuclear_norm effective_rank condition l1_distance l2_distance smooth_l1 "
+    "kl kl_t4 bures layers_geometric_mean layers_std"
+)
+_SQUASHING = _names("exp tanh sigmoid softplus")
+_NUMBERS = frozenset({Kind.VECTOR, Kind.SCALAR})
+_TENSORS = ENTRIES - {Kind.LOGITS}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Forbids some heads directly below some primitives.
+
+    Attributes:
+        above: Names of the primitives that must not meet these heads.
+        why: What would happen.
+        heads: Names that are forbidden below (``LEAF`` for a statistic), or
+        only: if given instead, the names that alone are allowed below.
+        through: Primitives that do not change the matter: below them the rule still holds.
+        kinds: Kinds of the value below for which the rule holds; all if empty.
+    """
+
+    above: frozenset[str]
+    why: str
+    heads: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    through: frozenset[str] = frozenset()
+    kinds: frozenset[Kind] = frozenset()
+
+    def forbids(self, head: str, kind: Kind) -> bool:
+        """Whether a value of ``kind`` made by ``head`` must not stand here."""
+        if self.kinds and kind not in self.kinds:
+            return False
+        return head not in self.only if self.only else head in self.heads
+
+
+def _never(above: str, heads: str, why: str, through: frozenset[str] = frozenset()) -> Rule:
+    return Rule(_names(above), why, heads=_names(heads), through=through)
+
+
+def _only(above: frozenset[str], only: str, kinds: frozenset[Kind], why: str) -> Rule:
+    listed = frozenset(LEAF if name == "leaf" else name for name in only.split())
+    return Rule(above, why, only=listed, kinds=kinds)
+
+
+RULES: tuple[Rule, ...] = (
+    # Constant by construction.
+    _never("sum mean l1", "softmax", "a softmax sums to one", _names("neg abs symmetrise")),
+    _never("sum mean", "standardise centre", "the mean is zero", _names("neg symmetrise")),
+    _never("std var", "standardise", "the deviation is one", _names("neg symmetrise")),
+    _never("l2", "standardise", "the deviation is one", _names("neg abs symmetrise")),
+    _never("l2", "l2_normalise row_normalise", "the norm is known", _names("neg abs")),
+    _never("min max", "min_max", "the extremes are zero and one", _UNARY),
+    _never("min max median", "sign clip tanh sigmoid", "the extremes are saturated", _UNARY),
+    _never("min median", "relu softmax", "often zero throughout", _UNARY),
+    _never("condition", "centre", "a centred matrix is singular", _names("symmetrise neg")),
+    # Saturated, or rounded away, unless the argument is of order one.
+    _only(_SQUASHING, "standardise min_max", _TENSORS, "saturates unless normalised"),
+    _only(_SQUASHING, "leaf standardise sub add", frozenset({Kind.LOGITS}), "saturates"),
+    _only(_SQUASHING, "cosine pearson cka fraction_positive", _NUMBERS, "saturates"),
+    _only(_names("clip"), "standardise", ENTRIES, "saturates, or does nothing"),
+    _only(_names("softmax log_softmax"), "standardise min_max", _TENSORS, "uniform or one-hot"),
+    _only(_names("kl kl_t4"), "standardise min_max", _TENSORS, "uniform or one-hot"),
+    _never("square power", "square power exp", "leaves the range of float32", _names("neg abs")),
+    _never("softmax log_softmax kl kl_t4", "softmax log_softmax", "nearly uniform"),
+    # Signs are informative only where both occur.
+    _only(_names("sign fraction_positive relu"), "leaf standardise centre sub add mul", ENTRIES,
+          "the sign is known"),
+    Rule(_UNARY | _names("l1 l2 std var entropy min_max standardise l2_normalise softmax"),
+         "a sign carries one bit", heads=_names("sign")),
+    # Without effect: another formula says the same, shorter.
+    Rule(_EVEN, "the sign does not matter", heads=_names("neg abs")),
+    Rule(_names("abs"), "already non-negative", heads=_NONNEGATIVE),
+    _never("neg", "neg sub", "undone"),
+    _never("sqrt", "square", "undone"),
+    _never("square", "sqrt", "undone"),
+    _never("log", "exp log", "undone, or a logarithm of a logarithm"),
+    _never("exp", "log log_softmax", "undone"),
+    _never("reciprocal", "reciprocal div", "undone"),
+    _never("standardise min_max l2_normalise", "standardise min_max l2_normalise", "redone"),
+    _only(_names("symmetrise"), "row_normalise", frozenset({Kind.GRAM}), "already symmetric"),
+)  # fmt: skip
+
+GROWN_KINDS: Mapping[str, frozenset[Kind]] = {
+    **dict.fromkeys(
+        ("sign", "fraction_positive", "relu"), _TENSORS - {Kind.SPECTRUM} | {Kind.LOGITS}
+    ),
+    "clip": ENTRIES,
+    # Quotients of entries are ruled by the smallest divisor, rounding noise more often than not.
+    "reciprocal": _NUMBERS,
+    "power": _NUMBERS,
+    "div": _NUMBERS | {Kind.ELEMENTS},
+    "max_of": frozenset({Kind.ELEMENTS, Kind.LOGITS}),
+    "min_of": frozenset({Kind.ELEMENTS, Kind.LOGITS}),
+    # Two stages always correlate perfectly.
+    "pearson": ENTRIES,
+}
+"""Kinds on which a primitive is generated, where that is less than it accepts."""
+
+WEIGHTS: Mapping[str, float] = {
+    "layers_mean": 4.0,
+    "layers_sum": 4.0,
+    "layers_last": 1.5,
+    # The first layer is often the stem, the same in every architecture.
+    "layers_first": 0.2,
+    "layers_max": 0.7,
+    "layers_min": 0.7,
+    "log": 3.0,
+    "abs": 2.0,
+    "square": 2.0,
+    "sqrt": 2.0,
+    "neg": 0.7,
+    "cbrt": 0.3,
+    "sign": 0.5,
+    "clip": 0.3,
+    "reciprocal": 0.5,
+    "add": 3.0,
+    "mul": 3.0,
+    "sub": 2.0,
+    "power": 0.2,
+    "max_of": 0.3,
+    "min_of": 0.3,
+    "sum": 2.0,
+    "mean": 2.0,
+    "l1": 2.0,
+    "l2": 3.0,
+    "std": 1.5,
+    "min": 0.4,
+    "max": 0.7,
+    "median": 0.4,
+    "fraction_positive": 0.5,
+    "condition": 0.5,
+    "bures": 0.4,
+    "symmetrise": 0.3,
+}
+"""How often a primitive is chosen among those of its form; 1 if not listed."""
+
+
+def rules_below(primitive: str, inherited: frozenset[int]) -> frozenset[int]:
+    """Numbers of the rules in force for the arguments of ``primitive``.
+
+    Args:
+        primitive: The name of the parent.
+        inherited: Rules in force where the parent stands.
+    """
+    return frozenset(
+        number
+        for number, rule in enumerate(RULES)
+        if primitive in rule.above or (number in inherited and primitive in rule.through)
+    )
+
+
+def forbidden(head: str, kind: Kind, rules: frozenset[int]) -> str:
+    """Why ``head`` must not stand where ``rules`` are in force; empty if it may."""
+    for number in sorted(rules):
+        if RULES[number].forbids(head, kind):
+            return RULES[number].why
+    return ""

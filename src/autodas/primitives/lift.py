@@ -1,0 +1,166 @@
+"""Lifting: applying a primitive to ragged columns of many architectures at once."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from autodas.core.errors import InvalidInput
+from autodas.core.values import Column, FloatArray, Group, IntArray, Kind, Layout, Type
+from autodas.primitives.primitive import Form, Primitive
+
+__all__ = ["LayoutMismatch", "apply"]
+
+
+class LayoutMismatch(InvalidInput):
+    """Two columns of one type whose segments do not correspond."""
+
+
+def apply(primitive: Primitive, args: tuple[Column, ...]) -> Column:
+    """The value of ``primitive`` for columns ``args``.
+
+    Entries are computed and kept in float32, vectors and scalars in float64. Scalars of
+    architectures without any segment are NaN.
+
+    Raises:
+        InvalidInput: the types do not fit.
+        LayoutMismatch: the segments of two arguments do not correspond.
+    """
+    result = primitive.result_type(tuple(arg.type for arg in args))
+    if len(args) == 2:
+        _check_layouts(primitive, args[0], args[1])
+    match primitive.form:
+        case Form.ELEMENTWISE:
+            return _elementwise(primitive, args, result)
+        case Form.SEGMENTWISE | Form.MATRIX_MAP:
+            return _mapped(primitive, args[0], result)
+        case Form.SPECTRUM:
+            return _spectrum(primitive, args[0], result)
+        case Form.AGGREGATION:
+            return _over_layers(primitive, args, result)
+        case _ if args[0].type.kind is Kind.VECTOR:
+            return _over_layers(primitive, args, result)
+        case _:
+            return _reduced(primitive, args, result)
+
+
+def _check_layouts(primitive: Primitive, first: Column, second: Column) -> None:
+    a, b = first.layout, second.layout
+    if a is b:
+        return
+    match first.type.kind:
+        case Kind.SCALAR:
+            same = a.architectures == b.architectures
+        case Kind.VECTOR:
+            same = a.architectures == b.architectures and np.array_equal(a.owner, b.owner)
+        case _:
+            same = a.fingerprint == b.fingerprint
+    if not same:
+        raise LayoutMismatch(
+            f"{primitive.name}: the segments of two {first.type} columns do not correspond"
+        )
+
+
+def _elementwise(primitive: Primitive, args: tuple[Column, ...], result: Type) -> Column:
+    data = primitive.function(*(arg.data for arg in args))
+    return Column(result, data.astype(args[0].data.dtype, copy=False), args[0].layout)
+
+
+def _weight(primitive: Primitive, column: Column, group: Group) -> dict[str, FloatArray]:
+    """Entries of the whole tensor per stored entry, ``(m,)``, if the function wants it."""
+    if not primitive.weighted:
+        return {}
+    stored = float(np.prod(group.shape))
+    return {"weight": column.layout.counts[group.segments] / stored}
+
+
+def _mapped(primitive: Primitive, column: Column, result: Type) -> Column:
+    data = np.empty_like(column.data)
+    for group, block in column.blocks():
+        if block.size == 0:
+            continue
+        shaped, options = block, _weight(primitive, column, group)
+        if primitive.form is Form.SEGMENTWISE:
+            if column.type.kind is Kind.LOGITS:  # a sketch never cuts rows: classes are few
+                shaped, options = block.reshape(-1, block.shape[-1]), {}
+                if primitive.weighted:
+                    options["weight"] = np.ones((len(shaped), 1))
+            else:
+                shaped = block.reshape(len(block), -1)
+                options = {name: value[:, None] for name, value in options.items()}
+        data[group.start : group.stop] = primitive.function(shaped, **options).reshape(-1)
+    return Column(result, data, column.layout)
+
+
+def _reduced(primitive: Primitive, args: tuple[Column, ...], result: Type) -> Column:
+    layout, entries = args[0].layout, args[0].type.kind
+    numbers = np.full(layout.segments, np.nan)
+    for group, *blocks in _paired_blocks(args):
+        if blocks[0].size == 0:
+            continue
+        m, options = len(group.segments), _weight(primitive, args[0], group)
+        if primitive.form in (Form.MATRIX_REDUCTION, Form.MATRIX_DISTANCE):
+            shaped = blocks
+        elif primitive.rowwise and entries is Kind.LOGITS:
+            shaped = [block.reshape(-1, block.shape[-1]) for block in blocks]
+            if primitive.weighted:
+                options["weight"] = np.ones(len(shaped[0]))
+        else:
+            shaped = [block.reshape(m, -1) for block in blocks]
+        values = primitive.function(*shaped, **options)
+        numbers[group.segments] = values.reshape(m, -1).mean(axis=1)
+    if result.kind is Kind.SCALAR:
+        # One segment per network at most: architectures without one stay NaN.
+        scalars = np.full(layout.architectures, np.nan)
+        scalars[layout.owner] = numbers
+        numbers = scalars
+    return Column(result, numbers, layout)
+
+
+def _paired_blocks(args: tuple[Column, ...]) -> list[tuple]:  # type: ignore[type-arg]
+    pairs = zip(*(arg.blocks() for arg in args), strict=True)
+    return [(blocks[0][0], *(block for _, block in blocks)) for blocks in pairs]
+
+
+_SPECTRUM_LAYOUTS: WeakKeyDictionary[Layout, Layout] = WeakKeyDictionary()
+
+
+def _spectrum(primitive: Primitive, column: Column, result: Type) -> Column:
+    layout = _SPECTRUM_LAYOUTS.get(column.layout)
+    if layout is None:
+        shapes = tuple(shape[:1] for shape in column.layout.shapes)
+        sizes = np.asarray([shape[0] for shape in shapes], dtype=np.float64)
+        layout = Layout(column.layout.architectures, column.layout.owner, shapes, sizes)
+        _SPECTRUM_LAYOUTS[column.layout] = layout
+    data = np.empty(layout.size, dtype=np.float32)
+    # Sorting squares and their sides gives the same order, so the groups correspond.
+    for group, (_, block) in zip(layout.groups, column.blocks(), strict=True):
+        if block.size:
+            data[group.start : group.stop] = primitive.function(block).reshape(-1)
+    return Column(result, data, layout)
+
+
+_BY_LENGTH: WeakKeyDictionary[Layout, list[tuple[IntArray, IntArray]]] = WeakKeyDictionary()
+
+
+def _by_length(layout: Layout) -> list[tuple[IntArray, IntArray]]:
+    """Architectures with equally many segments: ``(m,)`` numbers, ``(m, L)`` segments."""
+    known = _BY_LENGTH.get(layout)
+    if known is None:
+        lengths, known = np.diff(layout.offsets), []
+        for length in np.unique(lengths[lengths > 0]):
+            architectures = np.flatnonzero(lengths == length)
+            segments = layout.offsets[architectures][:, None] + np.arange(length)
+            known.append((architectures.astype(np.int64), segments))
+        _BY_LENGTH[layout] = known
+    return known
+
+
+def _over_layers(primitive: Primitive, args: tuple[Column, ...], result: Type) -> Column:
+    layout = args[0].layout
+    scalars = np.full(layout.architectures, np.nan)
+    for architectures, segments in _by_length(layout):
+        options = {"weight": np.ones(len(segments))} if primitive.weighted else {}
+        scalars[architectures] = primitive.function(*(a.data[segments] for a in args), **options)
+    return Column(result, scalars, layout)
