@@ -1,0 +1,125 @@
+"""From ``sys.argv`` to an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from autodas import __version__
+from autodas.cli.commands import COMMANDS, find
+from autodas.core.errors import AutodasError
+
+__all__ = ["main"]
+
+DONE, DEFECT, WRONG_USE, STOPPED = 0, 1, 2, 130
+
+HELP = """autodas {version}: find the student that learns most from your teacher, without training
+
+usage: autodas COMMAND [options]
+       autodas COMMAND --help
+
+commands
+{commands}
+
+every command takes
+  --json          print one JSON object on standard output and nothing else there
+  --config FILE   take options from a TOML file; those on the command line win
+
+exit status
+  0    done
+  1    a defect of autodas, with a traceback: please report it
+  2    wrong options or unusable data, explained in one line on standard error
+  130  stopped with Ctrl-C; the same command goes on where it stopped
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; ``autodas --help`` says what each means."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _answer(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough, as in `autodas list primitives | head -1`. Python would
+        # complain when it flushes at exit.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return status
+
+
+def _answer(given: list[str]) -> int:
+    if not given or given[0] in {"-h", "--help", "help"}:
+        print(_help(), end="", file=sys.stdout if given else sys.stderr)
+        return DONE if given else WRONG_USE
+    if given[0] in {"-V", "--version"}:
+        print(f"autodas {__version__}")
+        return DONE
+    return _command(given)
+
+
+def _command(given: list[str]) -> int:
+    # Looked up before the options are understood: a mistake in them is told as JSON, too.
+    as_json = "--json" in given
+    place: list[str] = []
+    try:
+        _show(_run(given, place), as_json)
+    except SystemExit as asked_for_help:
+        return int(asked_for_help.code or DONE)
+    except KeyboardInterrupt:
+        kept = f"; what is done is kept in {place[0]}" if place else ""
+        return _failed(f"stopped{kept}; the same command goes on from there", STOPPED, as_json)
+    except AutodasError as error:
+        return _failed(f"error: {error}", WRONG_USE, as_json)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _failed(f"defect: {type(error).__name__}, please report it", DEFECT, as_json)
+    return DONE
+
+
+def _run(given: list[str], place: list[str]) -> dict[str, Any]:
+    """Results of a command; its run directory is put into ``place`` as soon as it is known."""
+    name, *rest = [word for word in given if word != "--json"] or [""]
+    command = find(name)
+    from autodas.cli.options import parse
+    from autodas.cli.output import reserved_stdout
+    from autodas.cli.progress import reporting
+
+    step = command.load()
+    config, _ = parse(command, step.config, rest)
+    if (out := getattr(config, "out", None)) is not None:
+        place.append(str(out))
+    with reserved_stdout(), reporting() as progress:
+        return step.run(config, progress)
+
+
+def _show(results: dict[str, Any], as_json: bool) -> None:
+    from autodas.cli.output import print_json, print_summary
+
+    if as_json:
+        print_json({key: value for key, value in results.items() if key != "summary"})
+    else:
+        print_summary(results)
+
+
+def _failed(message: str, status: int, as_json: bool) -> int:
+    line = " ".join(message.splitlines())
+    print(f"autodas: {line}", file=sys.stderr)
+    if as_json:
+        from autodas.cli.output import print_json
+
+        print_json({"error": line.removeprefix("error: "), "exit_status": status})
+    return status
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {command.name:{width}}{command.help}" for command in COMMANDS.values()]
+    return HELP.format(version=__version__, commands="\n".join(lines))
