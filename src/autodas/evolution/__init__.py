@@ -1,0 +1,51 @@
+"""Searches that know nothing of what they search: ask for candidates, tell their fitness.
+
+A search is given four functions on genomes (:class:`Variation`) and settings. It asks for a
+generation of :class:`Candidate` objects; the caller evaluates them wherever and in whatever order
+it likes, and tells one ``Ok(fitness)`` or ``Failed(reason)`` each, higher being better. Failures
+are counted and carried in the history; they are never parents and never the best.
+
+>>> search = EliteEvolution(variation, population=50, generations=20, seed=0)
+>>> while not search.finished:
+...     candidates = search.ask()
+...     told = search.tell([evaluate(each.genome) for each in candidates])
+...     journal.append(told.to_json())
+
+After a crash, :func:`replay` tells a fresh search what the journal holds, and the next ``ask``
+returns what the undisturbed run would have asked.
+"""
+
+from autodas.evolution.algorithm import Algorithm
+from autodas.evolution.elite import EliteEvolution
+from autodas.evolution.history import GenerationRecord
+from autodas.evolution.individual import Candidate, Individual, Told, by_fitness
+from autodas.evolution.nsga2 import NSGA2, crowding_distance, non_dominated_fronts
+from autodas.evolution.random_search import RandomSearch
+from autodas.evolution.regularised import RegularisedEvolution
+from autodas.evolution.run import evolve, replay
+from autodas.evolution.selection import AdaptiveElite, FixedElite, Selection, Tournament
+from autodas.evolution.variation import Origin, Rates, Variation
+
+__all__ = [
+    "NSGA2",
+    "AdaptiveElite",
+    "Algorithm",
+    "Candidate",
+    "EliteEvolution",
+    "FixedElite",
+    "GenerationRecord",
+    "Individual",
+    "Origin",
+    "RandomSearch",
+    "Rates",
+    "RegularisedEvolution",
+    "Selection",
+    "Told",
+    "Tournament",
+    "Variation",
+    "by_fitness",
+    "crowding_distance",
+    "evolve",
+    "non_dominated_fronts",
+    "replay",
+]

@@ -1,0 +1,224 @@
+"""The ask/tell interface that all algorithms share.
+
+An algorithm never evaluates anything. ``ask`` returns a generation of candidates, the caller
+finds out how good they are in whatever way and order it likes, and ``tell`` takes the results
+in the order asked. Every draw comes from a generator derived from (seed, generation, index), so
+the state is a function of the settings and of what was told: telling the same results again
+rebuilds it (see :func:`autodas.evolution.run.replay`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Result
+from autodas.core.rng import derive
+from autodas.evolution.history import GenerationRecord, summarise
+from autodas.evolution.individual import Candidate, Individual, Told, by_fitness, judge
+from autodas.evolution.variation import Origin, Rates, Variation
+
+__all__ = ["Algorithm", "Proposal"]
+
+G = TypeVar("G")
+
+# A genome, its origin and the ids of its parents.
+Proposal = tuple[G, Origin, tuple[int, ...]]
+Draw = Callable[[np.random.Generator], Individual[G]]
+
+
+class Algorithm(ABC, Generic[G]):
+    """Proposes candidates and learns from their fitness.
+
+    Args:
+        variation: How genomes are drawn, varied and named.
+        population: Candidates per generation and size of the surviving population, at least 2.
+        generations: Generations in all, at least 1; the first is drawn at random.
+        seed: Decides every draw.
+        attempts: How often a genome that was seen before is drawn again, first in the same way,
+            then at random, before the place is left empty.
+    """
+
+    def __init__(
+        self,
+        variation: Variation[G],
+        *,
+        population: int,
+        generations: int,
+        seed: int,
+        attempts: int = 50,
+    ) -> None:
+        for name, value, least in (
+            ("population", population, 2),
+            ("generations", generations, 1),
+            ("attempts", attempts, 1),
+        ):
+            if value < least:
+                raise InvalidInput(f"{name} must be at least {least}, got {value}")
+        self.variation = variation
+        self.size = population
+        self.generations = generations
+        self.seed = seed
+        self.attempts = attempts
+        self.population: tuple[Individual[G], ...] = ()
+        self.history: list[GenerationRecord] = []
+        self._best: Individual[G] | None = None
+        self._seen: set[str] = set()
+        self._pending: tuple[Candidate[G], ...] | None = None
+        self._asked = 0
+        self._exhausted = False
+
+    @property
+    def generation(self) -> int:
+        """The number of generations told so far."""
+        return len(self.history)
+
+    @property
+    def finished(self) -> bool:
+        """True once all generations are told, or nothing new can be found to ask."""
+        return self._exhausted or self.generation >= self.generations
+
+    @property
+    def exhausted(self) -> bool:
+        """True if the last ``ask`` could not find a genome that had not been asked before."""
+        return self._exhausted
+
+    @property
+    def best(self) -> Individual[G] | None:
+        """The best individual ever told, the earliest of equals; None while all failed."""
+        return self._best
+
+    @property
+    def progress(self) -> float:
+        """Where the coming selection stands: 0 for the first of the run, 1 for the last."""
+        # Generation 0 is drawn, not selected: the first selection breeds generation 1.
+        return min(1.0, max(0, self.generation - 1) / max(1, self.generations - 2))
+
+    def ask(self) -> tuple[Candidate[G], ...]:
+        """The next generation; empty, and :attr:`finished`, if nothing new can be found.
+
+        Raises:
+            InvalidInput: the generation asked before was not told, or the search is finished.
+        """
+        if self._pending is not None:
+            raise InvalidInput("ask was called twice: tell the results of the last generation")
+        if self.finished:
+            raise InvalidInput(f"the search is finished after {self.generation} generations")
+        taken: set[str] = set()
+        found: list[Candidate[G]] = []
+        for index in range(self._places()):
+            candidate = self._candidate(index, self._asked + len(found), taken)
+            if candidate is not None:
+                taken.add(candidate.key)
+                found.append(candidate)
+        if not found:
+            self._exhausted = True
+            return ()
+        self._pending = tuple(found)
+        return self._pending
+
+    def tell(
+        self,
+        fitness: Sequence[Result[float]],
+        objectives: Sequence[tuple[float, ...]] = (),
+    ) -> Told:
+        """Learn how the candidates of the last :meth:`ask` did.
+
+        Args:
+            fitness: One result per candidate, in the order asked; higher is better.
+            objectives: One tuple per candidate if the algorithm uses several objectives, all
+                higher is better; what stands there for a failed candidate is ignored.
+
+        Returns:
+            What a journal must keep to replay this generation.
+
+        Raises:
+            InvalidInput: nothing was asked, or the results do not fit; nothing is changed then.
+        """
+        if self._pending is None:
+            raise InvalidInput("tell was called before ask")
+        told = judge(self._pending, fitness, objectives)
+        self._check(told)
+        elite_ratio = self._elite_ratio()
+        self.population = tuple(self._survivors(told))
+        self._seen.update(each.candidate.key for each in told)
+        self._asked += len(told)
+        self._pending = None
+        ranked = by_fitness([*([self._best] if self._best else []), *told])
+        self._best = ranked[0] if ranked else None
+        self.history.append(
+            summarise(
+                told,
+                self.population,
+                generation=self.generation,
+                evaluated=self._asked,
+                best=self._best.value if self._best else None,
+                elite_ratio=elite_ratio,
+            )
+        )
+        return Told(
+            tuple(each.candidate.key for each in told),
+            tuple(each.fitness for each in told),
+            tuple(each.objectives for each in told) if objectives else (),
+        )
+
+    def _candidate(self, index: int, id_: int, taken: set[str]) -> Candidate[G] | None:
+        rng = derive(self.seed, "evolution", self.generation, index)
+        for attempt in range(2 * self.attempts):
+            proposal: Proposal[G]
+            if attempt < self.attempts:
+                proposal = self._propose(index, rng)
+            else:
+                proposal = (self.variation.random(rng), Origin.RANDOM, ())
+            genome, origin, parents = proposal
+            key = self.variation.key(genome)
+            if key not in self._seen and key not in taken:
+                return Candidate(id_, genome, key, origin, parents, self.generation)
+        return None
+
+    def _bred(self, draw: Draw[G], rates: Rates, rng: np.random.Generator) -> Proposal[G]:
+        """A child of parents that ``draw`` picks."""
+        mother = draw(rng)
+        if rng.random() < rates.crossover:
+            father = _other(draw, mother, rng)
+            if father is not None:
+                child = self.variation.crossover(
+                    mother.candidate.genome, father.candidate.genome, rng
+                )
+                if rng.random() < rates.mutation:
+                    child = self.variation.mutate(child, rng)
+                return child, Origin.CROSSOVER, (mother.candidate.id, father.candidate.id)
+        child = self.variation.mutate(mother.candidate.genome, rng)
+        return child, Origin.MUTATION, (mother.candidate.id,)
+
+    def _places(self) -> int:
+        """How many candidates to look for in this generation."""
+        return self.size
+
+    def _elite_ratio(self) -> float | None:
+        """The share of the population that could become a parent of what is pending."""
+        return None
+
+    def _check(self, told: Sequence[Individual[G]]) -> None:
+        """Refuse results this algorithm cannot use, before anything changes."""
+
+    @abstractmethod
+    def _propose(self, index: int, rng: np.random.Generator) -> Proposal[G]:
+        """One proposal for place ``index``; called again if it was seen before."""
+
+    @abstractmethod
+    def _survivors(self, told: Sequence[Individual[G]]) -> Sequence[Individual[G]]:
+        """The population after ``told``; failed individuals are never part of it."""
+
+
+def _other(draw: Draw[G], mother: Individual[G], rng: np.random.Generator) -> Individual[G] | None:
+    # A tight elite may hold one individual only, so drawing until they differ could never end.
+    for _ in range(8):
+        father = draw(rng)
+        if father.candidate.id != mother.candidate.id:
+            return father
+    return None
