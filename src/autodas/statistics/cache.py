@@ -45,7 +45,7 @@ class Cache:
 
     def read(self, key: str, names: Iterable[str]) -> dict[str, Result[Measured]]:
         """What is known of ``names``; unknown, outdated and damaged entries are left out."""
-        content = _load(self.path(key))
+        content = self._load(key)
         if content is None:
             return {}
         header, arrays = content
@@ -62,7 +62,7 @@ class Cache:
         Raises:
             FileProblem: the folder cannot be written to.
         """
-        header, arrays = _load(self.path(key)) or ({}, {})
+        header, arrays = self._load(key) or ({}, {})
         for name, value in values.items():
             header[name], packed = _pack(name, value)
             if packed is None:
@@ -70,27 +70,28 @@ class Cache:
             else:
                 arrays[name] = packed
         text = canonical_json(header)
-        checksum = _checksum(text, arrays)
+        checksum = _checksum(key, text, arrays)
         write_bytes(self.path(key), save(arrays, {"statistics": text, "sha256": checksum}))
 
+    def _load(self, key: str) -> tuple[dict[str, Any], dict[str, FloatArray]] | None:
+        try:
+            with safetensors.safe_open(self.path(key), framework="numpy") as handle:
+                metadata = handle.metadata() or {}
+                arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+        except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError):
+            return None  # absent or damaged: either way it is to be measured
+        text = metadata.get("statistics", "")
+        if metadata.get("sha256") != _checksum(key, text, arrays):
+            return None
+        return json.loads(text), arrays
 
-def _checksum(header: str, arrays: Mapping[str, FloatArray]) -> str:
-    parts = [header.encode()]
-    parts += [name.encode() + arrays[name].tobytes() for name in sorted(arrays)]
+
+def _checksum(key: str, header: str, arrays: Mapping[str, FloatArray]) -> str:
+    # With the key, so that the file of another key is not believed in this one's place.
+    parts = [key.encode(), header.encode()]
+    for name in sorted(arrays):
+        parts += [f"{name} {arrays[name].dtype}".encode(), arrays[name].tobytes()]
     return digest_bytes(b"\0".join(parts))
-
-
-def _load(path: Path) -> tuple[dict[str, Any], dict[str, FloatArray]] | None:
-    try:
-        with safetensors.safe_open(path, framework="numpy") as handle:
-            metadata = handle.metadata() or {}
-            arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError):
-        return None  # absent or damaged: either way it is to be measured
-    text = metadata.get("statistics", "")
-    if metadata.get("sha256") != _checksum(text, arrays):
-        return None
-    return json.loads(text), arrays
 
 
 def _pack(name: str, value: Result[Measured]) -> tuple[dict[str, Any], FloatArray | None]:
