@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from autodas.core.values import Kind, Type
+from autodas.core.values import SCALAR, Kind, Type
 from autodas.statistics import views
 from autodas.statistics.catalog import statistic
 from autodas.statistics.probe import Probe
@@ -45,8 +45,14 @@ def weight_grad(probe: Probe) -> list[Tensor]:
     WEIGHT, needs={"virtual"}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 1 and sec. 5"
 )
 def virtual_grad(probe: Probe) -> list[Tensor]:
-    """Gradient of the summed outputs at |weights| for an all-ones input; no data is involved."""
-    return probe.virtual_gradients
+    """Gradient of the log of the summed outputs at |weights|, for an all-ones input."""
+    return probe.virtual.gradients
+
+
+@statistic(SCALAR, needs={"virtual"}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5")
+def virtual_output(probe: Probe) -> list[float]:
+    """Log of the summed outputs at |weights| for an all-ones input; no data is involved."""
+    return [probe.virtual.log_output]
 
 
 @statistic(WEIGHT_SPECTRUM)
@@ -157,7 +163,7 @@ def logit_grad(probe: Probe) -> list[Tensor]:
     return [probe.logit_gradients]
 
 
-@statistic(Type(Kind.SCALAR), needs={"forward"})
+@statistic(SCALAR, needs={"forward"})
 def loss(probe: Probe) -> list[float]:
     """Cross-entropy of the untrained student on the batch, in nats."""
     return [float(torch.nn.functional.cross_entropy(probe.logits.detach(), probe.labels))]
@@ -179,7 +185,7 @@ def attention_entropy(probe: Probe) -> list[float]:
     """Mean entropy of the attention rows of every self-attention, divided by log N: in [0, 1]."""
     return [
         float(-(p * p.clamp_min(1e-30).log()).sum(-1).mean() / max(1e-9, math.log(p.shape[-1])))
-        for p in _attention_probabilities(probe)
+        for p in (attention.probabilities() for attention in probe.attentions)
     ]
 
 
@@ -187,18 +193,11 @@ def attention_entropy(probe: Probe) -> list[float]:
 def attention_rank(probe: Probe) -> list[float]:
     """Effective rank of every self-attention's mean map: exp of the spectral entropy, in [1, N]."""
     ranks = []
-    for probabilities in _attention_probabilities(probe):
-        values = torch.linalg.svdvals(probabilities.mean((0, 1)))
+    for attention in probe.attentions:
+        values = torch.linalg.svdvals(attention.probabilities().flatten(0, -3).mean(0))
         share = values / values.sum().clamp_min(1e-30)
         ranks.append(float((-(share * share.clamp_min(1e-30).log()).sum()).exp()))
     return ranks
-
-
-def _attention_probabilities(probe: Probe) -> list[Tensor]:
-    return [
-        (queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5).softmax(-1)
-        for queries, keys in probe.queries_keys
-    ]
 
 
 def _channels(value: Tensor) -> Tensor:

@@ -19,9 +19,10 @@ from torch.utils.hooks import RemovableHandle
 
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.networks import Cost, StagedNetwork, count
+from autodas.statistics.attention import Attention
 from autodas.statistics.modes import measuring_mode
 from autodas.statistics.teacher import TeacherSignals
-from autodas.statistics.virtual import virtual_gradients
+from autodas.statistics.virtual import VirtualPass, virtual_pass
 from autodas.statistics.watch import Watch
 
 __all__ = ["NEEDS", "Layer", "Probe", "Unmeasurable"]
@@ -75,6 +76,9 @@ class Probe:
         labels: ``(B,)`` class numbers.
         needs: What will be asked for, a subset of ``NEEDS``.
         teacher: The teacher's signals on the same images, if any statistic needs them.
+
+    Raises:
+        InvalidInput: images, labels and teacher disagree about the number of samples.
     """
 
     def __init__(
@@ -85,6 +89,12 @@ class Probe:
         needs: Iterable[str],
         teacher: TeacherSignals | None = None,
     ) -> None:
+        if not len(images) == len(labels) == len(teacher.images if teacher else images):
+            raise InvalidInput(
+                f"{len(images)} images need as many labels and the teacher's signals on the same, "
+                f"but got {len(labels)} labels"
+                + (f" and a teacher on {len(teacher.images)} images" if teacher else "")
+            )
         self.network = network
         self.images = images
         self.labels = labels
@@ -150,9 +160,14 @@ class Probe:
             self._tracked_images = self.images.detach().clone().requires_grad_()
         try:
             with torch.set_grad_enabled(track), self._watched():
-                return self.network.forward_stages(self._tracked_images)
+                stages, logits = self.network.forward_stages(self._tracked_images)
         finally:
             self._remove_hooks()
+        if (largest := int(self.labels.max())) >= logits.shape[1]:
+            raise InvalidInput(
+                f"labels go up to {largest}, but the network has {logits.shape[1]} classes"
+            )
+        return stages, logits
 
     @property
     def stages(self) -> list[Tensor]:
@@ -181,9 +196,9 @@ class Probe:
         return self._captured(self._watch.signs, "activation layers")
 
     @property
-    def queries_keys(self) -> list[tuple[Tensor, Tensor]]:
-        """``(B, heads, N, d)`` queries and keys of every self-attention (need ``attention``)."""
-        return self._captured(self._watch.queries_keys, "attention layers")
+    def attentions(self) -> list[Attention]:
+        """Queries and keys of every self-attention in order of execution (need ``attention``)."""
+        return self._captured(self._watch.attentions, "attention layers")
 
     @property
     def classifier_input(self) -> Tensor:
@@ -202,16 +217,19 @@ class Probe:
             raise Unmeasurable(f"the network has no {what}")
         return signals
 
-    @property
-    def virtual_gradients(self) -> list[Tensor]:
-        """Gradients of SynFlow's data-free objective at each layer's weight (need ``virtual``)."""
-        return virtual_gradients(self.network, [layer.weight for layer in self.layers], self.images)
+    @cached_property
+    def virtual(self) -> VirtualPass:
+        """SynFlow's data-free objective and its gradients at each layer's weight."""
+        return virtual_pass(self.network, [layer.weight for layer in self.layers], self.images)
 
     @cached_property
     def _gradients(self) -> tuple[list[Tensor], list[Tensor]]:
         stages, logits = self._forward
-        loss = F.cross_entropy(logits, self.labels)
         weights = [layer.weight for layer in self.layers]
+        if not all(weight.requires_grad for weight in weights):
+            raise Unmeasurable("the network has frozen weights, which have no gradient")
+        with torch.enable_grad():
+            loss = F.cross_entropy(logits, self.labels)
         gradients = torch.autograd.grad(
             loss,
             [*weights, *stages],
@@ -237,7 +255,9 @@ class Probe:
         logits = self.logits
         if "backward" in self.needs:
             _ = self._gradients  # first, because the pass below frees the graph
-        (gradient,) = torch.autograd.grad(logits.sum(), [self._tracked_images])
+        with torch.enable_grad():
+            total = logits.sum()
+        (gradient,) = torch.autograd.grad(total, [self._tracked_images])
         return gradient.flatten(1)
 
     @cached_property
@@ -276,10 +296,20 @@ class Probe:
             self._hooks.append(hook)
 
     def _watch_size(self, module: nn.Module) -> None:
+        # Divided by the batch, not by the length of the output: windows of an image may be
+        # laid out as a longer batch.
+        batch = len(self.images)
+
+        def keep(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+            channels = output.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
+            self._output_positions[layer] = output.numel() // (batch * channels)
+
+        def keep_attention(layer: nn.Module, _: tuple[Tensor, ...], output: tuple[Tensor]) -> None:
+            keep(layer, (), output[0])
+            # It uses the weight of its output layer without calling that layer.
+            keep(layer.get_submodule("out_proj"), (), output[0])
+
         if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
-
-            def keep(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-                channels = output.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
-                self._output_positions[layer] = output.numel() // (len(output) * channels)
-
             self._hooks.append(module.register_forward_hook(keep))
+        elif isinstance(module, nn.MultiheadAttention):
+            self._hooks.append(module.register_forward_hook(keep_attention))

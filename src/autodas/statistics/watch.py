@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from autodas.statistics.attention import ATTENTIONS, Attention
+
 __all__ = ["Watch"]
 
 _ACTIVATIONS: frozenset[Callable[..., Any]] = frozenset(
@@ -34,7 +36,7 @@ class Watch(TorchFunctionMode):
 
     Attributes:
         signs: Boolean tensors in order of execution.
-        queries_keys: ``(B, heads, N, d)`` pairs in order of execution.
+        attentions: Attentions in order of execution.
     """
 
     def __init__(self, *, activations: bool, attention: bool) -> None:
@@ -42,7 +44,7 @@ class Watch(TorchFunctionMode):
         self.activations = activations
         self.attention = attention
         self.signs: list[Tensor] = []
-        self.queries_keys: list[tuple[Tensor, Tensor]] = []
+        self.attentions: list[Attention] = []
 
     def __torch_function__(
         self,
@@ -51,9 +53,11 @@ class Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function returns
+        kwargs = kwargs or {}
         if self.activations and func in _ACTIVATIONS:
             # Before the call, because an in-place activation overwrites its input.
-            self.signs.append(args[0].detach() > 0)
-        elif self.attention and func is F.scaled_dot_product_attention:
-            self.queries_keys.append((args[0].detach(), args[1].detach()))
-        return func(*args, **(kwargs or {}))
+            self.signs.append((args[0] if args else kwargs["input"]).detach() > 0)
+        elif self.attention and func in ATTENTIONS:
+            with torch.no_grad():
+                self.attentions.append(ATTENTIONS[func](*args, **kwargs))
+        return func(*args, **kwargs)
