@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autodas.core.values import Kind, Type
+from autodas.core.values import SCALAR, Kind, Type
 from autodas.statistics import views
 from autodas.statistics.alignment import match_stages
 from autodas.statistics.catalog import statistic
@@ -24,10 +24,9 @@ from autodas.statistics.intrinsic import (
     PROJECTED_GRAM,
     SAMPLE_GRAM,
 )
-from autodas.statistics.probe import Probe
+from autodas.statistics.probe import Probe, Unmeasurable
 
 STAGE_VECTOR = Type(Kind.VECTOR, "stage")
-SCALAR = Type(Kind.SCALAR)
 FORWARD = frozenset({"forward"})
 TINY = 1e-12
 
@@ -62,7 +61,7 @@ def teacher_logits(probe: Probe) -> list[Tensor]:
 @statistic(CLASS_GRAM, origin="teacher", reference="Dong et al., CVPR 2023 (DisWOT)")
 def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
     """K × K inner products of the classes' rows in the teacher's last weight gradient."""
-    gradient = probe.teacher.class_gradient
+    gradient = _teacher_class_gradient(probe)
     return [gradient @ gradient.T]
 
 
@@ -149,20 +148,21 @@ def attention_distance(probe: Probe) -> list[float]:
 @statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
 def logit_kl(probe: Probe) -> list[float]:
     """Mean KL divergence of the outputs, teacher against student, at temperature 1, in nats."""
-    return [float(_kl(probe.logits.detach().softmax(1), probe.teacher.logits.softmax(1)))]
+    student, teacher = _both_logits(probe)
+    return [float(_kl(student.softmax(1), teacher.softmax(1)))]
 
 
 @statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
 def logit_kl_t4(probe: Probe) -> list[float]:
     """Mean KL divergence of the outputs, teacher against student, at temperature 4, times 16."""
-    student, teacher = probe.logits.detach() / 4, probe.teacher.logits / 4
-    return [16 * float(_kl(student.softmax(1), teacher.softmax(1)))]
+    student, teacher = _both_logits(probe)
+    return [16 * float(_kl((student / 4).softmax(1), (teacher / 4).softmax(1)))]
 
 
 @statistic(SCALAR, needs=FORWARD, origin="interaction")
 def logit_cosine(probe: Probe) -> list[float]:
     """Mean cosine similarity of the outputs, each centred over classes, in [−1, 1]."""
-    student, teacher = probe.logits.detach(), probe.teacher.logits
+    student, teacher = _both_logits(probe)
     student = student - student.mean(1, keepdim=True)
     teacher = teacher - teacher.mean(1, keepdim=True)
     return [float(F.cosine_similarity(student, teacher, dim=1).mean())]
@@ -176,10 +176,29 @@ def logit_cosine(probe: Probe) -> list[float]:
 )
 def class_gradient_distance(probe: Probe) -> list[float]:
     """Mean squared distance of row-normalised class-gradient Grams of student and teacher."""
+    _both_logits(probe)
     student = probe.logit_gradients.T @ probe.classifier_input
-    teacher = probe.teacher.class_gradient
+    teacher = _teacher_class_gradient(probe)
     grams = [F.normalize(g @ g.T, dim=1) for g in (student, teacher)]
     return [float((grams[0] - grams[1]).square().mean())]
+
+
+def _both_logits(probe: Probe) -> tuple[Tensor, Tensor]:
+    """``(B, K)`` of student and teacher, if they know the same classes."""
+    student, teacher = probe.logits.detach(), probe.teacher.logits
+    if student.shape != teacher.shape:
+        raise Unmeasurable(
+            f"the student has {student.shape[1]} classes, the teacher {teacher.shape[1]}"
+        )
+    return student, teacher
+
+
+def _teacher_class_gradient(probe: Probe) -> Tensor:
+    """``(K, D)``, if the teacher knows the classes of the batch."""
+    classes = probe.teacher.logits.shape[1]
+    if (largest := int(probe.labels.max())) >= classes:
+        raise Unmeasurable(f"labels go up to {largest}, but the teacher has {classes} classes")
+    return probe.teacher.class_gradient
 
 
 def _teacher_views(probe: Probe, view: Callable[[Tensor], Tensor]) -> list[Tensor]:

@@ -82,4 +82,5 @@ def _segment(statistic: Statistic, value: Tensor | float, entries: int) -> Float
     value = value.detach()
     if statistic.type.kind is Kind.ELEMENTS:
         value = sample_entries(value, entries)
-    return np.asarray(value.float().numpy(), dtype=np.float32)
+    # A copy: the tensor may be the network's own weight, which later training changes.
+    return np.array(value.numpy(force=True), dtype=np.float32)

@@ -33,7 +33,7 @@ def sample_entries(tensor: Tensor, keep: int) -> Tensor:
     The positions depend only on the number of entries: a weight and its gradient are sampled at
     the same places, so products of the two mean what they say.
     """
-    flat = tensor.flatten()
-    if flat.numel() > keep:
-        flat = flat[_positions(flat.numel(), keep)]
-    return flat.float()
+    if tensor.numel() > keep:
+        # take() counts as flatten() does, but never copies a tensor of another memory order.
+        return tensor.take(_positions(tensor.numel(), keep)).float()
+    return tensor.flatten().float()
