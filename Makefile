@@ -9,31 +9,40 @@ TORCH_ARGS ?=
 JOBS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CHECKED := src tests benchmarks
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint format bench clean help
 
-demo: $(STAMP)  ## discover, search, distil and report on embedded data
+demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
 
-test: $(STAMP)  ## the test-suite, without the slow part
+test: $(STAMP)  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
 
-test-slow: $(STAMP)  ## the slow part of the test-suite
+test-slow: $(STAMP)  ## the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow
 
 lint: $(STAMP)  ## style and types
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
+
+format: $(STAMP)  ## put the style right
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
 
 bench: $(STAMP)  ## ratios measured in one run
 	$(BIN)/python -m benchmarks
 
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+# Written only when everything is installed, so that an interrupted installation is done again.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q $(TORCH_ARGS) -c constraints.txt torch
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
 	touch $@
-
-clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
