@@ -17,7 +17,12 @@ from autodas.spaces import SPACES, get_space
 SEEDS = st.integers(0, 2**32 - 1)
 QUICK = settings(max_examples=20, deadline=None)
 # Small images keep the suite fast; each space is tried at two sizes and two numbers of channels.
-IMAGES = {"digits-cnn": ((1, 8, 8), (3, 13, 10)), "digits-vit": ((1, 8, 8), (3, 12, 6))}
+IMAGES = {
+    "digits-cnn": ((1, 8, 8), (3, 13, 10)),
+    "digits-vit": ((1, 8, 8), (3, 12, 6)),
+    "nasbench101": ((3, 8, 8), (1, 9, 7)),
+    "nasbench201": ((3, 16, 16), (1, 13, 10)),
+}
 GARBAGE = (
     "", " ", "{}", "[]", "null", "1", "-1", "nonsense", "{", '{"depth": 3}', "9-9-9-9", "3-5-",
     "999", "3--5", "|", "|none~0|", "[" * 100_000, "9" * 5000, "é", "\x00", '{"a":NaN}', "True",

@@ -19,7 +19,6 @@ __all__ = [
     "cifar_resnet",
     "cost",
     "count",
-    "count",
     "deit_tiny",
     "parameters",
     "resnet18",
