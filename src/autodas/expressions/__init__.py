@@ -9,6 +9,7 @@ from autodas.expressions.evaluate import Evaluator, is_constant
 from autodas.expressions.grammar import Grammar, Production, Symbol
 from autodas.expressions.grow import grow
 from autodas.expressions.json import from_json, to_json
+from autodas.expressions.laws import LAWS, Law
 from autodas.expressions.node import (
     MAX_DEPTH,
     MAX_NODES,
@@ -17,15 +18,17 @@ from autodas.expressions.node import (
     Leaf,
     at,
     check_limits,
-    leaf_names,
     replace,
     walk,
 )
+from autodas.expressions.prose import in_words, to_latex
+from autodas.expressions.simplify import canonical, simplify
 from autodas.expressions.text import MAX_LENGTH, parse, to_text
 from autodas.expressions.types import annotate, type_of
 from autodas.expressions.variation import MUTATIONS, crossover, mutate
 
 __all__ = [
+    "LAWS",
     "MAX_DEPTH",
     "MAX_LENGTH",
     "MAX_NODES",
@@ -34,21 +37,25 @@ __all__ = [
     "Evaluator",
     "Expression",
     "Grammar",
+    "Law",
     "Leaf",
     "Production",
     "Symbol",
     "annotate",
     "at",
+    "canonical",
     "check_limits",
     "crossover",
     "from_json",
     "grow",
+    "in_words",
     "is_constant",
-    "leaf_names",
     "mutate",
     "parse",
     "replace",
+    "simplify",
     "to_json",
+    "to_latex",
     "to_text",
     "type_of",
     "walk",

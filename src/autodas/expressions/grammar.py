@@ -13,7 +13,8 @@ from autodas.core.values import SCALAR, Type
 from autodas.expressions.node import Expression, Leaf, Path
 from autodas.expressions.sense import GROWN_KINDS, LEAF, WEIGHTS, forbidden, rules_below
 from autodas.expressions.types import annotate
-from autodas.primitives import PRIMITIVES, Form, Primitive
+from autodas.expressions.worth import worth_combining
+from autodas.primitives import ENTRIES, PRIMITIVES, Form, Primitive
 
 __all__ = ["Grammar", "Production", "Symbol"]
 
@@ -83,6 +84,7 @@ class Grammar:
         self.fixed = frozenset(fixed)
         self._weights = {**WEIGHTS, **(weights or {})}
         self._by_result = self._signatures()
+        self._behind = self._leaves_behind()
         self.start = Symbol(SCALAR)
         self._productions: dict[Symbol, tuple[Production, ...]] = {}
         self._reach(self.start)
@@ -121,6 +123,10 @@ class Grammar:
         self._reach(symbol)
         return self._productions[symbol]
 
+    def leaves_behind(self, type_: Type) -> frozenset[str]:
+        """The statistics that expressions of ``type_`` can be made of."""
+        return self._behind.get(type_, frozenset())
+
     # Construction
 
     def _signatures(self) -> dict[Type, list[tuple[Primitive, Type]]]:
@@ -138,6 +144,20 @@ class Grammar:
                     made.add(result)
                     todo.append(result)
         return dict(by_result)
+
+    def _leaves_behind(self) -> dict[Type, frozenset[str]]:
+        """Fixpoint over the signatures."""
+        behind: dict[Type, frozenset[str]] = defaultdict(frozenset)
+        for name, type_ in self.leaves.items():
+            behind[type_] |= {name}
+        changed = True
+        while changed:
+            changed = False
+            for result, signatures in self._by_result.items():
+                union = behind[result].union(*(behind[given] for _, given in signatures))
+                changed |= union != behind[result]
+                behind[result] = union
+        return dict(behind)
 
     def _reach(self, start: Symbol) -> None:
         todo = [start]
@@ -163,6 +183,8 @@ class Grammar:
         for primitive, given in self._by_result.get(symbol.type, ()):
             if forbidden(primitive.name, symbol.type.kind, symbol.rules):
                 continue
+            if self._needs_two(primitive, given) and len(self.leaves_behind(given)) < 2:
+                continue
             rules = rules_below(primitive.name, symbol.rules)
             weight = self._weights.get(primitive.name, 1.0)
             choices = self._variation(symbol, primitive, given)
@@ -172,6 +194,13 @@ class Grammar:
                     Production(primitive.name, primitive.form, args, weight / len(choices))
                 )
         return found
+
+    @staticmethod
+    def _needs_two(primitive: Primitive, given: Type) -> bool:
+        """Whether the arguments must come from different statistics."""
+        return primitive.arity == 2 and (
+            primitive.form is not Form.ELEMENTWISE or given.kind in ENTRIES
+        )
 
     def _variation(
         self, symbol: Symbol, primitive: Primitive, given: Type
@@ -210,9 +239,7 @@ class Grammar:
 
     def depends(self, expression: Expression) -> bool:
         """Whether an expression depends on the architecture."""
-        if isinstance(expression, Leaf):
-            return expression.name not in self.fixed
-        return any(map(self.depends, expression.args))
+        return not expression.leaves <= self.fixed
 
     def symbol_at(self, expression: Expression, path: Path) -> Symbol:
         """What may stand at ``path`` of a well-typed scalar expression."""
@@ -257,7 +284,7 @@ class Grammar:
         below = types[node.args[0]].kind
         if below not in GROWN_KINDS.get(node.name, primitive.kinds):
             return f"{node.name} of a {below} is not grown"
-        if len(set(node.args)) < len(node.args):
-            return f"{node.name} of two equal arguments"
+        if not worth_combining(primitive, below, node.args):
+            return f"{node.name} of arguments that say the same"
         why = forbidden(node.name, kind, rules)
         return f"{node.name}: {why}" if why else ""

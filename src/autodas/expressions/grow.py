@@ -3,31 +3,116 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
+from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind
 from autodas.expressions.grammar import Grammar, Production, Symbol
 from autodas.expressions.node import Call, Expression, Leaf
-from autodas.primitives import Form
+from autodas.expressions.worth import worth_combining
+from autodas.primitives import ENTRIES, Form
 
 __all__ = ["grow"]
 
 _FORM_WEIGHTS: dict[Form | None, float] = {
     None: 3.0,
-    Form.ELEMENTWISE: 1.0,
-    Form.SEGMENTWISE: 0.5,
+    Form.ELEMENTWISE: 1.2,
+    Form.SEGMENTWISE: 0.6,
     Form.REDUCTION: 3.0,
     Form.DISTANCE: 2.0,
-    Form.MATRIX_MAP: 0.8,
+    Form.MATRIX_MAP: 0.6,
     Form.MATRIX_REDUCTION: 1.5,
-    Form.MATRIX_DISTANCE: 1.5,
-    Form.SPECTRUM: 1.5,
+    Form.MATRIX_DISTANCE: 2.0,
+    Form.SPECTRUM: 1.0,
     Form.AGGREGATION: 6.0,
 }
 _ATTEMPTS = 8
+
+
+class _Choices:
+    """The productions of one symbol with their weights, as arrays."""
+
+    def __init__(self, grammar: Grammar, symbol: Symbol) -> None:
+        self._grammar = grammar
+        self.productions = grammar.productions(symbol)
+        self.weights = _base_weights(grammar, symbol, self.productions)
+        self._leaf = np.array([option.form is None for option in self.productions], dtype=bool)
+        self._binary = np.array(
+            [
+                option.form is Form.ELEMENTWISE and len(option.args) == 2
+                for option in self.productions
+            ],
+            dtype=bool,
+        )
+        self._least: dict[int, npt.NDArray[np.int64]] = {}
+
+    def least(self, depth: int) -> npt.NDArray[np.int64]:
+        """Fewest nodes with each production within ``depth``."""
+        if depth not in self._least:
+            size = self._grammar.min_size
+            self._least[depth] = np.array(
+                [1 + sum(size(arg, depth - 1) for arg in p.args) for p in self.productions],
+                dtype=np.int64,
+            )
+        return self._least[depth]
+
+    def draw_weights(self, size: int, depth: int) -> npt.NDArray[np.float64]:
+        """Weights given room for ``size`` nodes: leaves when it is tight, sums when it is wide."""
+        weights = np.where(self.least(depth) <= size, self.weights, 0.0)
+        weights[self._leaf] /= math.sqrt(max(1.0, size - 1.0))
+        weights[self._binary] *= min(size, 16) / 6.0
+        return weights
+
+
+def _base_weights(
+    grammar: Grammar, symbol: Symbol, productions: tuple[Production, ...]
+) -> npt.NDArray[np.float64]:
+    """First shared among forms and argument types, then among names.
+
+    An argument type counts by the statistics behind it, so that each statistic has about the
+    same chance however many types it can become.
+    """
+    keys = [(p.form, len(p.args), *{arg.type for arg in p.args}) for p in productions]
+    totals: dict[tuple[object, ...], float] = {}
+    for key, production in zip(keys, productions, strict=True):
+        totals[key] = totals.get(key, 0.0) + production.weight
+    everything = max(1, len(grammar.leaves_behind(symbol.type)))
+    weights = np.zeros(len(productions))
+    for number, (key, production) in enumerate(zip(keys, productions, strict=True)):
+        if production.form is None:
+            share = production.weight / everything
+        else:
+            behind = len(grammar.leaves_behind(production.args[0].type))
+            share = behind / everything * production.weight / totals[key]
+        weights[number] = _FORM_WEIGHTS[production.form] * share * _damping(production)
+    return weights
+
+
+def _damping(production: Production) -> float:
+    if not production.args:
+        return 1.0
+    kind = production.args[0].type.kind
+    if production.form is Form.DISTANCE and kind is Kind.VECTOR:
+        return 0.15
+    if production.form is Form.ELEMENTWISE and kind is Kind.SCALAR:
+        # A monotone transform of a score changes little, a sum of two scores much.
+        return 0.3 if len(production.args) == 1 else 2.0
+    if kind in ENTRIES and production.form in (Form.ELEMENTWISE, Form.SEGMENTWISE):
+        return 0.5
+    return 1.0
+
+
+_TABLES: WeakKeyDictionary[Grammar, dict[Symbol, _Choices]] = WeakKeyDictionary()
+
+
+def _choices(grammar: Grammar, symbol: Symbol) -> _Choices:
+    table = _TABLES.setdefault(grammar, {})
+    if symbol not in table:
+        table[symbol] = _Choices(grammar, symbol)
+    return table[symbol]
 
 
 def grow(
@@ -40,8 +125,8 @@ def grow(
 ) -> Expression:
     """A random expression for ``symbol`` (a scalar if not given).
 
-    A target size is drawn first, around 10 nodes, so that small and large formulas both occur.
-    If the limits allow no expression at all, the smallest possible one is grown.
+    A target size is drawn first, so that small and large formulas both occur; most have 5 to
+    20 nodes. If the limits allow no expression at all, the smallest possible one is grown.
 
     Args:
         grammar: What may be grown.
@@ -54,77 +139,74 @@ def grow(
     depth = max(max_depth, grammar.min_depth(what))
     least = grammar.min_size(what, depth)
     most = max(max_size, least)
-    wanted = round(float(rng.gamma(3.0, 4.0)))
-    return _grow(grammar, rng, what, min(max(wanted, least), most), depth)
+    for _ in range(_ATTEMPTS):
+        wanted = round(float(rng.gamma(4.0, 4.0)))
+        grown = _grow(grammar, rng, what, min(max(wanted, least), most), depth)
+        if grown is not None:
+            return grown
+    # Statistics so few that every way compares one with itself: well typed, if not sensible.
+    grown = _grow(grammar, rng, what, most, depth, strict=False)
+    if grown is None:
+        raise InvalidInput(f"the grammar has no expression of type {what.type}")
+    return grown
 
 
 def _grow(
-    grammar: Grammar, rng: np.random.Generator, symbol: Symbol, size: int, depth: int
-) -> Expression:
-    """An expression of at most ``size`` nodes and ``depth`` levels; both must be possible."""
-    options = [
-        production
-        for production in grammar.productions(symbol)
-        if _least(grammar, production, depth) <= size
-    ]
-    while True:
-        weights = _weights(options, size)
-        chosen = options[int(rng.choice(len(options), p=weights))]
+    grammar: Grammar,
+    rng: np.random.Generator,
+    symbol: Symbol,
+    size: int,
+    depth: int,
+    *,
+    strict: bool = True,
+) -> Expression | None:
+    """An expression of at most ``size`` nodes and ``depth`` levels; both must be possible.
+
+    None if every choice ends in arguments not worth combining, which only few statistics of a
+    type can cause.
+    """
+    choices = _choices(grammar, symbol)
+    weights = choices.draw_weights(size, depth)
+    while weights.any():
+        ladder = np.cumsum(weights)
+        number = int(np.searchsorted(ladder, rng.random() * ladder[-1], side="right"))
+        chosen = choices.productions[number]
         if chosen.form is None:
             return Leaf(chosen.name)
         for _ in range(_ATTEMPTS):
-            args = _arguments(grammar, rng, chosen, size - 1, depth - 1)
-            if len(set(args)) == len(args):
+            args = _arguments(grammar, rng, chosen, size - 1, depth - 1, strict=strict)
+            if args is None:
+                continue
+            if len(args) == 1 or not strict or _worth(grammar, chosen, args):
                 return Call(chosen.name, args)
-        # Two equal arguments say nothing, but where nothing else fits they must do.
-        if len(options) == 1:
-            return Call(chosen.name, args)
-        options.remove(chosen)
+        weights[number] = 0.0
+    return None
 
 
-def _least(grammar: Grammar, production: Production, depth: int) -> int:
-    return 1 + sum(grammar.min_size(arg, depth - 1) for arg in production.args)
-
-
-def _weights(options: Sequence[Production], size: int) -> npt.NDArray[np.float64]:
-    """Probabilities: first among forms and argument types, then by name."""
-    groups: dict[tuple[object, ...], float] = {}
-    keys = [
-        (option.form, *{arg.type for arg in option.args}, len(option.args)) for option in options
-    ]
-    for key, option in zip(keys, options, strict=True):
-        groups[key] = groups.get(key, 0.0) + option.weight
-    weights = np.empty(len(options))
-    for number, (key, option) in enumerate(zip(keys, options, strict=True)):
-        weights[number] = _group_weight(option, size) * option.weight / groups[key]
-    weights /= weights.sum()
-    return weights
-
-
-def _group_weight(option: Production, size: int) -> float:
-    weight = _FORM_WEIGHTS[option.form]
-    if option.form is None:  # with room left, prefer to go on
-        return weight / math.sqrt(max(1.0, size - 1.0))
-    if option.form is Form.ELEMENTWISE and len(option.args) == 2:
-        weight *= min(size, 16) / 8.0
-    elif option.form is Form.ELEMENTWISE and option.args[0].type.kind is Kind.SCALAR:
-        weight *= 0.3  # monotone transforms of a score change little
-    return weight
+def _worth(grammar: Grammar, chosen: Production, args: tuple[Expression, ...]) -> bool:
+    return worth_combining(grammar.primitives.get(chosen.name), chosen.args[0].type.kind, args)
 
 
 def _arguments(
-    grammar: Grammar, rng: np.random.Generator, production: Production, size: int, depth: int
-) -> tuple[Expression, ...]:
+    grammar: Grammar,
+    rng: np.random.Generator,
+    production: Production,
+    size: int,
+    depth: int,
+    *,
+    strict: bool,
+) -> tuple[Expression, ...] | None:
     """Arguments of at most ``size`` nodes together."""
     least = [grammar.min_size(arg, depth) for arg in production.args]
-    slack = size - sum(least)
-    shares = [slack] if len(least) == 1 else _split(rng, slack, len(least))
-    return tuple(
-        _grow(grammar, rng, arg, low + extra, depth)
-        for arg, low, extra in zip(production.args, least, shares, strict=True)
-    )
-
-
-def _split(rng: np.random.Generator, total: int, parts: int) -> list[int]:
-    cuts = np.sort(rng.integers(0, total + 1, size=parts - 1))
-    return [int(part) for part in np.diff([0, *cuts, total])]
+    extra = size - sum(least)
+    shares = [extra]
+    if len(least) == 2:
+        cut = int(rng.integers(0, extra + 1))
+        shares = [cut, extra - cut]
+    args = []
+    for arg, low, more in zip(production.args, least, shares, strict=True):
+        grown = _grow(grammar, rng, arg, low + more, depth, strict=strict)
+        if grown is None:
+            return None
+        args.append(grown)
+    return tuple(args)

@@ -17,7 +17,6 @@ __all__ = [
     "Path",
     "at",
     "check_limits",
-    "leaf_names",
     "replace",
     "walk",
 ]
@@ -53,6 +52,11 @@ class Leaf:
         """One level."""
         return 1
 
+    @property
+    def leaves(self) -> frozenset[str]:
+        """Its own name."""
+        return frozenset({self.name})
+
     def __str__(self) -> str:
         return self.name
 
@@ -67,17 +71,21 @@ class Call:
     Attributes:
         size: Number of nodes, counted as a tree.
         depth: Number of nodes on the longest way down.
+        leaves: Names of the statistics it needs.
     """
 
     name: str
     args: tuple[Expression, ...]
     size: int = field(init=False, repr=False)
     depth: int = field(init=False, repr=False)
+    leaves: frozenset[str] = field(init=False, repr=False)
     _hash: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", 1 + sum(arg.size for arg in self.args))
         object.__setattr__(self, "depth", 1 + max((arg.depth for arg in self.args), default=0))
+        leaves = frozenset[str]().union(*(arg.leaves for arg in self.args))
+        object.__setattr__(self, "leaves", leaves)
         object.__setattr__(self, "_hash", hash((self.name, self.args)))
 
     def __hash__(self) -> int:
@@ -123,11 +131,6 @@ def replace(expression: Expression, path: Path, new: Expression) -> Expression:
     args = list(expression.args)
     args[number] = replace(args[number], rest, new)
     return Call(expression.name, tuple(args))
-
-
-def leaf_names(expression: Expression) -> frozenset[str]:
-    """Names of the statistics an expression needs."""
-    return frozenset(node.name for _, node in walk(expression) if isinstance(node, Leaf))
 
 
 def check_limits(expression: Expression) -> Expression:

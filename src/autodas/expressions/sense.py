@@ -31,6 +31,7 @@ _NONNEGATIVE = _names(
     "kl kl_t4 bures layers_geometric_mean layers_std"
 )
 _SQUASHING = _names("exp tanh sigmoid softplus")
+_KEEPS_NORM = _names("abs symmetrise spectrum")
 _NUMBERS = frozenset({Kind.VECTOR, Kind.SCALAR})
 _TENSORS = ENTRIES - {Kind.LOGITS}
 
@@ -73,53 +74,64 @@ def _only(above: frozenset[str], only: str, kinds: frozenset[Kind], why: str) ->
 
 RULES: tuple[Rule, ...] = (
     # Constant by construction.
-    _never("sum mean l1", "softmax", "a softmax sums to one", _names("neg abs symmetrise")),
-    _never("sum mean", "standardise centre", "the mean is zero", _names("neg symmetrise")),
-    _never("std var", "standardise", "the deviation is one", _names("neg symmetrise")),
-    _never("l2", "standardise", "the deviation is one", _names("neg abs symmetrise")),
-    _never("l2", "l2_normalise row_normalise", "the norm is known", _names("neg abs")),
+    _never("sum mean l1", "softmax", "a softmax sums to one", _names("abs symmetrise")),
+    _never("sum mean", "standardise centre", "the mean is zero", _names("symmetrise add sub")),
+    _never("std var", "standardise", "the deviation is one", _names("symmetrise")),
+    _never("l2 square", "standardise", "the deviation is one", _KEEPS_NORM),
+    _never("l2 square", "l2_normalise row_normalise", "the norm is known", _KEEPS_NORM),
+    _never("sqrt", "softmax", "the norm is known"),
     _never("min max", "min_max", "the extremes are zero and one", _UNARY),
     _never("min max median", "sign clip tanh sigmoid", "the extremes are saturated", _UNARY),
     _never("min median", "relu softmax", "often zero throughout", _UNARY),
-    _never("condition", "centre", "a centred matrix is singular", _names("symmetrise neg")),
     # Saturated, or rounded away, unless the argument is of order one.
     _only(_SQUASHING, "standardise min_max", _TENSORS, "saturates unless normalised"),
     _only(_SQUASHING, "leaf standardise sub add", frozenset({Kind.LOGITS}), "saturates"),
-    _only(_SQUASHING, "cosine pearson cka fraction_positive", _NUMBERS, "saturates"),
+    _only(_SQUASHING, "cosine pearson cka", _NUMBERS, "saturates"),
     _only(_names("clip"), "standardise", ENTRIES, "saturates, or does nothing"),
     _only(_names("softmax log_softmax"), "standardise min_max", _TENSORS, "uniform or one-hot"),
     _only(_names("kl kl_t4"), "standardise min_max", _TENSORS, "uniform or one-hot"),
-    _never("square power", "square power exp", "leaves the range of float32", _names("neg abs")),
+    _never("square power", "square power exp", "leaves the range of float32", _names("abs")),
     _never("softmax log_softmax kl kl_t4", "softmax log_softmax", "nearly uniform"),
-    # Signs are informative only where both occur.
-    _only(_names("sign fraction_positive relu"), "leaf standardise centre sub add mul", ENTRIES,
-          "the sign is known"),
-    Rule(_UNARY | _names("l1 l2 std var entropy min_max standardise l2_normalise softmax"),
-         "a sign carries one bit", heads=_names("sign")),
+    _never("add sub l1_distance l2_distance smooth_l1", "softmax", "far smaller than the other"),
+    # Signs say something only where both occur, and little more than that.
+    _only(_names("sign fraction_positive relu"), "leaf standardise", ENTRIES, "known sign"),
+    Rule(
+        _UNARY | _names("l1 l2 std var entropy min_max standardise l2_normalise"),
+        "a sign carries one bit",
+        heads=_names("sign"),
+    ),
     # Without effect: another formula says the same, shorter.
     Rule(_EVEN, "the sign does not matter", heads=_names("neg abs")),
     Rule(_names("abs"), "already non-negative", heads=_NONNEGATIVE),
     _never("neg", "neg sub", "undone"),
+    _never("add sub", "neg", "that is sub or add"),
     _never("sqrt", "square", "undone"),
     _never("square", "sqrt", "undone"),
-    _never("log", "exp log", "undone, or a logarithm of a logarithm"),
+    _never("log", "exp log softmax", "undone, or a logarithm of a logarithm"),
     _never("exp", "log log_softmax", "undone"),
     _never("reciprocal", "reciprocal div", "undone"),
-    _never("standardise min_max l2_normalise", "standardise min_max l2_normalise", "redone"),
+    _never(
+        "standardise min_max l2_normalise row_normalise",
+        "standardise min_max l2_normalise row_normalise softmax log_softmax",
+        "normalised twice",
+        _UNARY | _names("add sub mul div symmetrise centre"),
+    ),
+    _never("std var standardise min_max", "log_softmax", "as without it"),
+    _never("centre cka", "centre", "redone"),
     _only(_names("symmetrise"), "row_normalise", frozenset({Kind.GRAM}), "already symmetric"),
-)  # fmt: skip
+)
+
+_SIGNED = frozenset({Kind.ELEMENTS, Kind.LOGITS})
 
 GROWN_KINDS: Mapping[str, frozenset[Kind]] = {
-    **dict.fromkeys(
-        ("sign", "fraction_positive", "relu"), _TENSORS - {Kind.SPECTRUM} | {Kind.LOGITS}
-    ),
+    **dict.fromkeys(("sign", "fraction_positive", "relu"), _SIGNED),
+    # Rectified features are zero at least half of the time.
+    **dict.fromkeys(("min", "median"), frozenset({Kind.SPECTRUM, Kind.LOGITS})),
     "clip": ENTRIES,
-    # Quotients of entries are ruled by the smallest divisor, rounding noise more often than not.
-    "reciprocal": _NUMBERS,
-    "power": _NUMBERS,
+    "neg": _NUMBERS,
+    # Quotients of entries are ruled by the smallest divisor, often rounding noise.
+    **dict.fromkeys(("reciprocal", "power", "max_of", "min_of"), _NUMBERS),
     "div": _NUMBERS | {Kind.ELEMENTS},
-    "max_of": frozenset({Kind.ELEMENTS, Kind.LOGITS}),
-    "min_of": frozenset({Kind.ELEMENTS, Kind.LOGITS}),
     # Two stages always correlate perfectly.
     "pearson": ENTRIES,
 }

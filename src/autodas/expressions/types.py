@@ -54,8 +54,14 @@ def annotate(
     def resolve(node: Expression) -> Type:
         if isinstance(node, Leaf):
             if node.name not in leaves:
+                if node.name in primitives:
+                    raise InvalidInput(
+                        f"{node.name!r} is a primitive and needs arguments: {node.name}(…)"
+                    )
                 raise UnknownName("statistic", node.name, leaves)
             return leaves[node.name]
+        if node.name in leaves and node.name not in primitives:
+            raise InvalidInput(f"{node.name!r} is a statistic and takes no arguments")
         operation = primitives.get(node.name)
         types = tuple(visit(arg) for arg in node.args)
         try:

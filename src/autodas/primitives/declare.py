@@ -70,6 +70,7 @@ def primitive(
         if not chosen or not chosen <= spec.kinds:
             allowed = ", ".join(kind for kind in Kind if kind in spec.kinds)
             raise InvalidInput(f"primitive {name!r}: {shape} accepts some of {allowed}")
+        _check_template(name, latex, arity)
         made = Primitive(
             name=name,
             form=shape,
@@ -93,6 +94,16 @@ def _form(form: str) -> Form:
         return Form(form)
     except ValueError:
         raise UnknownName("form", form, [known.value for known in Form]) from None
+
+
+def _check_template(name: str, latex: str, arity: int) -> None:
+    try:
+        latex.format(*"xy"[:arity])
+    except (IndexError, KeyError, ValueError) as error:
+        raise InvalidInput(
+            f"primitive {name!r}: the LaTeX template {latex!r} is not usable ({error}); "
+            "write {0} and {1} for arguments and double all other braces"
+        ) from None
 
 
 def _signature(name: str, function: Callable[..., FloatArray]) -> tuple[int, bool]:

@@ -97,8 +97,9 @@ def inner_product(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatA
 
 def _kl(x: FloatArray, y: FloatArray, temperature: float) -> FloatArray:
     """T² KL(softmax(y/T) ‖ softmax(x/T)) of rows (Hinton, Vinyals and Dean, 2015, section 2)."""
-    log_p = log_softmax_rows(y * (1.0 / temperature))
-    log_q = log_softmax_rows(x * (1.0 / temperature))
+    # In float64: the terms of nearly equal distributions cancel to second order.
+    log_p = log_softmax_rows(y.astype(np.float64) / temperature)
+    log_q = log_softmax_rows(x.astype(np.float64) / temperature)
     divergence = (np.exp(log_p) * (log_p - log_q)).sum(axis=1)
     return np.clip(divergence * temperature**2, 0.0, 1e30)
 

@@ -20,8 +20,9 @@ __all__ = ["centred", "eigenvalues", "symmetric"]
 
 def symmetric(g: FloatArray) -> FloatArray:
     """(G + Gᵀ) / 2."""
-    out = g * 0.5
-    return out + out.swapaxes(1, 2)
+    out = g + g.swapaxes(1, 2)
+    out *= 0.5
+    return out
 
 
 def eigenvalues(g: FloatArray) -> FloatArray:
@@ -98,8 +99,9 @@ def effective_rank(g: FloatArray) -> FloatArray:
 
 @primitive("condition", form="matrix_reduction", latex=r"\log\kappa\left({0}\right)")
 def condition(g: FloatArray) -> FloatArray:
-    """Logarithm of the condition number, at most log(1e6); 0 for the zero matrix."""
+    """Log of largest over smallest |λ| above 1e-5 of the largest; 0 for the zero matrix."""
+    # Smaller ones are zero up to float32 rounding: a rank-deficient matrix is judged on its range.
     size = np.abs(eigenvalues(g))
-    largest, smallest = size.max(axis=1), size.min(axis=1)
-    ratio = largest / np.where(largest > 0, np.maximum(smallest, 1e-6 * largest), 1.0)
-    return np.where(largest > 0, np.log(np.maximum(ratio, 1.0)), 0.0)
+    largest = size.max(axis=1)
+    smallest = np.where(size > 1e-5 * largest[:, None], size, np.inf).min(axis=1)
+    return np.where(largest > 0, np.log(largest / np.where(largest > 0, smallest, 1.0)), 0.0)
