@@ -16,12 +16,12 @@ def measuring_mode(network: nn.Module, *, batch_statistics: bool = True) -> Iter
     """Evaluation mode, except that BatchNorm uses the batch's own statistics if asked to.
 
     Untrained networks have no running statistics worth using, and dropout would make scores
-    random. A network that is random all the same draws the same numbers every time. Modes,
-    buffers and the global random state are restored afterwards.
+    random. A network that is random all the same draws the same numbers every time. No buffer
+    changes; modes and the global random state are restored afterwards.
     """
     modes = {module: module.training for module in network.modules()}
-    # Evaluation mode changes no buffer, and writing one back would invalidate open graphs.
-    buffers = {n: b.clone() for n, b in network.named_buffers()} if batch_statistics else {}
+    norms = [m for m in modes if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    tracking = [norm.track_running_stats for norm in norms]
     # The fused attention of evaluation mode passes hooks by and differs in the last digits.
     fused = torch.backends.mha.get_fastpath_enabled()
     random_state = torch.random.get_rng_state()
@@ -29,17 +29,15 @@ def measuring_mode(network: nn.Module, *, batch_statistics: bool = True) -> Iter
         torch.backends.mha.set_fastpath_enabled(False)
         torch.default_generator.manual_seed(0)
         network.eval()
-        if batch_statistics:
-            for module in network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.train()
+        for norm in norms if batch_statistics else ():
+            norm.train()
+            # Not afterwards restored but never updated: later passes must not see this one.
+            norm.track_running_stats = False
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
         torch.random.set_rng_state(random_state)
         for module, training in modes.items():
             module.training = training
-        with torch.no_grad():
-            for name, buffer in network.named_buffers():
-                if name in buffers:
-                    buffer.copy_(buffers[name])
+        for norm, tracked in zip(norms, tracking, strict=True):
+            norm.track_running_stats = tracked
