@@ -18,6 +18,7 @@ from autodas.expressions.node import (
     Leaf,
     at,
     check_limits,
+    leaf_names,
     replace,
     walk,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "grow",
     "in_words",
     "is_constant",
+    "leaf_names",
     "mutate",
     "parse",
     "replace",
