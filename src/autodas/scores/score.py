@@ -1,0 +1,105 @@
+"""What a score is, what it sees, and the catalogue of named ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.catalog import Catalog
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed, Result
+from autodas.core.values import SCALAR, Column, Type
+from autodas.expressions import Evaluator, Expression, parse, type_of
+from autodas.statistics import STATISTICS
+
+__all__ = ["SCORES", "Score", "Subjects", "Values", "leaf_types", "of_expression", "parse_score"]
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Subjects:
+    """What scores see of A architectures.
+
+    Attributes:
+        architectures: Their strings.
+        depth: ``(A,)`` blocks one after the other.
+        columns: Statistics measured on all of them.
+        missing: Statistic -> why it is not among the columns.
+    """
+
+    architectures: tuple[str, ...]
+    depth: Values
+    columns: Mapping[str, Column]
+    missing: Mapping[str, str]
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Evaluates expressions on the columns, sharing common parts between scores."""
+        gaps = {name: Failed(reason) for name, reason in self.missing.items()}
+        return Evaluator({**self.columns, **gaps})
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number per architecture, higher meaning better.
+
+    Attributes:
+        name: What it is called in tables and commands.
+        compute: Its values, ``(A,)`` finite numbers, or the reason why there are none.
+        leaves: Statistics it needs.
+        description: One line.
+        reference: Where it is defined.
+        formula: Its text in the proxy language, if it can be said there.
+    """
+
+    name: str
+    compute: Callable[[Subjects], Result[Values]]
+    leaves: frozenset[str]
+    description: str
+    reference: str = ""
+    formula: str | None = None
+
+
+SCORES: Catalog[Score] = Catalog("score")
+
+
+def leaf_types() -> dict[str, Type]:
+    """Type of every statistic, as the language needs it."""
+    return {statistic.name: statistic.type for statistic in STATISTICS}
+
+
+def parse_score(formula: str) -> Expression:
+    """The expression of a formula that has one number per network.
+
+    Raises:
+        InvalidInput: the formula is malformed, ill-typed or not a scalar.
+        UnknownName: it names a statistic or primitive that does not exist.
+    """
+    expression = parse(formula)
+    found = type_of(expression, leaf_types())
+    if found != SCALAR:
+        raise InvalidInput(f"a score must be a scalar, but {formula} is {found}")
+    return expression
+
+
+def of_expression(name: str, formula: str, description: str, reference: str = "") -> Score:
+    """A score defined by a formula of the proxy language.
+
+    Raises:
+        InvalidInput: the formula is malformed or ill-typed.
+        UnknownName: it names a statistic or primitive that does not exist.
+    """
+    expression = parse_score(formula)
+    return Score(
+        name,
+        lambda subjects: subjects.evaluator.evaluate(expression),
+        expression.leaves,
+        description,
+        reference,
+        formula,
+    )

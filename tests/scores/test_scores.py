@@ -1,0 +1,160 @@
+"""Scores, proxy files and how they are named."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from autodas.core.errors import FileProblem, InvalidInput, UnknownName
+from autodas.core.results import Failed, Ok
+from autodas.core.values import SCALAR, Column, Layout
+from autodas.expressions import parse
+from autodas.networks import seeded
+from autodas.scores import SCORES, Proxy, Subjects, get_score, load_proxy, of_expression
+from autodas.spaces import get_space
+from autodas.statistics import STATISTICS, TeacherSignals, columns, measure
+
+SPACE = get_space("digits-cnn")
+CODES = [
+    '{"depth":[1,1,1],"width":[4,4,4]}',
+    '{"depth":[1,2,1],"width":[4,8,4]}',
+    '{"depth":[2,2,3],"width":[8,8,16]}',
+]
+
+
+@pytest.fixture(scope="module")
+def subjects() -> Subjects:
+    torch.manual_seed(0)
+    images, labels = torch.randn(20, 1, 8, 8), torch.arange(20) % 10
+    network = seeded(lambda: SPACE.build(SPACE.decode(CODES[2])), 5)
+    teacher = TeacherSignals(network, images, labels, trained=False, digest="t")
+    names = sorted(frozenset().union(*(score.leaves for score in SCORES)))
+    measured = [
+        measure(
+            seeded(lambda code=code: SPACE.build(SPACE.decode(code)), 0),
+            images,
+            labels,
+            names,
+            teacher=teacher,
+        )
+        for code in CODES
+    ]
+    store = columns(CODES, measured, names)
+    depth = np.array([float(SPACE.depth(SPACE.decode(code))) for code in CODES])
+    return Subjects(tuple(CODES), depth, store.columns, store.missing)
+
+
+@pytest.mark.parametrize("name", SCORES.names())
+def test_every_score_gives_one_finite_number_per_architecture(name, subjects):
+    score = SCORES.get(name)
+    values = score.compute(subjects)
+    assert isinstance(values, Ok), values
+    assert values.value.shape == (3,)
+    assert np.isfinite(values.value).all()
+    assert len(set(values.value)) == 3
+    assert score.description
+
+
+def test_sizes_are_the_sizes_of_the_networks(subjects):
+    for name in ("params", "macs"):
+        values = SCORES.get(name).compute(subjects)
+        assert values.value.tolist() == [
+            getattr(SPACE.cost(SPACE.decode(code)), name) for code in CODES
+        ]
+    assert SCORES.get("depth").compute(subjects).value.tolist() == [3, 4, 7]
+
+
+def test_diswot_is_the_sum_of_its_two_terms(subjects):
+    relation, semantic, both = (
+        SCORES.get(name).compute(subjects).value
+        for name in ("diswot_relation", "diswot_semantic", "diswot")
+    )
+    np.testing.assert_allclose(both, relation + semantic)
+    assert (relation < 0).all()
+    assert (semantic < 0).all()
+
+
+def test_a_student_equal_to_its_teacher_has_the_best_relation():
+    images, labels = torch.randn(20, 1, 8, 8), torch.arange(20) % 10
+    build = lambda: SPACE.build(SPACE.decode(CODES[1]))  # noqa: E731
+    teacher = TeacherSignals(seeded(build, 3), images, labels, trained=False, digest="t")
+    names = ["gram_distance", "class_gradient_distance"]
+    same = measure(seeded(build, 3), images, labels, names, teacher=teacher)
+    other = measure(seeded(build, 4), images, labels, names, teacher=teacher)
+    store = columns(["same", "other"], [same, other], names)
+    values = SCORES.get("diswot").compute(Subjects(("a", "b"), np.ones(2), store.columns, {}))
+    assert values.value[0] == pytest.approx(0, abs=1e-6)
+    assert values.value[1] < -1e-4
+
+
+def test_a_score_that_needs_what_is_missing_fails_with_the_reason():
+    column = Column(SCALAR, np.array([1.0, 2.0]), Layout.of_segments([[()], [()]], [[1], [1]]))
+    subjects = Subjects(("a", "b"), np.ones(2), {"params": column}, {"cka": "no teacher"})
+    result = of_expression("mine", "layers_mean(cka)", "test").compute(subjects)
+    assert isinstance(result, Failed)
+    assert "cka" in result.reason
+    assert "no teacher" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("layers_mean(weigt)", ["weigt", "weight"]),
+        ("layers_meen(cka)", ["layers_meen", "layers_mean"]),
+        ("cka", ["scalar", "vector[stage]"]),
+        ("layers_mean(cka", ["layers_mean(cka"]),
+    ],
+)
+def test_a_wrong_formula_is_refused_in_one_line(formula, words):
+    with pytest.raises(InvalidInput) as caught:
+        of_expression("mine", formula, "test")
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_an_unknown_score_is_named_with_the_nearest():
+    with pytest.raises(UnknownName, match="'parms'; did you mean 'params'"):
+        get_score("parms")
+
+
+def proxy() -> Proxy:
+    formula = parse("add(layers_mean(cka), layers_sum(log(l2(weight_grad))))")
+    return Proxy("mine", formula, {"seed": 1}, {"search_tau": 0.5})
+
+
+def test_a_proxy_file_comes_back_exactly(tmp_path, subjects):
+    path = tmp_path / "proxy.json"
+    proxy().save(path)
+    assert load_proxy(path) == proxy()
+    assert get_score(f"proxy:{path}").leaves == {"cka", "weight_grad"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 99},
+        {"formula": "layers_mean(gram_distance)"},
+        {"formula": "layers_mean(nonsense)"},
+        {"formula": None},
+        {"formula": 3},
+        {"expression": None},
+        {"expression": {"nodes": [["leaf"]]}},
+    ],
+)
+def test_a_damaged_proxy_file_is_refused_by_name(tmp_path, change):
+    path = tmp_path / "proxy.json"
+    proxy().save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(FileProblem) as caught:
+        load_proxy(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_size_leaves_are_marked():
+    assert {s.name for s in STATISTICS if s.size} >= {"params", "macs", "numel", "layer_macs"}
