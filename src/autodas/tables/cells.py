@@ -1,0 +1,187 @@
+"""Reading cells of foreign files, with errors that say where and what is accepted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.digest import digest_bytes
+from autodas.core.errors import FileProblem
+
+__all__ = ["Sheet", "percent", "read_file", "read_sheet", "reject_fractions", "unique"]
+
+Floats = npt.NDArray[np.float64]
+SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A CSV file.
+
+    Attributes:
+        path: Where it was read from.
+        columns: Their names in order.
+        rows: Cells by column name.
+        lines: The line of the file at which each row ends, from 1.
+        digest: SHA-256 of the file.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    lines: tuple[int, ...]
+    digest: str
+
+    def problem(self, row: int, column: str, why: str) -> FileProblem:
+        """The error for one cell."""
+        return FileProblem(self.path, f"line {self.lines[row]}, column {column}: {why}")
+
+    def text(self, column: str) -> list[str]:
+        """A column of text; empty cells are an error."""
+        found = [cells[column].strip() for cells in self.rows]
+        for row, cell in enumerate(found):
+            if not cell:
+                raise self.problem(row, column, "the cell is empty")
+        return found
+
+    def percentages(self, column: str) -> Floats:
+        """A column of accuracies; empty cells are unknown (NaN)."""
+        found = np.full(len(self.rows), np.nan)
+        for row, cells in enumerate(self.rows):
+            cell = cells[column].strip()
+            if cell:
+                value = percent(cell)
+                if isinstance(value, str):
+                    raise self.problem(row, column, value)
+                found[row] = value
+        reject_fractions(self.path, f"column {column}", found)
+        return found
+
+    def numbers(self, column: str, sentinel: float | None = None) -> Floats:
+        """A column of any numbers; empty cells, infinities and sentinels become NaN.
+
+        Args:
+            column: Its name.
+            sentinel: A number by which the file's authors say that there is none.
+        """
+        found = np.full(len(self.rows), np.nan)
+        for row, cells in enumerate(self.rows):
+            cell = cells[column].strip()
+            try:
+                value = float(cell) if cell else math.nan
+            except ValueError:
+                raise self.problem(row, column, f"{cell[:SHOWN]!r} is not a number") from None
+            if math.isfinite(value) and value != sentinel:
+                found[row] = value
+        return found
+
+
+def percent(cell: object) -> float | str:
+    """An accuracy in percent, or what is wrong with it."""
+    try:
+        value = float(cell)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return f"{str(cell)[:SHOWN]!r} is not a number; an accuracy in percent is expected"
+    if isinstance(cell, bool) or not 0.0 <= value <= 100.0:
+        return f"{cell} is not an accuracy in percent, which lies in [0, 100]"
+    return value
+
+
+def reject_fractions(path: Path, where: str, values: Floats) -> None:
+    """Refuse accuracies that are all at most 1: they are fractions, not percentages.
+
+    Raises:
+        FileProblem: at least three are known and none is above 1.
+    """
+    known = values[np.isfinite(values)]
+    if len(known) >= 3 and known.max() <= 1.0:
+        raise FileProblem(
+            path, f"{where}: no accuracy is above 1; percentages such as 74.5 are expected"
+        )
+
+
+def unique(path: Path, architectures: Sequence[str], where: Sequence[str]) -> tuple[str, ...]:
+    """The architectures, if all are different.
+
+    Args:
+        path: The file they come from.
+        architectures: Canonical strings.
+        where: The place of each in the file, e.g. ``"line 3"``.
+
+    Raises:
+        FileProblem: one appears twice.
+    """
+    first: dict[str, str] = {}
+    for architecture, place in zip(architectures, where, strict=True):
+        if architecture in first:
+            raise FileProblem(
+                path,
+                f"{place}: architecture {architecture[:SHOWN]!r} is already at "
+                f"{first[architecture]}; each may appear once",
+            )
+        first[architecture] = place
+    return tuple(architectures)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        FileProblem: it is missing, empty or cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise FileProblem(path, "no such file") from None
+    except OSError as error:
+        raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
+    if not data.strip():
+        raise FileProblem(path, "the file is empty")
+    return data
+
+
+def read_sheet(path: Path, data: bytes | None = None) -> Sheet:
+    """Read a CSV file with a header line.
+
+    Args:
+        path: The file.
+        data: Its content, if it was read already.
+
+    Raises:
+        FileProblem: it cannot be read, is not UTF-8, or is not a table with a header.
+    """
+    content = read_file(path) if data is None else data
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileProblem(path, f"is not UTF-8 text (byte {error.start})") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        columns = tuple(name.strip() for name in next(reader))
+        body = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
+    except csv.Error as error:
+        raise FileProblem(path, f"line {reader.line_num}: is not CSV ({error})") from None
+    if len(set(columns)) != len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise FileProblem(path, f"column {twice!r} appears twice")
+    if not body:
+        raise FileProblem(path, "has a header line and no rows")
+    for line, cells in body:
+        if len(cells) != len(columns):
+            raise FileProblem(
+                path, f"line {line}: {len(cells)} cells, the header has {len(columns)} columns"
+            )
+    return Sheet(
+        path,
+        columns,
+        tuple(dict(zip(columns, cells, strict=True)) for _, cells in body),
+        tuple(line for line, _ in body),
+        digest_bytes(content),
+    )

@@ -1,0 +1,84 @@
+"""Downloads whose content is known beforehand: a file that differs is not kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autodas.core.digest import digest_file
+from autodas.core.errors import FileProblem, MissingData
+
+__all__ = ["Remote", "download"]
+
+TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file on the network.
+
+    Attributes:
+        url: Where it is.
+        sha256: What it must be.
+        name: What it is called here.
+    """
+
+    url: str
+    sha256: str
+    name: str
+
+
+def download(remotes: Sequence[Remote], folder: Path) -> list[Path]:
+    """Fetch files that are not there yet.
+
+    Args:
+        remotes: What to fetch.
+        folder: Where to put it; made if need be.
+
+    Raises:
+        MissingData: the network or the server did not deliver; the message says what and why.
+        FileProblem: what was delivered is another file, or the folder cannot be written.
+    """
+    return [_one(remote, folder) for remote in remotes]
+
+
+def _one(remote: Remote, folder: Path) -> Path:
+    file = folder / remote.name
+    if file.is_file() and digest_file(file) == remote.sha256:
+        return file
+    # Imported here because they take a third of a second, and most runs download nothing.
+    import pooch  # noqa: PLC0415
+    import requests  # noqa: PLC0415
+
+    pooch.get_logger().setLevel(logging.ERROR)
+    try:
+        pooch.retrieve(
+            remote.url,
+            known_hash=f"sha256:{remote.sha256}",
+            fname=remote.name,
+            path=folder,
+            downloader=pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS),
+        )
+    except requests.HTTPError as error:
+        raise MissingData(f"{remote.url} was not delivered: {_reason(error)}") from None
+    except requests.RequestException as error:
+        raise MissingData(
+            f"{remote.url} cannot be reached or the connection broke ({type(error).__name__}); "
+            "try again when the network is there"
+        ) from None
+    except ValueError:
+        raise FileProblem(
+            remote.url, f"delivers another file than expected (SHA-256 {remote.sha256[:12]}…)"
+        ) from None
+    except OSError as error:
+        raise FileProblem(folder, f"cannot be written: {error.strerror or error}") from error
+    return file
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is None:
+        return type(error).__name__
+    return f"the server answers {response.status_code} {response.reason}"

@@ -1,0 +1,230 @@
+"""Our own tables: what distilling students of a space gave, as CSV beside a JSON header.
+
+The CSV has one row per run: ``arch, accuracy, seed, training`` and optionally ``status`` (``ok``
+or ``failed``), ``reason`` and others. The header has the same name with the ending ``.json``; it
+says what the runs have in common and holds the SHA-256 of the CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autodas.core.digest import digest_bytes
+from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.files import read_json, write_json, write_text
+from autodas.tables.cells import Floats, Sheet, percent, reject_fractions
+from autodas.tables.table import Part, Table, Target, Training
+
+__all__ = ["LABEL_COLUMNS", "LabelRow", "header_of", "read_labels", "write_labels"]
+
+FORMAT = "autodas-labels"
+VERSION = 1
+LABEL_COLUMNS = ("arch", "accuracy", "seed", "training")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One training run.
+
+    Attributes:
+        arch: Canonical architecture string.
+        accuracy: Top-1 in percent; None if the run failed.
+        seed: Training seed.
+        training: ``"distilled"`` or ``"vanilla"``.
+        reason: Why it failed, else empty.
+        extra: Further columns, such as seconds.
+    """
+
+    arch: str
+    accuracy: float | None
+    seed: int
+    training: str
+    reason: str = ""
+    extra: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+def header_of(path: Path) -> Path:
+    """Where the header of a label file lies."""
+    return path.with_suffix(".json")
+
+
+def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]) -> None:
+    """Write a label file and its header.
+
+    Args:
+        path: The CSV file; the header goes beside it.
+        rows: The runs, in any order; the file is sorted, so equal runs give equal files.
+        header: At least ``space`` and ``dataset``; usually ``teacher``, ``recipe``, ``part``
+            (default ``test``). ``format``, ``version`` and ``sha256`` are added.
+
+    Raises:
+        InvalidInput: ``space`` or ``dataset`` is missing, or there are no rows.
+        FileProblem: a file cannot be written.
+    """
+    for key in ("space", "dataset"):
+        if not header.get(key):
+            raise InvalidInput(f"the header of a table must say its {key!r}")
+    ordered = sorted(rows, key=lambda row: (row.arch, row.training, row.seed))
+    if not ordered:
+        raise InvalidInput("a table needs at least one row")
+    extras = list(dict.fromkeys(name for row in ordered for name in row.extra))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*LABEL_COLUMNS, "status", "reason", *extras])
+    for row in ordered:
+        failed = row.accuracy is None
+        writer.writerow(
+            [
+                row.arch,
+                "" if failed else repr(row.accuracy),
+                row.seed,
+                str(row.training),
+                "failed" if failed else "ok",
+                " ".join(row.reason.split()),
+                *(row.extra.get(name, "") for name in extras),
+            ]
+        )
+    content = text.getvalue()
+    write_text(path, content)
+    start = {"format": FORMAT, "version": VERSION}
+    write_json(header_of(path), {**start, **header, "sha256": digest_bytes(content.encode())})
+
+
+def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
+    path = header_of(sheet.path)
+    if not path.exists():
+        if space is None:
+            raise FileProblem(sheet.path, f"its header {path.name} is missing; name the space")
+        return {"space": space, "dataset": "unknown"}
+    header = read_json(path)
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise FileProblem(path, f"is not the header of a table; its 'format' must be {FORMAT!r}")
+    if header.get("version") != VERSION:
+        raise FileProblem(
+            path, f"has version {header.get('version')!r}; this program reads version {VERSION}"
+        )
+    for key in ("space", "dataset", "sha256"):
+        if not isinstance(header.get(key), str):
+            raise FileProblem(path, f"must say its {key!r}")
+    if header["sha256"] != sheet.digest:
+        raise FileProblem(
+            sheet.path,
+            f"has SHA-256 {sheet.digest[:12]}…, its header says {header['sha256'][:12]}…: "
+            "one of them was changed or damaged",
+        )
+    if space is not None and space != header["space"]:
+        raise InvalidInput(f"{sheet.path} is of the space {header['space']!r}, not {space!r}")
+    return header
+
+
+def read_labels(sheet: Sheet, space: str | None) -> Table:
+    """Read a label file; each training becomes a target of that name.
+
+    Raises:
+        FileProblem: a cell is not what its column needs, a run appears twice, or the header
+            does not fit.
+        InvalidInput: the header names another space than asked for.
+    """
+    header = _header(sheet, space)
+    try:
+        part = Part(header.get("part", "test"))
+    except ValueError:
+        raise FileProblem(
+            header_of(sheet.path), f"'part' must be test or validation, got {header['part']!r}"
+        ) from None
+    architectures = tuple(dict.fromkeys(sheet.text("arch")))
+    runs = _runs(sheet)
+    targets = {}
+    for training in Training:
+        mine = {key: value for key, value in runs.items() if key[0] is training}
+        if mine:
+            values = _matrix(architectures, mine)
+            reject_fractions(sheet.path, f"training {training}", values.ravel())
+            seeds = tuple(sorted({seed for _, _, seed in mine}))
+            targets[str(training)] = Target(
+                str(training), header["dataset"], training, part, _means(values), seeds, values
+            )
+    return Table(
+        name=sheet.path.stem,
+        space=header["space"],
+        architectures=architectures,
+        targets=targets,
+        source=str(sheet.path),
+        digest=sheet.digest,
+        meta={key: value for key, value in header.items() if key != "sha256"},
+    )
+
+
+Run = tuple[Training, str, int]
+
+
+def _runs(sheet: Sheet) -> dict[Run, float]:
+    runs: dict[Run, float] = {}
+    first: dict[Run, int] = {}
+    for row, cells in enumerate(sheet.rows):
+        run = (_training(sheet, row), cells["arch"].strip(), _seed(sheet, row))
+        if run in runs:
+            raise sheet.problem(
+                row,
+                "arch",
+                f"this architecture, training and seed are already on line {first[run]}",
+            )
+        first[run] = sheet.lines[row]
+        runs[run] = _accuracy(sheet, row)
+    return runs
+
+
+def _training(sheet: Sheet, row: int) -> Training:
+    cell = sheet.rows[row]["training"].strip()
+    try:
+        return Training(cell)
+    except ValueError:
+        expected = ", ".join(Training)
+        raise sheet.problem(
+            row, "training", f"{cell[:60]!r} is unknown; expected one of {expected}"
+        ) from None
+
+
+def _seed(sheet: Sheet, row: int) -> int:
+    cell = sheet.rows[row]["seed"].strip()
+    try:
+        return int(cell)
+    except ValueError:
+        raise sheet.problem(row, "seed", f"{cell[:60]!r} is not a whole number") from None
+
+
+def _accuracy(sheet: Sheet, row: int) -> float:
+    status = sheet.rows[row].get("status", "ok").strip() or "ok"
+    if status == "failed":
+        return float("nan")
+    if status != "ok":
+        raise sheet.problem(row, "status", f"{status[:60]!r} is unknown; expected ok or failed")
+    value = percent(sheet.rows[row]["accuracy"].strip())
+    if isinstance(value, str):
+        raise sheet.problem(row, "accuracy", value)
+    return value
+
+
+def _matrix(architectures: tuple[str, ...], runs: Mapping[Run, float]) -> Floats:
+    seeds = sorted({seed for _, _, seed in runs})
+    rows = {architecture: i for i, architecture in enumerate(architectures)}
+    columns = {seed: i for i, seed in enumerate(seeds)}
+    values = np.full((len(rows), len(columns)), np.nan)
+    for (_, architecture, seed), accuracy in runs.items():
+        values[rows[architecture], columns[seed]] = accuracy
+    return values
+
+
+def _means(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    means: Floats = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return means

@@ -1,0 +1,129 @@
+"""NAS-Bench-101 and NAS-Bench-201: published accuracies and zero-cost scores.
+
+Ying et al., ICML 2019; Dong & Yang, ICLR 2020 (as NATS-Bench: Dong et al., TPAMI 2021); the scores
+are those of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from autodas.core.errors import FileProblem, InvalidInput
+from autodas.tables.cells import Floats, Sheet, unique
+from autodas.tables.equivalence import nasbench201_class
+from autodas.tables.naming import meaning
+from autodas.tables.table import Part, Table, Target, Training
+
+__all__ = ["SCORES", "read_nasbench101", "read_nasbench201", "read_nasbench201_scores"]
+
+SCORES = (
+    "snip", "grasp", "synflow", "jacov", "nwot", "epe_nas", "fisher", "grad_norm", "l2_norm",
+    "plain", "zen", "flops", "params",
+)  # fmt: skip
+# What jacov and epe_nas say of a network they cannot be computed for.
+SENTINEL = -1e8
+
+
+def _lines(sheet: Sheet) -> list[str]:
+    return [f"line {line}" for line in sheet.lines]
+
+
+def _targets(sheet: Sheet, ending: str) -> dict[str, Target]:
+    targets = {}
+    for column in sheet.columns:
+        found = meaning(column) if column.endswith(ending) else None
+        if found is not None:
+            targets[column] = Target(column, *found, sheet.percentages(column))
+    return targets
+
+
+def _published(sheet: Sheet) -> dict[str, Floats]:
+    return {name: sheet.numbers(name, SENTINEL) for name in SCORES if name in sheet.columns}
+
+
+def _classes(sheet: Sheet, architectures: Sequence[str]) -> tuple[str, ...]:
+    found = []
+    for architecture in architectures:
+        try:
+            found.append(nasbench201_class(architecture))
+        except InvalidInput as error:
+            row = sheet.text("arch_str").index(architecture)
+            raise sheet.problem(row, "arch_str", str(error)) from None
+    return tuple(found)
+
+
+def read_nasbench201(sheet: Sheet, space: str | None) -> Table:
+    """The columns ``arch_str``, at least one ``…_test`` and optionally ``iso_class``."""
+    architectures = unique(sheet.path, sheet.text("arch_str"), _lines(sheet))
+    groups = (
+        tuple(sheet.text("iso_class"))
+        if "iso_class" in sheet.columns
+        else _classes(sheet, architectures)
+    )
+    return Table(
+        name=sheet.path.stem,
+        space=space or "nasbench201",
+        architectures=architectures,
+        targets=_targets(sheet, "_test"),
+        source=str(sheet.path),
+        digest=sheet.digest,
+        groups=groups,
+    )
+
+
+def read_nasbench101(sheet: Sheet, space: str | None) -> Table:
+    """The columns ``adjacency``, ``ops``, ``cifar10_val`` and optionally published scores."""
+    cells = zip(sheet.text("adjacency"), sheet.text("ops"), strict=True)
+    return Table(
+        name=sheet.path.stem,
+        space=space or "nasbench101",
+        architectures=unique(sheet.path, [";".join(pair) for pair in cells], _lines(sheet)),
+        targets=_targets(sheet, "_val"),
+        source=str(sheet.path),
+        digest=sheet.digest,
+        published=_published(sheet),
+    )
+
+
+def read_nasbench201_scores(sheet: Sheet, space: str | None) -> Table:
+    """The columns ``dataset``, ``arch_str``, ``val_accuracy`` and published scores.
+
+    The rows of one architecture, one per data set, become one row of the table: the targets
+    are ``<data set>_val`` and the scores ``<data set>/<score>``.
+    """
+    datasets = sheet.text("dataset")
+    names = sheet.text("arch_str")
+    keys = [f"{d} {a}" for d, a in zip(datasets, names, strict=True)]
+    unique(sheet.path, keys, _lines(sheet))
+    architectures = tuple(dict.fromkeys(names))
+    row_of = {name: row for row, name in enumerate(architectures)}
+    accuracy, scores = sheet.percentages("val_accuracy"), _published(sheet)
+    targets: dict[str, Target] = {}
+    published: dict[str, Floats] = {}
+    for dataset in dict.fromkeys(datasets):
+        lines = [i for i, each in enumerate(datasets) if each == dataset]
+        rows = [row_of[names[i]] for i in lines]
+
+        def spread(values: Floats, rows: list[int] = rows, lines: list[int] = lines) -> Floats:
+            found = np.full(len(architectures), np.nan)
+            found[rows] = values[lines]
+            return found
+
+        column = f"{dataset}_val"
+        found = meaning(column) or (dataset, Training.VANILLA, Part.VALIDATION)
+        targets[column] = Target(column, *found, spread(accuracy))
+        published.update({f"{dataset}/{name}": spread(each) for name, each in scores.items()})
+    if not targets:
+        raise FileProblem(sheet.path, "holds no data set")
+    return Table(
+        name=sheet.path.stem,
+        space=space or "nasbench201",
+        architectures=architectures,
+        targets=targets,
+        source=str(sheet.path),
+        digest=sheet.digest,
+        groups=_classes(sheet, architectures),
+        published=published,
+    )

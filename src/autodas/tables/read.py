@@ -1,0 +1,96 @@
+"""Reading any table: the format is recognised by the columns, never by the file's name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autodas.core.errors import FileProblem
+from autodas.tables.accuracy_files import read_accuracy_json, read_accuracy_sheet
+from autodas.tables.cells import Sheet, read_file, read_sheet
+from autodas.tables.labels import FORMAT, LABEL_COLUMNS, read_labels
+from autodas.tables.naming import ACCURACY_COLUMNS
+from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nasbench201_scores
+from autodas.tables.table import Table
+
+__all__ = ["read_table"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of CSV table.
+
+    Attributes:
+        needs: Columns that must be there.
+        ending: Ending that at least one other column must have; empty for none.
+        read: Makes the table.
+    """
+
+    needs: tuple[str, ...]
+    ending: str
+    read: Callable[[Sheet, str | None], Table]
+
+    def missing(self, columns: tuple[str, ...]) -> list[str]:
+        """What a file with these columns lacks to be of this kind."""
+        lacks = [name for name in self.needs if name not in columns]
+        if self.ending and not any(name.endswith(self.ending) for name in columns):
+            lacks.append(f"…{self.ending}")
+        return lacks
+
+
+# The first that fits wins, so the more demanding kinds come first.
+FORMS = (
+    Form(LABEL_COLUMNS, "", read_labels),
+    Form(("dataset", "arch_str", "val_accuracy"), "", read_nasbench201_scores),
+    Form(("arch_str",), "_test", read_nasbench201),
+    Form(("adjacency", "ops"), "_val", read_nasbench101),
+    Form(("arch",), "_acc", read_accuracy_sheet),
+)
+
+
+def read_table(path: Path | str, space: str | None = None) -> Table:
+    """Read a table of ground truth.
+
+    Args:
+        path: A CSV file of one of the kinds above, the header of a label file, or a JSON list of
+            objects with ``arch`` and ``…_acc``.
+        space: The space of its architectures, if the file does not show it or another is meant.
+
+    Raises:
+        FileProblem: one line that names the file, the row and column, and what is accepted.
+        InvalidInput: the space is not to be known.
+    """
+    file = Path(path).expanduser()
+    data = read_file(file)
+    if data.lstrip()[:1] in (b"[", b"{"):
+        if _is_header(data):
+            return read_table(file.with_suffix(".csv"), space)
+        return read_accuracy_json(file, data, space)
+    sheet = read_sheet(file, data)
+    for form in FORMS:
+        if not form.missing(sheet.columns):
+            return form.read(sheet, space)
+    raise FileProblem(file, _advice(sheet.columns))
+
+
+def _is_header(data: bytes) -> bool:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def _advice(columns: tuple[str, ...]) -> str:
+    """What is missing for the kind of table the columns come nearest to."""
+    nearest = min(FORMS, key=lambda form: len(form.missing(columns)) / (len(form.needs) + 1))
+    if set(nearest.needs) & set(columns):
+        lacks = ", ".join(nearest.missing(columns))
+        hint = f" ({ACCURACY_COLUMNS})" if nearest.ending == "_acc" else ""
+        return f"column {lacks} is missing{hint}; found {', '.join(columns)}"
+    known = "; ".join(
+        ", ".join([*form.needs, *([f"…{form.ending}"] if form.ending else [])]) for form in FORMS
+    )
+    return f"its columns ({', '.join(columns)[:80]}) are of no known table; known are: {known}"

@@ -1,0 +1,189 @@
+"""Ground truth: the accuracies of architectures that somebody trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.tables.noise import Noise, label_noise
+
+__all__ = ["Part", "Table", "Target", "Training", "frozen"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class Training(enum.StrEnum):
+    """How the networks of a target got their weights; never to be mixed in one target."""
+
+    DISTILLED = "distilled"  # with a teacher
+    VANILLA = "vanilla"  # from labels alone
+    SUPERNET = "supernet"  # inherited from a weight-sharing network
+
+
+class Part(enum.StrEnum):
+    """On which images the accuracy was measured."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+
+
+def frozen(values: npt.ArrayLike) -> Floats:
+    """A float64 copy that cannot be written to."""
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One accuracy per architecture.
+
+    Attributes:
+        name: What the table calls it, e.g. ``"c100_kd_acc"``.
+        dataset: The images, e.g. ``"cifar100"``.
+        training: How the networks were trained.
+        part: On which images accuracy was measured.
+        values: ``(A,)`` top-1 accuracy in percent, the mean of the seeds that are there; NaN
+            where unknown.
+        seeds: Training seeds, S of them; empty where the table does not tell them apart.
+        per_seed: ``(A, S)`` accuracy of each run, NaN where there is none; or None.
+    """
+
+    name: str
+    dataset: str
+    training: Training
+    part: Part
+    values: Floats
+    seeds: tuple[int, ...] = ()
+    per_seed: Floats | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", frozen(self.values))
+        if self.per_seed is not None:
+            object.__setattr__(self, "per_seed", frozen(self.per_seed))
+            expected = (len(self.values), len(self.seeds))
+            if self.per_seed.shape != expected:
+                raise InvalidInput(
+                    f"target {self.name!r}: per_seed must have the shape (A, S) = {expected}, "
+                    f"got {self.per_seed.shape}"
+                )
+
+    @property
+    def known(self) -> int:
+        """How many architectures have an accuracy."""
+        return int(np.isfinite(self.values).sum())
+
+    def noise(self) -> Noise | None:
+        """How far its seeds agree with each other; None without at least two seeds."""
+        return label_noise(self)
+
+    def subset(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Target:
+        """The same target of some architectures."""
+        index = np.asarray(rows, dtype=np.intp)
+        per_seed = None if self.per_seed is None else self.per_seed[index]
+        return dataclasses.replace(self, values=self.values[index], per_seed=per_seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Accuracies of architectures of one space.
+
+    Attributes:
+        name: Its name in the catalogue, or the file's name.
+        space: Name of the search space.
+        architectures: A canonical architecture strings, all different.
+        targets: By name, in the order of the file.
+        source: The file it was read from.
+        digest: SHA-256 of that file.
+        groups: For each architecture a label shared by architectures that are the same function
+            (isomorphic cells); None where all are different.
+        published: ``(A,)`` other numbers that came with the table, such as scores by its authors.
+        meta: What else the file says: teacher, recipe, versions.
+    """
+
+    name: str
+    space: str
+    architectures: tuple[str, ...]
+    targets: Mapping[str, Target]
+    source: str
+    digest: str
+    groups: tuple[str, ...] | None = None
+    published: Mapping[str, Floats] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.architectures)
+        if len(set(self.architectures)) != count:
+            raise InvalidInput(f"table {self.name!r} holds an architecture twice")
+        lengths = {
+            **{name: len(target.values) for name, target in self.targets.items()},
+            **{name: len(values) for name, values in self.published.items()},
+            **({"groups": len(self.groups)} if self.groups is not None else {}),
+        }
+        for name, length in lengths.items():
+            if length != count:
+                raise InvalidInput(
+                    f"table {self.name!r}: {name} has {length} rows, expected {count}"
+                )
+        object.__setattr__(
+            self, "published", {name: frozen(values) for name, values in self.published.items()}
+        )
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    def target(self, name: str | None = None) -> Target:
+        """A target by name.
+
+        Args:
+            name: What the table calls it; or a training such as ``distilled``, if the table has
+                exactly one target of it; None for the first distilled one, else the first.
+
+        Raises:
+            UnknownName: there is none of that name; the message names the nearest.
+        """
+        if name is None:
+            distilled = (t for t in self.targets.values() if t.training is Training.DISTILLED)
+            return next(distilled, next(iter(self.targets.values())))
+        if name in self.targets:
+            return self.targets[name]
+        alike = [t for t in self.targets.values() if t.training == name]
+        if len(alike) == 1:
+            return alike[0]
+        raise UnknownName(f"target of table {self.name}", name, self.targets)
+
+    def subset(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Table:
+        """The table of some of its rows, in the order given.
+
+        Raises:
+            InvalidInput: a row does not exist.
+        """
+        index = np.asarray(rows, dtype=np.intp)
+        if np.any((index < 0) | (index >= len(self))):
+            raise InvalidInput(f"rows of table {self.name!r} lie in [0, {len(self)}), got {rows}")
+        return dataclasses.replace(
+            self,
+            architectures=tuple(self.architectures[i] for i in index),
+            targets={name: target.subset(index) for name, target in self.targets.items()},
+            groups=None if self.groups is None else tuple(self.groups[i] for i in index),
+            published={name: values[index] for name, values in self.published.items()},
+        )
+
+    def limit(self, rows: int | None) -> Table:
+        """The first ``rows`` rows; all for None.
+
+        Raises:
+            InvalidInput: ``rows`` is less than 1.
+        """
+        if rows is None:
+            return self
+        if rows < 1:
+            raise InvalidInput(f"a limit must be at least 1 row, got {rows}")
+        return self.subset(np.arange(min(rows, len(self))))
