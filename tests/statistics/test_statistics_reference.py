@@ -14,10 +14,10 @@ import scipy.linalg
 import scipy.spatial.distance
 import scipy.special
 import scipy.stats
+from statistics_toys import BATCH, ByHand, ToyCNN, ToyViT, by_hand, images, labels, signals
 
 from autodas.core.results import Failed
 from autodas.statistics import STATISTICS, measure, views
-from statistics_toys import BATCH, ByHand, ToyCNN, ToyViT, by_hand, images, labels, signals
 
 # By hand: student stages, teacher stages -> teacher stage of each student stage.
 MATCHES = {(2, 3): (1, 2), (3, 2): (0, 0, 1), (2, 2): (0, 1)}

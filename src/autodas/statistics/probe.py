@@ -253,11 +253,11 @@ class Probe:
     def jacobian(self) -> Tensor:
         """``(B, C·H·W)``: gradient of each sample's summed logits at its input."""
         logits = self.logits
-        if "backward" in self.needs:
-            _ = self._gradients  # first, because the pass below frees the graph
         with torch.enable_grad():
             total = logits.sum()
-        (gradient,) = torch.autograd.grad(total, [self._tracked_images])
+        (gradient,) = torch.autograd.grad(
+            total, [self._tracked_images], retain_graph="backward" in self.needs
+        )
         return gradient.flatten(1)
 
     @cached_property

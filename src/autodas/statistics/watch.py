@@ -21,7 +21,8 @@ __all__ = ["Watch"]
 
 _ACTIVATIONS: frozenset[Callable[..., Any]] = frozenset(
     {
-        *(F.relu, F.relu_, F.relu6, F.gelu, F.silu, F.hardswish, F.leaky_relu, F.elu, F.mish),
+        *(F.relu, F.relu_, F.relu6, F.hardtanh, F.leaky_relu, F.prelu, F.elu, F.celu, F.selu),
+        *(F.gelu, F.silu, F.hardswish, F.mish),
         *(torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
     }
 )

@@ -1,0 +1,230 @@
+"""Activations and attention are seen however a network spells them."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from statistics_toys import fill, images, labels
+from torch import nn
+
+from autodas.networks import StagedNetwork
+from autodas.statistics import measure
+from autodas.statistics.watch import Watch
+
+
+class Flat(StagedNetwork):
+    """linear, the activation under test, linear."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.hidden = nn.Linear(72, 9)
+        self.activation = activation
+        self.classifier = nn.Linear(9, 3)
+        fill(self)
+
+    def forward_stages(self, x):
+        hidden = self.activation(self.hidden(x.flatten(1)))
+        return [hidden[:, None]], self.classifier(hidden)
+
+
+SPELLINGS = {
+    "module": nn.ReLU(),
+    "in-place module": nn.ReLU(inplace=True),
+    "function": F.relu,
+    "in-place function": lambda x: F.relu(x, inplace=True),
+    "in-place variant": F.relu_,
+    "torch function": torch.relu,
+    "keyword": lambda x: torch.relu(input=x),
+    "method": lambda x: x.relu(),
+    "in-place method": lambda x: x.relu_(),
+    "leaky": nn.LeakyReLU(),
+    "gelu": nn.GELU(),
+    "gelu by keyword": lambda x: F.gelu(input=x),
+    "silu": nn.SiLU(inplace=True),
+    "six": nn.ReLU6(),
+    "hard": nn.Hardswish(),
+    "elu": nn.ELU(inplace=True),
+    "selu": nn.SELU(),
+    "celu": nn.CELU(),
+    "prelu": nn.PReLU(),
+    "mish": nn.Mish(),
+}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_activations_are_seen_before_they_act(spelling, backward):
+    network = Flat(SPELLINGS[spelling])
+    signs = (network.hidden(images().flatten(1)) > 0).numpy()
+    names = ["activation_kernel", *(["weight_grad"] if backward else [])]
+    (kernel,) = measure(network, images(), labels(), names)["activation_kernel"].value.segments
+    expected = [[(a == b).mean() for b in signs] for a in signs]
+    np.testing.assert_allclose(kernel, expected, rtol=1e-6)
+
+
+def test_in_place_activations_change_no_number():
+    names = ["weight_grad", "feature_grad", "feature", "logits", "jacobian_gram"]
+    one, other = (
+        measure(Flat(nn.ReLU(inplace=inplace)), images(), labels(), names)
+        for inplace in (False, True)
+    )
+    for name in names:
+        for a, b in zip(one[name].value.segments, other[name].value.segments, strict=True):
+            assert (a == b).all()
+
+
+class InPlaceAfterStage(Flat):
+    """What is recorded as a stage is overwritten by the next activation."""
+
+    def forward_stages(self, x):
+        hidden = self.hidden(x.flatten(1))[:, None]
+        stages = [hidden]
+        return stages, self.classifier(F.relu_(hidden)[:, 0])
+
+
+def test_a_stage_overwritten_in_place_has_the_gradient_of_what_it_holds():
+    network = InPlaceAfterStage(nn.Identity())
+    names = ["feature", "feature_grad", "logit_grad"]
+    found = measure(network, images(), labels(), names)
+    feature, gradient, at_logits = (found[name].value.segments[0] for name in names)
+    assert feature.min() == 0
+    expected = at_logits @ network.classifier.weight.detach().numpy()
+    np.testing.assert_allclose(gradient.reshape(5, 9), expected, rtol=1e-4, atol=1e-7)
+
+
+# --- attention -----------------------------------------------------------------------------------
+
+
+def tensors(*shapes):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(*shape, generator=generator) for shape in shapes]
+
+
+def watched(call):
+    with Watch(activations=False, attention=True) as watch:
+        result = call()
+    (attention,) = watch.attentions
+    return attention.probabilities(), result
+
+
+Q = (2, 4, 6, 3)
+MASK = torch.rand(6, 6, generator=torch.Generator().manual_seed(1)) > 0.4
+MASK |= torch.eye(6, dtype=torch.bool)
+OPTIONS = [
+    {},
+    {"scale": 2.0},
+    {"is_causal": True},
+    {"attn_mask": MASK},
+    {"attn_mask": tensors((2, 4, 6, 6))[0]},
+    {"attn_mask": tensors((1, 1, 6, 6))[0], "scale": 0.1},
+    {"dropout_p": 0.0},
+]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o) or "plain")
+def test_probabilities_are_those_attention_mixes_with(options, by_name):
+    q, k, v = tensors(Q, Q, Q)
+    arguments = ((), {"query": q, "key": k, "value": v}) if by_name else ((q, k, v), {})
+    probabilities, mixed = watched(
+        lambda: F.scaled_dot_product_attention(*arguments[0], **arguments[1], **options)
+    )
+    torch.testing.assert_close(probabilities @ v, mixed, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(probabilities.sum(-1), torch.ones(Q[:3]))
+
+
+def test_grouped_queries_share_keys():
+    q, k, v = tensors(Q, (2, 2, 6, 3), (2, 2, 6, 3))
+    probabilities, mixed = watched(lambda: F.scaled_dot_product_attention(q, k, v, enable_gqa=True))
+    torch.testing.assert_close(probabilities @ v.repeat_interleave(2, 1), mixed)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("mask", [None, ~MASK, tensors((6, 6))[0], tensors((8, 6, 6))[0]])
+@pytest.mark.parametrize("other_width", [None, 5])
+def test_attention_modules_are_seen(bias, batch_first, mask, other_width):
+    module = nn.MultiheadAttention(
+        12, 4, bias=bias, batch_first=batch_first, kdim=other_width, vdim=other_width
+    ).eval()
+    x, y = tensors((2, 6, 12), (2, 6, other_width or 12))
+    x, y = (x, y) if batch_first else (x.transpose(0, 1), y.transpose(0, 1))
+    y = y if other_width else x
+    probabilities, (_, weights) = watched(
+        lambda: module(x, y, y, attn_mask=mask, average_attn_weights=False)
+    )
+    torch.testing.assert_close(probabilities, weights)
+
+
+class Encoder(StagedNetwork):
+    """PyTorch's own encoder layer, which has a fused version for evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Conv2d(2, 8, 2, stride=2)
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 10, dropout=0.3, batch_first=True)
+        self.classifier = nn.Linear(8, 3)
+        fill(self)
+
+    def forward_stages(self, x):
+        tokens = self.encoder(self.embed(x).flatten(2).transpose(1, 2))
+        return [tokens], self.classifier(tokens.mean(1))
+
+
+def test_pytorchs_encoder_is_seen_with_and_without_gradients():
+    names = ["attention_entropy", "activation_kernel", "norm_mean", "layer_macs", "sample_gram"]
+    network = Encoder()
+    forward = measure(network, images(), labels(), names)
+    both = measure(network, images(), labels(), [*names, "weight_grad"])
+    for name in names:
+        for a, b in zip(forward[name].value.segments, both[name].value.segments, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, err_msg=name)
+    assert len(forward["norm_mean"].value.segments) == 2
+    # 9 tokens: embed, in-projection, out-projection, two linear layers, classifier.
+    macs = [64 * 9, 192 * 9, 64 * 9, 80 * 9, 80 * 9, 24]
+    assert [float(s) for s in forward["layer_macs"].value.segments] == macs
+    assert [s.size for s in both["weight_grad"].value.segments] == [64, 192, 64, 80, 80, 24]
+
+
+class Windows(StagedNetwork):
+    """A linear layer that sees the four windows of each image as a longer batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 4)
+        self.classifier = nn.Linear(4, 3)
+
+    def forward_stages(self, x):
+        windows = x.unfold(2, 3, 3).unfold(3, 3, 3).permute(0, 2, 3, 4, 5, 1).reshape(-1, 9, 2)
+        hidden = self.inner(windows).reshape(len(x), 36, 4)
+        return [hidden], self.classifier(hidden.mean(1))
+
+
+def test_operations_are_counted_per_image_not_per_window():
+    found = measure(Windows(), images(), labels(), ["layer_macs"])["layer_macs"]
+    assert [float(s) for s in found.value.segments] == [8 * 36, 12]
+
+
+def test_even_attention_has_full_entropy_and_rank_one():
+    class Even(Encoder):
+        def forward_stages(self, x):
+            tokens = self.embed(x).flatten(2).transpose(1, 2)
+            mixed = F.scaled_dot_product_attention(0 * tokens, tokens, tokens)
+            return [mixed], self.classifier(mixed.mean(1))
+
+    found = measure(Even(), images(), labels(), ["attention_entropy", "attention_rank"])
+    assert float(found["attention_entropy"].value.segments[0]) == pytest.approx(1, abs=1e-5)
+    assert float(found["attention_rank"].value.segments[0]) == pytest.approx(1, abs=1e-4)
+
+
+def test_attention_to_oneself_has_no_entropy_and_full_rank():
+    class Self(Encoder):
+        def forward_stages(self, x):
+            tokens = self.embed(x).flatten(2).transpose(1, 2)
+            one_hot = 1e4 * torch.eye(9).expand(len(x), 9, 9)
+            mixed = F.scaled_dot_product_attention(one_hot, one_hot, tokens)
+            return [mixed], self.classifier(mixed.mean(1))
+
+    found = measure(Self(), images(), labels(), ["attention_entropy", "attention_rank"])
+    assert float(found["attention_entropy"].value.segments[0]) == pytest.approx(0, abs=1e-6)
+    assert float(found["attention_rank"].value.segments[0]) == pytest.approx(9, rel=1e-5)
