@@ -7,15 +7,29 @@ network reproducibly, :func:`cost` counts parameters and MACs without allocating
 
 from autodas.networks.base import StagedNetwork, seeded
 from autodas.networks.cost import Cost, cost, count, parameters
+from autodas.networks.linear_resnet import LinearResNet
+from autodas.networks.mobile import MobileNet
+from autodas.networks.nasbench101 import CellNetwork101
+from autodas.networks.nasbench201 import CellNetwork201
+from autodas.networks.pit import PoolingTransformer
 from autodas.networks.resnet import ResNet, cifar_resnet, resnet18
 from autodas.networks.transformer import set_drop_path
+from autodas.networks.vgg import VGG
 from autodas.networks.vit import VisionTransformer, deit_tiny
+from autodas.networks.wide_resnet import WideResNet
 
 __all__ = [
+    "VGG",
+    "CellNetwork101",
+    "CellNetwork201",
     "Cost",
+    "LinearResNet",
+    "MobileNet",
+    "PoolingTransformer",
     "ResNet",
     "StagedNetwork",
     "VisionTransformer",
+    "WideResNet",
     "cifar_resnet",
     "cost",
     "count",
