@@ -9,5 +9,18 @@ one of your own needs the choices and a build function.
 from autodas.spaces.base import Arch, Shape, Space
 from autodas.spaces.catalog import SPACES, get_space
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
+from autodas.spaces.nasbench101 import graph_hash
+from autodas.spaces.nasbench201 import isomorphism_class
 
-__all__ = ["SPACES", "Arch", "ChoiceSpace", "Each", "Selection", "Shape", "Space", "get_space"]
+__all__ = [
+    "SPACES",
+    "Arch",
+    "ChoiceSpace",
+    "Each",
+    "Selection",
+    "Shape",
+    "Space",
+    "get_space",
+    "graph_hash",
+    "isomorphism_class",
+]

@@ -1,15 +1,19 @@
-"""The spaces that have a name."""
+"""The spaces that have a name, and the way to those of the user's own."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from autodas.core.catalog import Catalog
 from autodas.spaces.autoformer import AUTOFORMER
 from autodas.spaces.base import Space
 from autodas.spaces.digits import DIGITS_CNN, DIGITS_VIT
+from autodas.spaces.mobile import MOBILE
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
 from autodas.spaces.pit import PIT
 from autodas.spaces.resnet import RESNET, RESNET_WIDE
+from autodas.spaces.user import is_reference, load_space
 
 __all__ = ["SPACES", "get_space"]
 
@@ -19,6 +23,7 @@ for _space in (
     DIGITS_VIT,
     RESNET,
     RESNET_WIDE,
+    MOBILE,
     AUTOFORMER,
     PIT,
     NASBENCH101,
@@ -27,10 +32,16 @@ for _space in (
     SPACES.add(_space.name, _space)
 
 
+@lru_cache(maxsize=64)
+def _user_space(reference: str) -> Space:
+    return load_space(reference)
+
+
 def get_space(name: str) -> Space:
-    """The space called ``name``.
+    """The space called ``name``, or written ``package.module:object``; always the same object.
 
     Raises:
-        UnknownName: there is none.
+        UnknownName: no space has this name.
+        InvalidInput: the module cannot be imported or the object is no space.
     """
-    return SPACES.get(name)
+    return _user_space(name) if is_reference(name) else SPACES.get(name)

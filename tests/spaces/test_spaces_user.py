@@ -1,0 +1,194 @@
+"""A space of the user's own, in a module that autodas has never seen."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.spaces import ChoiceSpace, Each, get_space
+
+MODULE = '''
+"""A space in about twenty lines."""
+from torch import nn
+from autodas.networks import StagedNetwork
+from autodas.spaces import ChoiceSpace, Each
+
+
+class Mlp(StagedNetwork):
+    def __init__(self, widths, activation, inputs, classes):
+        super().__init__()
+        sizes = [inputs, *widths]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, widths))
+        self.activation = getattr(nn, activation)()
+        self.classifier = nn.Linear(widths[-1], classes)
+
+    def forward_stages(self, x):
+        x, stages = x.flatten(1), []
+        for layer in self.layers:
+            x = self.activation(layer(x))
+            stages.append(x[:, None])
+            x = stages[-1][:, 0]
+        return stages, self.classifier(x)
+
+
+def build(arch, num_classes, input_shape):
+    c, h, w = input_shape
+    return Mlp(arch["width"], arch["activation"], c * h * w, num_classes)
+
+
+SPACE = ChoiceSpace(
+    "mlp", "two-layer perceptrons",
+    {"width": Each.of((8, 16, 32), 2), "activation": ("ReLU", "GELU")},
+    build, valid=lambda arch: arch["width"][0] >= arch["width"][1],
+    input_shape=(1, 8, 8), num_classes=10,
+)
+
+
+def make():
+    return SPACE
+
+
+class Named:
+    inner = SPACE
+
+
+def needs(argument):
+    return SPACE
+
+
+NUMBER = 3
+'''
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch, request):
+    name = f"my_space_{abs(hash(request.node.name))}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    return name
+
+
+def test_a_module_in_the_current_folder_is_a_space(module):
+    space = get_space(f"{module}:SPACE")
+    assert space is get_space(f"{module}:SPACE")
+    assert space is get_space(f"{module}:make")
+    assert space is get_space(f"{module}:Named.inner")
+    assert space.size == 6 * 2
+    rng = np.random.default_rng(0)
+    arch = space.sample(rng)
+    assert space.decode(space.encode(arch)) == arch
+    for _ in range(20):
+        child = space.crossover(arch, space.mutate(arch, rng), rng)
+        assert child["width"][0] >= child["width"][1]
+    stages, logits = space.build(arch).forward_stages(torch.zeros(2, 1, 8, 8))
+    assert logits.shape == (2, 10)
+    assert len(stages) == 2
+    a, b = arch["width"]
+    assert space.cost(arch).params == 65 * a + (a + 1) * b + (b + 1) * 10
+    assert space.depth(arch) == 3
+    # Two widths, and one indicator for each of the two activations.
+    assert space.features(arch).shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("no_such_module:SPACE", "cannot import no_such_module"),
+        ("{}:MISSING", "has no 'MISSING'"),
+        ("{}:NUMBER", "is a int"),
+        ("{}:needs", "without arguments"),
+        ("{}:Mlp", "without arguments"),
+    ],
+)
+def test_what_is_no_space_is_refused(module, reference, message):
+    with pytest.raises(InvalidInput, match=message) as caught:
+        get_space(reference.format(module))
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_inside_the_module_are_told_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "broken_space.py").write_text("raise RuntimeError('two\\nlines')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InvalidInput, match=r"RuntimeError: two lines"):
+        get_space("broken_space:SPACE")
+
+
+def test_names_that_are_no_reference_are_looked_up():
+    with pytest.raises(UnknownName, match="did you mean 'resnet'"):
+        get_space("resnett")
+    for name in ("a b:c", "a:", ":b", "a:b:c", "../x:y"):
+        with pytest.raises(UnknownName):
+            get_space(name)
+
+
+def test_reference_works_in_a_fresh_process(module, tmp_path):
+    script = textwrap.dedent(f"""
+        import pickle, numpy as np
+        from autodas.spaces import get_space
+        space = get_space("{module}:SPACE")
+        print(space.encode(space.sample(np.random.default_rng(5))))
+    """)
+    (tmp_path / "script.py").write_text(script)
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env={"PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    space = get_space(f"{module}:SPACE")
+    assert runs == {space.encode(space.sample(np.random.default_rng(5))) + "\n"}
+
+
+def test_choice_space_refuses_useless_choices():
+    def space(**choices):
+        return ChoiceSpace("s", "d", choices, None, input_shape=(1, 8, 8), num_classes=2)
+
+    for wrong in ((), (1, 1), (1, 1.0), (1, True)):
+        with pytest.raises(InvalidInput, match="different"):
+            space(a=wrong)
+    with pytest.raises(InvalidInput, match="different"):
+        space(a=Each(((1, 2), ())))
+    single, rng = space(a=(1,)), np.random.default_rng(0)
+    with pytest.raises(InvalidInput, match="single architecture"):
+        single.mutate(single.sample(rng), rng)
+
+
+def test_rule_that_forbids_everything_is_reported():
+    space = ChoiceSpace(
+        "s", "d", {"a": (1, 2)}, None, valid=lambda _: False, input_shape=(1, 8, 8), num_classes=2
+    )
+    assert space.size == 0
+    with pytest.raises(InvalidInput, match="validity rule"):
+        space.sample(np.random.default_rng(0))
+
+
+def test_rule_without_neighbours_still_mutates():
+    # Only (0, 0) and (1, 1) are valid: no single change leads from one to the other.
+    space = ChoiceSpace(
+        "s", "d", {"a": (0, 1), "b": (0, 1)}, None,
+        valid=lambda arch: arch["a"] == arch["b"], input_shape=(1, 8, 8), num_classes=2,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    first, second = space.enumerate()
+    assert space.mutate(first, rng) == second
+    assert space.mutate(second, rng) == first
+    assert {space.crossover(first, second, rng) for _ in range(20)} == {first, second}
+
+
+def test_sampling_is_uniform_over_valid_combinations():
+    space, rng = get_space("pit"), np.random.default_rng(0)
+    heads = [space.sample(rng)["num_heads"] for _ in range(4000)]
+    counts = [heads.count(h) for h in set(heads)]
+    assert len(counts) == 10
+    # 400 expected each, standard deviation 19.
+    assert 310 < min(counts) < max(counts) < 490
