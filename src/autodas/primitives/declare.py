@@ -64,7 +64,7 @@ def primitive(
         if arity not in spec.arities:
             allowed = " or ".join(map(str, spec.arities))
             raise InvalidInput(
-                f"primitive {name!r}: {shape} takes {allowed} arguments, the function has {arity}"
+                f"primitive {name!r}: form {shape} is of {allowed} arguments, not {arity}"
             )
         chosen = spec.kinds if kinds is None else frozenset(kinds)
         if not chosen or not chosen <= spec.kinds:
@@ -109,7 +109,14 @@ def _check_template(name: str, latex: str, arity: int) -> None:
 def _signature(name: str, function: Callable[..., FloatArray]) -> tuple[int, bool]:
     """Number of arguments, and whether sketch weights are wanted."""
     arity, weighted = 0, False
-    for parameter in inspect.signature(function).parameters.values():
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"primitive {name!r}: cannot tell how many arguments {function!r} takes; "
+            "wrap it in a function"
+        ) from None
+    for parameter in parameters:
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name == "weight":
             weighted = True
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):

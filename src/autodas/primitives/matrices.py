@@ -104,4 +104,7 @@ def condition(g: FloatArray) -> FloatArray:
     size = np.abs(eigenvalues(g))
     largest = size.max(axis=1)
     smallest = np.where(size > 1e-5 * largest[:, None], size, np.inf).min(axis=1)
-    return np.where(largest > 0, np.log(largest / np.where(largest > 0, smallest, 1.0)), 0.0)
+    known = largest > 0
+    return np.where(
+        known, np.log(np.where(known, largest, 1.0) / np.where(known, smallest, 1.0)), 0.0
+    )

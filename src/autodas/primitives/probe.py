@@ -48,21 +48,19 @@ def probe(primitive: Primitive) -> None:
     for precision in precisions:
         blocks = [(what, b.astype(precision)) for what, b in probe_blocks(primitive.form)]
         for number, (what, block) in enumerate(blocks):
-            # The second argument runs through the blocks of equal shape, so that zero meets
-            # huge and tiny meets negative.
             if primitive.arity == 1:
                 _probe_once(primitive, (block,), what)
             else:
-                _probe_pairs(primitive, block, [b for _, b in blocks], number, what)
+                _probe_pairs(primitive, blocks, number)
 
 
-def _probe_pairs(
-    primitive: Primitive, first: FloatArray, blocks: list[FloatArray], number: int, what: str
-) -> None:
+def _probe_pairs(primitive: Primitive, blocks: list[tuple[str, FloatArray]], number: int) -> None:
     """With a few others of the same shape, so that zero meets huge and tiny meets negative."""
-    fitting = [block for block in blocks if block.shape == first.shape]
+    what, first = blocks[number]
+    fitting = [(other, block) for other, block in blocks if block.shape == first.shape]
     for step in (0, 1, 2, 4):
-        _probe_once(primitive, (first, fitting[(number + step) % len(fitting)]), what)
+        other, second = fitting[(number + step) % len(fitting)]
+        _probe_once(primitive, (first, second), f"{what} and {other}")
 
 
 def _call(primitive: Primitive, args: tuple[FloatArray, ...], what: str) -> FloatArray:

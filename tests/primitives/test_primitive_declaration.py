@@ -1,0 +1,126 @@
+"""Declaring one's own: what works, and what is refused on the spot."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from primitive_samples import sample
+
+from autodas.core.catalog import Catalog
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.values import Kind
+from autodas.primitives import PRIMITIVES, Form, Primitive, apply, bounded, primitive
+
+
+@pytest.fixture
+def catalog():
+    return Catalog[Primitive]("primitive")
+
+
+def test_one_decorated_function_is_a_primitive(catalog):
+    @primitive("log1p", form="elementwise", catalog=catalog)
+    def log1p(x):
+        """Logarithm of one plus the magnitude."""
+        return np.log1p(np.abs(x))
+
+    made = catalog.get("log1p")
+    assert made is log1p
+    assert (made.form, made.arity, made.kinds) == (Form.ELEMENTWISE, 1, frozenset(Kind))
+    assert made.description == "Logarithm of one plus the magnitude."
+    column = sample(Kind.ELEMENTS, 0)
+    np.testing.assert_allclose(apply(made, (column,)).data, np.log1p(np.abs(column.data)))
+    assert "log1p" not in PRIMITIVES
+
+
+def test_a_reduction_may_ask_for_sketch_weights(catalog):
+    @primitive("energy", form="reduction", catalog=catalog, kinds={Kind.ELEMENTS})
+    def energy(x, *, weight):
+        return bounded(np.square(x.astype(np.float64)).sum(axis=1) * weight)
+
+    assert energy.weighted
+    column = sample(Kind.ELEMENTS, 0, stretch=4.0)
+    plain = sample(Kind.ELEMENTS, 0)
+    np.testing.assert_allclose(apply(energy, (column,)).data, 4 * apply(energy, (plain,)).data)
+
+
+counter = itertools.count()
+
+
+def scribble(x):
+    x[0] = 1.0
+    return x * 1.0
+
+
+@pytest.mark.parametrize(
+    ("form", "function", "message"),
+    [
+        ("elementwise", lambda x: np.log(1 + x), "values beyond ±1e+30 or no numbers on"),
+        ("elementwise", lambda x: np.sqrt(x + 0), "or no numbers on"),
+        ("elementwise", lambda x: x**3, "protect it"),
+        ("elementwise", lambda x, y: x / y, "on ordinary values and zeros"),
+        (
+            "elementwise",
+            lambda x: 1.0,
+            "into an array of shape (3, 5), gave float",
+        ),
+        ("elementwise", lambda x: x.sum(axis=1), "gave (3,)"),
+        (
+            "elementwise",
+            lambda x, y, z: x,
+            "form elementwise is of 1 or 2 arguments, not 3",
+        ),
+        ("elementwise", lambda: 1, "form elementwise is of 1 or 2 arguments, not 0"),
+        ("elementwise", lambda *xs: xs[0], "parameter 'xs' is neither an argument nor"),
+        ("elementwise", scribble, "writes to its argument"),
+        ("elementwise", lambda x: x * 0 + next(counter), "is not deterministic"),
+        ("elementwise", lambda x: x.upper(), "fails on ordinary values: AttributeError"),
+        ("reduction", lambda x: x.mean(), "must turn (3, 5) into an array of shape (3,)"),
+        ("reduction", lambda x, y: x, "form reduction is of 1 arguments, not 2"),
+        ("distance", lambda x, y: ((x - y) ** 2).sum(axis=1), "values beyond"),
+        ("matrix_map", lambda g: g[:, 0], "must turn (3, 5, 5) into an array of shape (3, 5, 5)"),
+        ("spectrum", lambda g: g, "into an array of shape (3, 5)"),
+        ("aggregation", lambda x: 1 / x.mean(axis=1), "on zeros"),
+    ],
+)
+def test_unsound_functions_are_refused_where_they_are_defined(catalog, form, function, message):
+    with pytest.raises(InvalidInput) as caught:
+        primitive("mine", form=form, catalog=catalog)(function)
+    assert "primitive 'mine'" in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "mine" not in catalog
+
+
+def test_wrongly_declared_commutative(catalog):
+    with pytest.raises(InvalidInput, match="'mine' is declared commutative, but is not"):
+        primitive("mine", form="elementwise", commutative=True, catalog=catalog)(
+            lambda x, y: bounded(x - y)
+        )
+
+
+def test_wrong_form_kind_name_and_template(catalog):
+    with pytest.raises(UnknownName, match="unknown form 'elementwis'; did you mean 'elementwise'"):
+        primitive("mine", form="elementwis", catalog=catalog)
+    with pytest.raises(InvalidInput, match="matrix_reduction accepts some of gram"):
+        primitive("mine", form="matrix_reduction", kinds={Kind.LOGITS}, catalog=catalog)(
+            lambda g: g[:, 0, 0]
+        )
+    for name in ("Mine", "1st", "a b", "", "x" * 50):
+        with pytest.raises(InvalidInput, match="cannot name a primitive"):
+            primitive(name, form="elementwise", catalog=catalog)(np.abs)
+    with pytest.raises(InvalidInput, match="LaTeX template"):
+        primitive("mine", form="elementwise", latex=r"\frac{1}{{0}", catalog=catalog)(
+            lambda x: abs(x) + 0
+        )
+
+
+def test_a_function_without_a_signature_is_refused(catalog):
+    with pytest.raises(InvalidInput, match="cannot tell how many arguments"):
+        primitive("mine", form="elementwise", catalog=catalog)(max)
+
+
+def test_names_are_unique():
+    with pytest.raises(InvalidInput, match="primitive 'log' is already defined"):
+        primitive("log", form="elementwise")(lambda x: abs(x) + 0)
