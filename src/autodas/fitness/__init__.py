@@ -1,10 +1,37 @@
 """How well a score orders architectures, told honestly.
 
 correlation (rank correlations with stated rules for ties and gaps), tau (the same for many scores
-against one truth, in microseconds).
+against one truth, in microseconds), bootstrap (intervals and paired differences), size_control
+(what is left when size is accounted for), regret (accuracy lost by choosing with a score),
+objective (the fitness of a proxy over several families), row (all of it, for one row of a table).
 """
 
+from autodas.fitness.bootstrap import Interval, bootstrap_difference, bootstrap_tau
 from autodas.fitness.correlation import Correlation, Measure, correlate, gaps_last
+from autodas.fitness.objective import Fitness, Goal, Objective
+from autodas.fitness.regret import Regret, budgets_of, top1_regret
+from autodas.fitness.row import Row, honest_row
+from autodas.fitness.size_control import BinnedTau, tau_given_size, tau_within_bins
 from autodas.fitness.tau import TauAgainst
 
-__all__ = ["Correlation", "Measure", "TauAgainst", "correlate", "gaps_last"]
+__all__ = [
+    "BinnedTau",
+    "Correlation",
+    "Fitness",
+    "Goal",
+    "Interval",
+    "Measure",
+    "Objective",
+    "Regret",
+    "Row",
+    "TauAgainst",
+    "bootstrap_difference",
+    "bootstrap_tau",
+    "budgets_of",
+    "correlate",
+    "gaps_last",
+    "honest_row",
+    "tau_given_size",
+    "tau_within_bins",
+    "top1_regret",
+]

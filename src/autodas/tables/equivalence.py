@@ -17,9 +17,10 @@ def nasbench201_class(architecture: str) -> str:
     """Text shared by cells that compute the same function of their input ``x``.
 
     Each node is the sum of its inputs: zeroed edges vanish, a skip connection passes on the terms
-    of its source, and the order of terms does not matter. The classes by which the benchmark's
-    authors count 6,466 different cells (``iso_class``) are the same or finer: they do not see
-    that a sum passed on by a skip connection can be added in any order.
+    of its source, and the order of terms does not matter. A convolution of zeros counts as zero,
+    although its normalisation may add a constant. Cells with the same ``iso_class`` of the
+    benchmark's authors, who count 6,466, always share a class here; some of their classes
+    differ only in dead nodes or in the order of terms behind a skip connection, and are joined.
 
     Raises:
         InvalidInput: the text is not a cell.

@@ -55,13 +55,16 @@ def _classes(sheet: Sheet, architectures: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_nasbench201(sheet: Sheet, space: str | None) -> Table:
-    """The columns ``arch_str``, at least one ``…_test`` and optionally ``iso_class``."""
+    """The columns ``arch_str``, at least one ``…_test`` and optionally ``iso_class``.
+
+    Cells of NAS-Bench-201 are grouped by what they compute, which joins classes of ``iso_class`` whole.
+    """
     architectures = unique(sheet.path, sheet.text("arch_str"), _lines(sheet))
-    groups = (
-        tuple(sheet.text("iso_class"))
-        if "iso_class" in sheet.columns
-        else _classes(sheet, architectures)
-    )
+    groups: tuple[str, ...] | None = None
+    if space in (None, "nasbench201"):
+        groups = _classes(sheet, architectures)
+    elif "iso_class" in sheet.columns:
+        groups = tuple(sheet.text("iso_class"))
     return Table(
         name=sheet.path.stem,
         space=space or "nasbench201",

@@ -1,0 +1,182 @@
+"""What a score knows beyond size.
+
+Bigger networks are usually better, so a score that merely counts parameters orders them well.
+Two numbers tell what is left when size is accounted for:
+
+* the *partial* rank correlation: ranks of score and truth are regressed on the ranks of #params
+  and MACs (log #params and log MACs have the same ranks), and τ-b of the residuals is taken;
+* the mean τ-b *within bins* of similar #params.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.stats
+
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed, Ok, Result
+from autodas.fitness.bootstrap import Interval, Resamples, interval_of
+from autodas.fitness.correlation import usable
+from autodas.fitness.tau import TauAgainst
+
+__all__ = ["BinnedTau", "tau_given_size", "tau_within_bins"]
+
+Floats = npt.NDArray[np.float64]
+# Two size ranks and a mean are fitted; with fewer architectures next to nothing is left.
+LEAST = 8
+# Ranks are multiples of 1/2; residuals closer than this differ by rounding only.
+RESOLUTION = 1e-6
+# Up to here counting pairs for a single use is faster than sorting.
+SMALL = 256
+
+
+def _sizes(truth: npt.ArrayLike, params: npt.ArrayLike, macs: npt.ArrayLike) -> list[Floats]:
+    y = np.asarray(truth, dtype=np.float64)
+    sizes = [np.asarray(params, dtype=np.float64), np.asarray(macs, dtype=np.float64)]
+    for name, each in zip(("params", "macs"), sizes, strict=True):
+        if each.shape != y.shape:
+            raise InvalidInput(f"{name} must have the shape {y.shape}, got {each.shape}")
+        if not np.isfinite(each).all():
+            raise InvalidInput(f"{name} must be finite for every architecture")
+    return [each[np.isfinite(y)] for each in sizes]
+
+
+def tau_given_size(
+    score: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    params: npt.ArrayLike,
+    macs: npt.ArrayLike,
+    *,
+    n_boot: int = 1000,
+    seed: int = 0,
+) -> Result[Interval]:
+    """Partial rank correlation given #params and MACs, with a 95 % interval.
+
+    A score that size explains without remainder, such as #params itself, has nothing left and
+    gets exactly 0. Ranks and regressions are done anew in every resample.
+
+    Args:
+        score: ``(A,)`` numbers, higher is better.
+        truth: ``(A,)`` accuracies; NaN where unknown.
+        params: ``(A,)`` numbers of parameters.
+        macs: ``(A,)`` multiply-accumulate operations.
+        n_boot: Resamples.
+        seed: Decides the resamples; the same as those of ``bootstrap_tau``.
+    """
+    pairs = usable(score, truth)
+    sizes = _sizes(truth, params, macs)
+    if isinstance(pairs, Failed):
+        return pairs
+    x, y = pairs.value
+    if len(x) < LEAST:
+        return Failed(f"fewer than {LEAST} architectures to control for size")
+    everything = np.ones((1, len(x)))
+    value = _partial_taus(x, y, sizes, everything)[0]
+    weights = Resamples(len(x), n_boot, seed).weights.astype(np.float64)
+    return Ok(interval_of(float(value), _partial_taus(x, y, sizes, weights)))
+
+
+def _partial_taus(x: Floats, y: Floats, sizes: list[Floats], weights: Floats) -> Floats:
+    """``(R,)`` τ-b between the residuals of each resample, from ``(R, n)`` multiplicities."""
+    covariates = np.stack([_weighted_ranks(each, weights) for each in sizes], axis=-1)
+    left_x = _residuals(_weighted_ranks(x, weights), covariates, weights)
+    left_y = _residuals(_weighted_ranks(y, weights), covariates, weights)
+    found = np.empty(len(weights))
+    for number, counts in enumerate(weights):
+        rows = np.repeat(np.arange(len(x)), counts.astype(np.int64))
+        found[number] = _tau_or_nothing(left_x[number, rows], left_y[number, rows])
+    return found
+
+
+def _tau_or_nothing(x: Floats, y: Floats) -> float:
+    """τ-b, and 0 if nothing is left of either because size explains it all."""
+    if len(x) <= SMALL:
+        tau = TauAgainst(y)(x)
+        return tau.value if isinstance(tau, Ok) else 0.0
+    if (x == x[0]).all() or (y == y[0]).all():
+        return 0.0
+    return float(scipy.stats.kendalltau(x, y).statistic)
+
+
+def _weighted_ranks(values: Floats, weights: Floats) -> Floats:
+    """``(R, n)`` mean ranks of the values within each resample, centred."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    counts = np.add.reduceat(weights[:, order], starts, axis=1)
+    ranks = np.cumsum(counts, axis=1) - counts / 2.0
+    group = np.empty(len(values), dtype=np.intp)
+    group[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(values)]))
+    centred: Floats = ranks[:, group] - weights.sum(axis=1, keepdims=True) / 2.0
+    return centred
+
+
+def _residuals(ranks: Floats, covariates: Floats, weights: Floats) -> Floats:
+    """``(R, n)`` what a weighted least-squares fit of ``(R, n, 2)`` covariates leaves."""
+    weighted = covariates * weights[..., None]
+    normal = np.einsum("rni,rnj->rij", weighted, covariates)
+    # A tiny ridge: #params and MACs may have the same ranks, or be constant.
+    scale = np.trace(normal, axis1=1, axis2=2) + 1.0
+    normal += 1e-12 * scale[:, None, None] * np.eye(normal.shape[-1])
+    target = np.einsum("rni,rn->ri", weighted, ranks)
+    beta = np.linalg.solve(normal, target[..., None])
+    left = ranks - (covariates @ beta)[..., 0]
+    rounded: Floats = np.round(left / RESOLUTION) * RESOLUTION
+    return rounded
+
+
+@dataclass(frozen=True)
+class BinnedTau:
+    """Rank correlation among architectures of similar size.
+
+    Attributes:
+        value: Mean τ-b of the bins, weighted by their numbers of pairs; a bin in which the score
+            does not vary counts as 0.
+        bins: Bins that were used.
+        n: Architectures in them.
+    """
+
+    value: float
+    bins: int
+    n: int
+
+
+def tau_within_bins(
+    score: npt.ArrayLike, truth: npt.ArrayLike, params: npt.ArrayLike, *, least: int = 8
+) -> Result[BinnedTau]:
+    """Mean τ-b inside bins of equally many architectures of similar #params.
+
+    Within a bin #params still varies a little: compare with the value of #params itself.
+
+    Args:
+        score: ``(A,)`` numbers, higher is better.
+        truth: ``(A,)`` accuracies; NaN where unknown.
+        params: ``(A,)`` numbers of parameters; equal ones stay in one bin.
+        least: Architectures per bin, at least; at most ten bins are made.
+    """
+    pairs = usable(score, truth)
+    size, _ = _sizes(truth, params, params)
+    if isinstance(pairs, Failed):
+        return pairs
+    if least < 2:
+        raise InvalidInput(f"a bin needs at least 2 architectures, got least={least}")
+    x, y = pairs.value
+    edges = np.quantile(size, np.linspace(0.0, 1.0, min(10, max(1, len(x) // least)) + 1)[1:-1])
+    bin_of = np.searchsorted(np.unique(edges), size, side="right")
+    total, weight, used, n = 0.0, 0, 0, 0
+    for number in np.unique(bin_of):
+        rows = np.flatnonzero(bin_of == number)
+        if len(rows) < least:
+            continue
+        tau = TauAgainst(y[rows])(x[rows])
+        if isinstance(tau, Failed) and tau.reason == "constant truth":
+            continue
+        count = len(rows) * (len(rows) - 1) // 2
+        total += count * (tau.value if isinstance(tau, Ok) else 0.0)
+        weight, used, n = weight + count, used + 1, n + len(rows)
+    if not used:
+        return Failed(f"no bin of at least {least} architectures")
+    return Ok(BinnedTau(total / weight, used, n))
