@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -370,6 +371,25 @@ def test_a_reader_who_leaves_early_is_no_error(arguments: list[str]) -> None:
     os.close(theirs)
     assert done.stderr == b""
     assert done.returncode == 0
+
+
+def test_a_run_leaves_its_report(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(COMMANDS, "fake", dataclasses.replace(COMMANDS["fake"], reported=True))
+    built: list[Path] = []
+
+    def build(path: Path) -> Path:
+        built.append(path)
+        return path / "report.html"
+
+    monkeypatch.setattr("autodas.reports.build", build)
+    assert main(["fake", "--space", "s", "--out", str(tmp_path), "--json"]) == 0
+    page = str(tmp_path / "report.html")
+    assert json.loads(capfd.readouterr().out) == {"space": "s", "report": page}
+    assert main(["fake", "--space", "s", "--out", str(tmp_path)]) == 0
+    assert capfd.readouterr().out == f"it is done\nreport: {page}\n"
+    assert built == [tmp_path, tmp_path]
 
 
 # ---- help -------------------------------------------------------------------------------------

@@ -24,12 +24,14 @@ class Command:
         help: One line.
         positional: Options whose name may be left out, in order: ``autodas report runs/a`` is
             ``autodas report --run runs/a``.
+        reported: Whether what it leaves in its run directory makes a report.
     """
 
     name: str
     module: str
     help: str
     positional: tuple[str, ...] = ()
+    reported: bool = False
 
     def load(self) -> Step:
         """Import the module of the command."""
@@ -55,6 +57,8 @@ class Step:
             raise TypeError(f"{self.config!r} must be a dataclass")
 
 
+PIPELINE = "autodas.pipeline."
+
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
@@ -62,17 +66,28 @@ COMMANDS: dict[str, Command] = {
             "list",
             "autodas.cli.listing",
             "what can be named: spaces, teachers, scores, …",
-            ("what",),
+            positional=("what",),
         ),
-        Command("label", "autodas.pipeline.label", "distil sampled students to make a table"),
-        Command("measure", "autodas.pipeline.measure", "fill the cache of statistics"),
-        Command("discover", "autodas.pipeline.discover", "evolve a proxy on spaces with tables"),
-        Command("benchmark", "autodas.pipeline.benchmark", "rank scores on tables, honestly"),
-        Command("search", "autodas.pipeline.search", "find the best students within budgets"),
-        Command("distill", "autodas.pipeline.distill", "train a student with its teacher"),
-        Command("report", "autodas.pipeline.report", "one HTML file from a run", ("run",)),
-        Command("demo", "autodas.pipeline.demo", "all of the above on embedded images, in minutes"),
-        Command("train-teacher", "autodas.pipeline.train_teacher", "train and save a teacher"),
+        Command("label", PIPELINE + "label", "distil sampled students to make a table"),
+        Command("measure", PIPELINE + "measure", "fill the cache of statistics"),
+        Command(
+            "discover", PIPELINE + "discover", "evolve a proxy on spaces with tables", reported=True
+        ),
+        Command(
+            "benchmark", PIPELINE + "benchmark", "rank scores on tables, honestly", reported=True
+        ),
+        Command(
+            "search", PIPELINE + "search", "find the best students within budgets", reported=True
+        ),
+        Command("distill", PIPELINE + "distill", "train a student with its teacher", reported=True),
+        Command("report", "autodas.cli.report", "one HTML file from a run", positional=("run",)),
+        Command(
+            "demo",
+            PIPELINE + "demo",
+            "all of the above on embedded images, in minutes",
+            reported=True,
+        ),
+        Command("train-teacher", PIPELINE + "train_teacher", "train and save a teacher"),
         Command("doctor", "autodas.cli.doctor", "what is installed, found and missing"),
     )
 }

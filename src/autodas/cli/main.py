@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from autodas import __version__
@@ -97,7 +98,17 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
     if (out := getattr(config, "out", None)) is not None:
         place.append(str(out))
     with reserved_stdout(), reporting() as progress:
-        return step.run(config, progress)
+        results = step.run(config, progress)
+        return _with_report(results, place[0]) if command.reported else results
+
+
+def _with_report(results: dict[str, Any], out: str) -> dict[str, Any]:
+    """The results of a run, and the page that shows them."""
+    from autodas.reports import build
+
+    page = str(build(Path(out)))
+    summary = {"summary": [*results["summary"], f"report: {page}"]} if "summary" in results else {}
+    return {**results, "report": page, **summary}
 
 
 def _show(results: dict[str, Any], as_json: bool) -> None:

@@ -1,0 +1,201 @@
+"""The page: what goes where, rendered by one template."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from autodas import __version__
+from autodas.core.errors import FileProblem
+from autodas.core.files import write_text
+from autodas.reports import figures, sentences, spell
+from autodas.reports.formula import broken
+from autodas.reports.read import Run, read_run
+from autodas.reports.svg import formula_svg
+
+__all__ = ["build", "render"]
+
+FILE = "report.html"
+Unique = Callable[[str], str]
+
+
+def build(path: Path) -> Path:
+    """Write ``report.html`` into a run directory.
+
+    Args:
+        path: Run directory of discover, benchmark, search, distill or demo.
+
+    Returns:
+        The file that was written. It loads nothing else.
+
+    Raises:
+        FileProblem: the folder holds no finished run, or its results are damaged.
+    """
+    target = path / FILE
+    write_text(target, render(read_run(path)))
+    return target
+
+
+def render(run: Run) -> str:
+    """The page as text.
+
+    Raises:
+        FileProblem: the results lack something that their step always writes.
+    """
+    try:
+        context = _context(run)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        why = f"is not what {run.command!r} writes ({type(error).__name__}: {error})"
+        raise FileProblem(run.path / "results.json", why) from error
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("autodas.reports"),
+        # Everything read from a run is text, whatever it looks like.
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("number", "difference", "interval", "percent", "count", "duration", "label"):
+        environment.filters[name] = getattr(spell, name)
+    environment.tests["proxy"] = sentences.is_proxy
+    return environment
+
+
+def _context(run: Run) -> dict[str, Any]:
+    names = Counter[str]()
+
+    def unique(kind: str) -> str:
+        names[kind] += 1
+        return f"{kind}-{names[kind]}"
+
+    return {
+        "run": run,
+        "version": __version__,
+        "title": _title(run),
+        "asked": sentences.asked(run),
+        "chosen": sentences.chosen(run),
+        "findings": sentences.gained(run),
+        "cost": sentences.cost(run),
+        "tiles": list(_tiles(run)),
+        "proxies": [_proxy(step, unique("formula")) for step in run.of("discover")],
+        "families": [
+            f for step in run.of("discover", "benchmark") for f in _families(step, unique)
+        ],
+        "searches": [_search(step, unique("budget")) for step in run.of("search")],
+        "distilled": [_distilled(step, unique) for step in run.of("distill")],
+        "costs": [cost for step in run.steps for cost in _costs(step)],
+    }
+
+
+def _title(run: Run) -> str:
+    titles = {
+        "demo": "Discover, search and distil",
+        "discover": "A proxy was discovered",
+        "benchmark": "Scores compared",
+        "search": "Students were searched",
+        "distill": "A student was distilled",
+    }
+    return titles[run.command]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number that stands for a result, with what to compare it with."""
+
+    name: str
+    value: str
+    beside: str
+
+
+def _tiles(run: Run) -> Iterator[Tile]:
+    for step in run.of("discover"):
+        for row in filter(sentences.is_proxy, step.results["rows"]):
+            delta = row.get("delta_params")
+            size = None if delta is None or row["tau"] is None else row["tau"] - delta
+            yield Tile(
+                f"Kendall τ on {row['space']}",
+                spell.number(row["tau"]),
+                f"#params alone {spell.number(size)}",
+            )
+    for step in run.of("distill"):
+        yield Tile(
+            f"student’s accuracy on {step.results['space']}",
+            spell.percent(step.results["students"][0]["accuracy"]),
+            f"teacher {spell.percent(step.results.get('teacher_accuracy'))}",
+        )
+
+
+def _proxy(step: Run, name: str) -> dict[str, Any]:
+    proxy, history = step.results["proxy"], step.results.get("history") or []
+    drawn = formula_svg(proxy["latex"], name) if proxy.get("latex") else None
+    return {
+        **proxy,
+        "svg": _inline(drawn),
+        "lines": broken(proxy["text"]),
+        "curve": _inline(figures.search_curve(history)) if len(history) > 1 else None,
+        "evaluations": step.results.get("evaluations"),
+        "distinct": step.results.get("distinct"),
+        "failures": step.results.get("failures") or {},
+    }
+
+
+def _families(step: Run, unique: Unique) -> Iterator[dict[str, Any]]:
+    """Everything about one pair of a space and a target."""
+    rows = step.results["rows"]
+    pairs = {(p["space"], p["target"]): p for p in step.results.get("pairs") or []}
+    clouds = {(s["space"], s["target"]): s for s in step.results.get("scatter") or []}
+    for key in dict.fromkeys((row["space"], row["target"]) for row in rows):
+        mine = [row for row in rows if (row["space"], row["target"]) == key]
+        cloud = figures.scatter(clouds[key], mine, unique("scatter")) if key in clouds else None
+        yield {
+            "space": key[0],
+            "target": key[1],
+            "pair": pairs.get(key, {}),
+            "n": max(row["n"] for row in mine),
+            # Only discovery knows what it has not seen; a benchmark compares on what it is given.
+            "which": "unseen architectures" if step.command == "discover" else "architectures",
+            "rows": sorted(mine, key=lambda row: -2 if row["tau"] is None else row["tau"])[::-1],
+            "scatter": _inline(cloud),
+            "forest": _inline(figures.forest(mine, unique("forest"))),
+        }
+
+
+def _search(step: Run, name: str) -> dict[str, Any]:
+    return {**step.results, "figure": _inline(figures.budget(step.results, name))}
+
+
+def _distilled(step: Run, unique: Unique) -> dict[str, Any]:
+    return {
+        **step.results,
+        "figure": _inline(figures.students(step.results, unique("students"))),
+        "training": _inline(figures.training(step.results, unique("training"))),
+    }
+
+
+def _costs(step: Run) -> Iterator[dict[str, Any]]:
+    """Seconds by step and by part of a step."""
+    results = step.results
+    seconds = results.get("seconds")
+    spans = seconds if isinstance(seconds, Mapping) else {"total": seconds}
+    name = " · ".join([step.command, *([results["space"]] if "space" in results else [])])
+    yield {
+        "name": name,
+        "seconds": spans.get("total"),
+        "parts": {part: value for part, value in spans.items() if part != "total"},
+        "networks": results.get("networks_measured"),
+    }
+
+
+def _inline(svg: str | None) -> Markup | None:
+    """SVG of ours: made by matplotlib, which escapes text; titles are escaped by ``svg``."""
+    return Markup(svg) if svg else None  # noqa: S704 - see above

@@ -1,0 +1,201 @@
+"""What came out, in sentences that a reader without the field's words understands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from autodas.reports.read import Run
+from autodas.reports.spell import count, difference, duration, interval, number, percent
+
+__all__ = ["Finding", "Judgement", "asked", "chosen", "cost", "gained", "is_proxy", "judge"]
+
+Judgement = Literal["better", "worse", "open", "failed"]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence, and whether it is good news.
+
+    Attributes:
+        judgement: ``better`` or ``worse`` if the interval of the difference leaves out zero,
+            ``open`` if it does not, ``failed`` if nothing could be computed.
+        text: The sentence.
+    """
+
+    judgement: Judgement
+    text: str
+
+
+def judge(row: Row) -> Judgement:
+    """How a score compares with #params, from the interval of the paired difference."""
+    low, high = row.get("delta_params_low"), row.get("delta_params_high")
+    if row["tau"] is None:
+        return "failed"
+    if low is not None and low > 0:
+        return "better"
+    if high is not None and high < 0:
+        return "worse"
+    return "open"
+
+
+def is_proxy(row: Row) -> bool:
+    """Whether a row is about a discovered formula."""
+    return str(row["score"]).partition(":")[0] == "proxy"
+
+
+def asked(run: Run) -> str:
+    """What the run was for."""
+    parts = []
+    for step in run.of("discover"):
+        spaces = _listed(pair["space"] for pair in step.results.get("pairs", []))
+        parts.append(
+            f"find a formula that ranks the students of {spaces} by the accuracy they would reach "
+            "after distillation, without training them"
+        )
+    for step in run.of("benchmark"):
+        spaces = _listed(row["space"] for row in step.results.get("rows", []))
+        parts.append(f"see which scores rank the students of {spaces} well")
+    if searches := run.of("search"):
+        parts.append("pick students " + _listed(_budget(step.results) for step in searches))
+    if distilled := run.of("distill"):
+        spaces = _listed(step.results["space"] for step in distilled)
+        parts.append(f"train the chosen students of {spaces} with their teachers")
+    return _sentence("; ".join(parts))
+
+
+def _budget(results: Row) -> str:
+    limits = results.get("budgets") or {}
+    words = {"max_params": "parameters", "max_macs": "multiply-accumulates per image"}
+    within = " and ".join(
+        f"at most {count(limit)} {words.get(name, name)}" for name, limit in limits.items()
+    )
+    return f"of {results['space']}" + (f" with {within}" if within else "")
+
+
+def chosen(run: Run) -> str:
+    """What the run came up with."""
+    parts = []
+    for step in run.of("discover"):
+        proxy = step.results["proxy"]
+        parts.append(
+            f"a formula of {count(proxy['nodes'])} nodes over {_listed(proxy['leaves'])}, the best "
+            f"of {count(step.results.get('evaluations'))} that were tried"
+        )
+    for step in run.of("search"):
+        best = step.results["students"][0]
+        parts.append(
+            f"on {step.results['space']} the student {best['arch']} with {count(best['params'])} "
+            f"parameters, first of {count(step.results['within_budget'])} within the budget"
+        )
+    return _sentence("; ".join(parts))
+
+
+def gained(run: Run) -> list[Finding]:
+    """What is better, or is not, than the plain alternatives."""
+    findings = []
+    for step in run.of("discover", "benchmark"):
+        known = " that the search never saw" if step.command == "discover" else ""
+        rows = [row for row in step.results["rows"] if is_proxy(row)]
+        findings += [_against_params(row, known) for row in rows]
+    for step in run.of("distill"):
+        findings += _against_students(step.results)
+    return findings
+
+
+def _against_params(row: Row, which: str) -> Finding:
+    where = f"On {row['space']}"
+    if row["tau"] is None:
+        return Finding("failed", f"{where} the proxy gives no ranking: {row.get('failed')}.")
+    if row.get("delta_params") is None:
+        return Finding("open", f"{where} the proxy ranks with τ = {number(row['tau'])}.")
+    size = row["tau"] - row["delta_params"]
+    verdict = {
+        "better": "ranks better than the number of parameters alone",
+        "worse": "ranks worse than the number of parameters alone",
+        "open": "is not shown to rank better than the number of parameters alone",
+    }[judge(row)]
+    between = interval(row, "delta_params", signed=True)
+    shown = f"{difference(row['delta_params'])}, 95 % interval {between}"
+    return Finding(
+        judge(row),
+        f"{where} the proxy {verdict}: τ = {number(row['tau'])} against {number(size)} on "
+        f"{row['n']} architectures{which} (difference {shown}).",
+    )
+
+
+def _against_students(results: Row) -> Iterator[Finding]:
+    by_role = {student["role"]: student for student in results["students"]}
+    first = by_role.get("chosen", results["students"][0])
+    random = [student for role, student in by_role.items() if role.startswith("random")]
+    others = {"the largest that fits reaches": [by_role["largest"]] if "largest" in by_role else []}
+    others["random ones that fit reach"] = random
+    start = (
+        f"The chosen student of {results['space']} reaches {percent(first['accuracy'])} "
+        f"(teacher {percent(results.get('teacher_accuracy'))})"
+    )
+    for name, students in others.items():
+        if students:
+            yield _against(start, first, name, students)
+
+
+def _against(start: str, first: Row, name: str, students: Sequence[Row]) -> Finding:
+    mean = float(np.mean([student["accuracy"] for student in students]))
+    gap = first["accuracy"] - mean
+    low, high = _welch(
+        first["accuracies"], [value for student in students for value in student["accuracies"]]
+    )
+    if low is None or high is None:
+        between = "one training each says nothing about chance"
+    else:
+        between = f"95 % interval [{difference(low, 1)}, {difference(high, 1)}]"
+    judgement: Judgement = "open"
+    if low is not None and high is not None and (low > 0 or high < 0):
+        judgement = "better" if low > 0 else "worse"
+    text = f"{start}, {name} {percent(mean)}: {difference(gap, 1)} points ({between})."
+    return Finding(judgement, text)
+
+
+def _welch(
+    ours: Sequence[float], theirs: Sequence[float]
+) -> tuple[float, float] | tuple[None, None]:
+    """95 % interval of the difference of two means (Welch, 1947); None with one training each."""
+    if len(ours) < 2 or len(theirs) < 2:
+        return None, None
+    if np.ptp(ours) == 0 and np.ptp(theirs) == 0:
+        gap = float(np.mean(ours) - np.mean(theirs))
+        return gap, gap
+    between = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    return float(between.low), float(between.high)
+
+
+def cost(run: Run) -> str:
+    """What the run took."""
+    networks = sum(int(step.results.get("networks_measured") or 0) for step in run.steps)
+    seconds = run.results.get("seconds")
+    total = seconds.get("total") if isinstance(seconds, Mapping) else seconds
+    trained = sum(
+        len(student["accuracies"]) + len(student.get("vanilla") or [])
+        for step in run.of("distill")
+        for student in step.results["students"]
+    )
+    parts = [f"{duration(total)} in all"] if total is not None else []
+    if networks:
+        parts.append(f"{count(networks)} networks measured by one forward and backward pass each")
+    if trained:
+        parts.append(f"{count(trained)} trainings for the comparison")
+    return _sentence("; ".join(parts))
+
+
+def _listed(names: Any) -> str:  # noqa: ANN401 - any iterable of strings
+    once = list(dict.fromkeys(names))
+    return ", ".join(once[:-1]) + (" and " if len(once) > 1 else "") + "".join(once[-1:])
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." if text else ""

@@ -1,0 +1,178 @@
+"""Figures as SVG text that belongs to the page: its colours, its font, unique names.
+
+matplotlib writes fixed colours. Ours are drawn in marker colours that no one would choose and
+that become CSS variables afterwards, so that a figure follows the page into the dark and onto
+paper.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = ["INK", "MUTED", "PAPER", "SERIES", "Drawing", "formula_svg"]
+
+INK, MUTED, GRID, PAPER = "#010203", "#010204", "#010205", "#010206"
+SERIES = ("#0a0101", "#0a0102", "#0a0103", "#0a0104", "#0a0105")
+"""Colours of data, told apart by people with any colour vision; see the style sheet."""
+
+VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--line",
+    PAPER: "--paper",
+    **{colour: f"--series-{i}" for i, colour in enumerate(SERIES, start=1)},
+}
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: it can be searched, copied and read aloud
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "lines.linewidth": 1.8,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "mathtext.fontset": "cm",
+}
+
+
+class Drawing:
+    """A figure in the making; use as a context manager and call :meth:`svg` at the end.
+
+    Args:
+        name: Unique on the page.
+        width, height: In inches of 72 points.
+        rows, columns: Of panels.
+        ratios: Relative heights of the rows.
+        share: ``"x"`` or ``"y"`` if all panels have that axis in common.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        width: float = 8.6,
+        height: float = 3.2,
+        rows: int = 1,
+        columns: int = 1,
+        ratios: tuple[float, ...] | None = None,
+        share: str = "",
+    ) -> None:
+        self._name = name
+        self._size = (width, height)
+        self._grid = (rows, columns)
+        self._ratios = ratios
+        self._share = share
+
+    def __enter__(self) -> Drawing:
+        # Names inside the SVG then depend on the content alone: equal runs give equal files.
+        self._context = rc_context({**STYLE, "svg.hashsalt": self._name})
+        self._context.__enter__()
+        self.figure = Figure(figsize=self._size, layout="constrained")
+        rows, columns = self._grid
+        grid = {"height_ratios": self._ratios} if self._ratios else None
+        panels = self.figure.subplots(
+            rows,
+            columns,
+            squeeze=False,
+            gridspec_kw=grid,
+            sharex=self._share == "x",
+            sharey=self._share == "y",
+        )
+        self.panels: list[Axes] = list(panels.flat)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._context.__exit__(None, None, None)
+
+    def svg(self, title: str, description: str) -> str:
+        """The figure as inline SVG.
+
+        Args:
+            title: What it shows, in a few words.
+            description: What a reader who cannot see it needs to know.
+        """
+        return _inline(self.figure, self._name, title, description)
+
+
+def formula_svg(latex: str, name: str) -> str | None:
+    """A formula drawn as SVG; None if matplotlib's mathematics does not know all of it."""
+    text = re.sub(r"\\operatorname\{", r"\\mathrm{", latex)
+    text = text.replace(r"\lVert", r"\Vert").replace(r"\rVert", r"\Vert")
+    with rc_context({**STYLE, "svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure = Figure(figsize=(0.1, 0.1))
+        figure.text(0, 0, f"${text}$", fontsize=15, color=INK)
+        try:
+            return _inline(
+                figure, name, "Formula", "The formula is given as text below.", tight=True
+            )
+        except ValueError:
+            return None
+
+
+def _inline(figure: Figure, name: str, title: str, description: str, *, tight: bool = False) -> str:
+    target = io.StringIO()
+    figure.savefig(
+        target,
+        format="svg",
+        metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        bbox_inches="tight" if tight else None,
+        pad_inches=0.04,
+    )
+    text = target.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"\n\s*", "\n", text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    # The page's font: some releases of matplotlib write one property, others several.
+    text = re.sub(r"\bfont-family: [^;\"]*;? ?", "", text)
+    text = re.sub(r"\bfont: ([^;\"']*?)([\d.]+)px[^;\"]*", _font, text)
+    return _named(text, name, title, description, natural=tight)
+
+
+def _font(match: re.Match[str]) -> str:
+    weight = "font-weight: bold; " if "bold" in match[1] or "700" in match[1] else ""
+    return f"{weight}font-size: {match[2]}px"
+
+
+def _named(text: str, name: str, title: str, description: str, *, natural: bool) -> str:
+    """Names that are unique on a page of many figures, and words for those who cannot see it."""
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(xlink:href|href)="#', rf'\1="#{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-")
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
+    width = f' style="width: {box[1]}pt"' if box and natural else ""
+    head = (
+        f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" '
+        f'xmlns:xlink="http://www.w3.org/1999/xlink" {box[0] if box else ""}{width} role="img" '
+        f'aria-labelledby="{name}-title {name}-description">'
+        f'<title id="{name}-title">{escape(title)}</title>'
+        f'<desc id="{name}-description">{escape(description)}</desc>'
+    )
+    return re.sub(r"<svg[^>]*>", lambda _: head, text, count=1)

@@ -1,0 +1,197 @@
+"""Numbers, formulas and sentences of a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import fake_runs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodas.reports import sentences, spell
+from autodas.reports.formula import broken
+from autodas.reports.read import read_run
+from autodas.reports.svg import formula_svg
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (spell.number(0.714), "0.71"),
+        (spell.number(-0.714), "−0.71"),
+        (spell.number(-0.001), "0.00"),
+        (spell.number(None), "–"),
+        (spell.number(1.23456, 3), "1.235"),
+        (spell.difference(0.06), "+0.06"),
+        (spell.difference(-0.06), "−0.06"),
+        (spell.difference(0.001), "0.00"),
+        (spell.difference(None), "–"),
+        (spell.percent(96.16), "96.2 %"),
+        (spell.count(18900), "18\u202f900"),
+        (spell.count(900), "900"),
+        (spell.count(None), "–"),
+        (spell.duration(0.0004), "0.4 ms"),
+        (spell.duration(0.013), "13 ms"),
+        (spell.duration(12.34), "12.3 s"),
+        (spell.duration(0.9999), "1.0 s"),
+        (spell.duration(99.99), "1 min 40 s"),
+        (spell.duration(250), "4 min 10 s"),
+        (spell.duration(7500), "2 h 5 min"),
+        (spell.duration(None), "–"),
+        (spell.label("params"), "#params"),
+        (spell.label("my_score"), "my score"),
+        (spell.interval({"t_low": -0.1, "t_high": 0.2}, "t"), "[−0.10, 0.20]"),
+        (spell.interval({"t_low": -0.1, "t_high": 0.2}, "t", signed=True), "[−0.10, +0.20]"),
+        (spell.interval({"t_low": None, "t_high": None}, "t"), ""),
+        (spell.interval({}, "t"), ""),
+    ],
+)
+def test_spelling(shown: str, expected: str) -> None:
+    assert shown == expected
+
+
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
+FORMULAS = st.recursive(
+    NAMES,
+    lambda inner: st.builds(
+        lambda name, arguments: f"{name}({', '.join(arguments)})",
+        NAMES,
+        st.lists(inner, min_size=1, max_size=2),
+    ),
+    max_leaves=12,
+)
+
+
+@given(text=FORMULAS, width=st.integers(20, 80))
+def test_breaking_a_formula_changes_nothing_but_spaces(text: str, width: int) -> None:
+    lines = broken(text, width).splitlines()
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    # A line is too long only if nothing in it can be broken.
+    assert all(
+        len(line) <= width or not line.rstrip(",").endswith(")")
+        for line in lines
+        if "(" in line[:-1]
+    )
+
+
+def test_a_broken_formula_shows_its_nesting() -> None:
+    text = "sub(log(mean_over_layers(l2(weight_grad))), sum_over_stages(cosine(a_gram, b_gram)))"
+    assert broken(text, 60).splitlines() == [
+        "sub(",
+        "  log(mean_over_layers(l2(weight_grad))),",
+        "  sum_over_stages(cosine(a_gram, b_gram))",
+        ")",
+    ]
+    assert broken(text, 200) == text
+
+
+@pytest.mark.parametrize("text", ["", "a b", "f(", "f(a))", "f(,)", "f()", "(a)", "f(" * 500])
+def test_text_that_is_no_formula_comes_back(text: str) -> None:
+    assert broken(text, 3) == text
+
+
+def test_formulas_are_drawn_if_they_can_be() -> None:
+    drawn = formula_svg(r"\frac{\left\lVert W \right\rVert_2}{\operatorname{KL}(p, q)}", "f")
+    assert drawn is not None
+    assert "<path" in drawn
+    assert formula_svg(r"\unknowncommand{x}", "f") is None
+    assert formula_svg(r"\frac{a", "f") is None
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"tau": 0.5, "delta_params_low": 0.01, "delta_params_high": 0.2}, "better"),
+        ({"tau": 0.5, "delta_params_low": -0.2, "delta_params_high": -0.01}, "worse"),
+        ({"tau": 0.5, "delta_params_low": -0.1, "delta_params_high": 0.2}, "open"),
+        ({"tau": 0.5, "delta_params_low": 0.0, "delta_params_high": 0.2}, "open"),
+        ({"tau": 0.5, "delta_params_low": None, "delta_params_high": None}, "open"),
+        ({"tau": None, "delta_params_low": 0.1, "delta_params_high": 0.2}, "failed"),
+    ],
+)
+def test_only_an_interval_without_zero_is_a_gain(row: dict[str, Any], expected: str) -> None:
+    assert sentences.judge(row) == expected
+
+
+def findings_of(tmp_path: Path, results: dict[str, Any]) -> list[sentences.Finding]:
+    return sentences.gained(read_run(fake_runs.write_run(tmp_path, results)))
+
+
+def student(role: str, *accuracies: float) -> dict[str, Any]:
+    return {
+        "role": role,
+        "accuracies": list(accuracies),
+        "accuracy": sum(accuracies) / len(accuracies),
+    }
+
+
+def distilled(*students: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "command": "distill",
+        "space": "s",
+        "teacher_accuracy": 98.0,
+        "students": list(students),
+    }
+
+
+def test_students_are_compared_with_an_interval(tmp_path: Path) -> None:
+    """Welch's interval of (96, 96.2, 96.4) against (95, 95.2, 95.4), by hand.
+
+    Both variances are 0.04, so the standard error is √(2 · 0.04 / 3) = 0.1633 with four degrees
+    of freedom, whose 97.5 % quantile is 2.776: 1.0 ± 0.45.
+    """
+    finding, other = findings_of(
+        tmp_path,
+        distilled(
+            student("chosen", 96.0, 96.2, 96.4),
+            student("largest", 95.0, 95.2, 95.4),
+            student("random 1", 97.0, 97.1),
+            student("random 2", 96.0, 96.1),
+        ),
+    )
+    assert finding.judgement == "better"
+    assert finding.text == (
+        "The chosen student of s reaches 96.2 % (teacher 98.0 %), the largest that fits reaches "
+        "95.2 %: +1.0 points (95 % interval [+0.5, +1.5])."
+    )
+    assert other.judgement == "open"
+    assert "random ones that fit reach 96.5 %: −0.3 points" in other.text
+
+
+def test_a_worse_student_is_called_worse(tmp_path: Path) -> None:
+    (finding,) = findings_of(
+        tmp_path, distilled(student("chosen", 90.0, 90.1), student("largest", 95.0, 95.1))
+    )
+    assert finding.judgement == "worse"
+
+
+def test_one_training_each_proves_nothing(tmp_path: Path) -> None:
+    (finding,) = findings_of(tmp_path, distilled(student("chosen", 99.0), student("largest", 50.0)))
+    assert finding.judgement == "open"
+    assert "says nothing about chance" in finding.text
+
+
+def test_equal_trainings_have_no_interval_of_chance(tmp_path: Path) -> None:
+    (finding,) = findings_of(
+        tmp_path, distilled(student("chosen", 99.0, 99.0), student("largest", 99.0, 99.0))
+    )
+    assert finding.judgement == "open"
+
+
+def test_a_proxy_worse_than_size_is_called_worse(tmp_path: Path) -> None:
+    results = fake_runs.discover()
+    results["rows"] = [fake_runs.row("s", "proxy", 0.3, 0.6)]
+    (finding,) = findings_of(tmp_path, results)
+    assert finding.judgement == "worse"
+    assert "ranks worse than the number of parameters alone: τ = 0.30 against 0.60" in finding.text
+
+
+def test_cost_adds_up(tmp_path: Path) -> None:
+    run = read_run(fake_runs.write_demo(tmp_path))
+    # 192 + 2 · 352 networks; two spaces, five students, three trainings with and without teacher.
+    assert sentences.cost(run) == (
+        "95.0 s in all; 896 networks measured by one forward and backward pass each; "
+        "60 trainings for the comparison."
+    )
