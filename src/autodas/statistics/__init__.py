@@ -6,20 +6,21 @@ stages, similarities are one number per stage. *Intrinsic* statistics see the st
 them come out of one forward and one backward pass, are cached on disk by content address, and
 are laid out as columns over all architectures, so that a proxy is evaluated for all at once.
 
-Names: ``STATISTICS`` and ``statistic`` (declare your own), ``measure`` (one network),
-``TeacherSignals``, ``Cache``, ``columns`` and ``Store`` (many architectures),
+Names: ``STATISTICS``, ``statistic`` and ``check`` (declare and try your own), ``measure`` (one
+network), ``TeacherSignals``, ``Cache``, ``columns`` and ``Store`` (many architectures),
 ``match_stages`` (which teacher stage a student stage is compared with).
 """
 
 from autodas.statistics import interaction, intrinsic, sizes  # noqa: F401 - they fill the catalogue
 from autodas.statistics.alignment import match_stages
 from autodas.statistics.cache import Cache
-from autodas.statistics.catalog import STATISTICS, Statistic, statistic
+from autodas.statistics.catalog import CHECKS, STATISTICS, Statistic, statistic
 from autodas.statistics.measure import Measured, measure
 from autodas.statistics.probe import Probe, Unmeasurable
 from autodas.statistics.sketch import DEFAULT_ENTRIES
 from autodas.statistics.store import Store, columns
 from autodas.statistics.teacher import TeacherSignals
+from autodas.statistics.trial import check
 
 __all__ = [
     "DEFAULT_ENTRIES",
@@ -31,8 +32,12 @@ __all__ = [
     "Store",
     "TeacherSignals",
     "Unmeasurable",
+    "check",
     "columns",
     "match_stages",
     "measure",
     "statistic",
 ]
+
+# From here on, a declaration is somebody's own.
+CHECKS.append(check)

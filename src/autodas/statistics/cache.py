@@ -1,14 +1,17 @@
 """The statistics of one architecture on disk: content-addressed, atomic, checked when read.
 
 One safetensors file holds everything measured of one (architecture, initialisation, batch,
-teacher, sketch). Its metadata carries a SHA-256 of the content; a file that does not match, or
-cannot be read at all, counts as absent and is measured again. Several processes may fill one
-cache: a file is replaced whole, and every version of it is correct.
+teacher, sketch): all values in one tensor, and in the metadata what lies where, with a SHA-256 of
+the content; a file that does not match, or cannot be read at all, counts as absent and is measured
+again. Several processes may fill one cache: a file is replaced whole, and every version of it is
+correct.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ import numpy as np
 import safetensors
 from safetensors.numpy import save
 
-from autodas.core.digest import canonical_json, digest_bytes
+from autodas.core.digest import canonical_json
 from autodas.core.files import write_bytes
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.values import FloatArray
@@ -26,7 +29,7 @@ from autodas.statistics.measure import Measured
 
 __all__ = ["FORMAT", "Cache"]
 
-FORMAT = 1  # raise when the file format changes; part of every key
+FORMAT = 2  # raise when the file format changes; part of every key
 
 
 class Cache:
@@ -70,28 +73,40 @@ class Cache:
             else:
                 arrays[name] = packed
         text = canonical_json(header)
-        checksum = _checksum(key, text, arrays)
-        write_bytes(self.path(key), save(arrays, {"statistics": text, "sha256": checksum}))
+        flat = np.concatenate([np.empty(0, np.float32), *(arrays[name] for name in sorted(arrays))])
+        metadata = {"statistics": text, "sha256": _checksum(key, text, flat)}
+        write_bytes(self.path(key), save({"values": flat}, metadata))
 
     def _load(self, key: str) -> tuple[dict[str, Any], dict[str, FloatArray]] | None:
+        """What the file of ``key`` says of each statistic, and the values of those that have any.
+
+        Reading must be cheap beside measuring even for tiny networks, hence one tensor and one
+        pass of the checksum.
+        """
         try:
             with safetensors.safe_open(self.path(key), framework="numpy") as handle:
                 metadata = handle.metadata() or {}
-                arrays = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+                flat = handle.get_tensor("values")
         except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError):
             return None  # absent or damaged: either way it is to be measured
         text = metadata.get("statistics", "")
-        if metadata.get("sha256") != _checksum(key, text, arrays):
+        if metadata.get("sha256") != _checksum(key, text, flat):
             return None
-        return json.loads(text), arrays
+        header = json.loads(text)
+        arrays, start = {}, 0
+        for name in sorted(header):
+            if "size" in header[name]:
+                stop = start + header[name]["size"]
+                arrays[name] = flat[start:stop]
+                start = stop
+        return header, arrays
 
 
-def _checksum(key: str, header: str, arrays: Mapping[str, FloatArray]) -> str:
+def _checksum(key: str, header: str, flat: FloatArray) -> str:
     # With the key, so that the file of another key is not believed in this one's place.
-    parts = [key.encode(), header.encode()]
-    for name in sorted(arrays):
-        parts += [f"{name} {arrays[name].dtype}".encode(), arrays[name].tobytes()]
-    return digest_bytes(b"\0".join(parts))
+    checksum = hashlib.sha256("\0".join([key, header, str(flat.dtype), ""]).encode())
+    checksum.update(np.ascontiguousarray(flat).data)
+    return checksum.hexdigest()
 
 
 def _pack(name: str, value: Result[Measured]) -> tuple[dict[str, Any], FloatArray | None]:
@@ -99,12 +114,14 @@ def _pack(name: str, value: Result[Measured]) -> tuple[dict[str, Any], FloatArra
     if isinstance(value, Failed):
         return {"version": version, "failed": value.reason}, None
     measured = value.value
-    flat = [segment.ravel() for segment in measured.segments]
+    parts = [np.empty(0, np.float32), *(segment.ravel() for segment in measured.segments)]
+    flat = np.concatenate(parts).astype(np.float32, copy=False)
     return {
         "version": version,
         "shapes": [list(segment.shape) for segment in measured.segments],
         "counts": list(measured.counts),
-    }, np.concatenate(flat).astype(np.float32) if flat else np.empty(0, np.float32)
+        "size": flat.size,
+    }, flat
 
 
 def _unpack(entry: Mapping[str, Any], flat: FloatArray | None) -> Result[Measured]:
@@ -112,7 +129,8 @@ def _unpack(entry: Mapping[str, Any], flat: FloatArray | None) -> Result[Measure
         return Failed(str(entry.get("failed", "no values in the cache")))
     segments, start = [], 0
     for shape in entry["shapes"]:
-        stop = start + int(np.prod(shape, dtype=np.int64))
-        segments.append(flat[start:stop].reshape(shape))
+        stop = start + math.prod(shape)
+        segment = flat[start:stop]
+        segments.append(segment if len(shape) == 1 else segment.reshape(shape))
         start = stop
     return Ok(Measured(tuple(segments), tuple(entry["counts"])))

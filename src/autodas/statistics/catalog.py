@@ -28,7 +28,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.values import Type
 from autodas.statistics.probe import NEEDS, Probe
 
-__all__ = ["STATISTICS", "Measure", "Origin", "Statistic", "statistic"]
+__all__ = ["CHECKS", "STATISTICS", "Measure", "Origin", "Statistic", "statistic"]
 
 Measure: TypeAlias = Callable[[Probe], Sequence[Tensor | float]]
 Origin: TypeAlias = Literal["intrinsic", "teacher", "interaction"]
@@ -69,6 +69,10 @@ class Statistic:
 
 STATISTICS: Catalog[Statistic] = Catalog("statistic")
 
+CHECKS: list[Callable[[Statistic], None]] = []
+"""What a declaration has to pass. Empty while the package declares its own statistics, which its
+tests try instead: that would make the import slow."""
+
 
 def statistic(
     type_: Type,
@@ -83,7 +87,23 @@ def statistic(
     """Declare a function as a statistic; it is then a leaf of the proxy language.
 
     The declaration is checked at once: the name must fit the language, the needs must exist and
-    the documentation must not be empty. ``autodas.statistics.check`` runs it on a small network.
+    the documentation must not be empty. A statistic of your own is also tried on two small
+    networks (:func:`autodas.statistics.check`): values must be finite, fit the type and be the
+    same every time. ::
+
+        @statistic(Type(Kind.VECTOR, "stage"), needs={"forward"})
+        def stage_energy(probe: Probe) -> list[float]:
+            "Mean squared entry of every stage output."
+            return [float(stage.square().mean()) for stage in probe.stages]
+
+    Args:
+        type_: Type of the values; two statistics of one type must correspond entry by entry.
+        needs: What the function asks the probe for, a subset of ``NEEDS``.
+        origin: Whether it looks at the student, the teacher or both.
+        version: Raise it when the definition changes.
+        size: Whether it is a mere size.
+        reference: Where it comes from.
+        name: Its name, if not that of the function.
 
     Raises:
         InvalidInput: something about the declaration is wrong.
@@ -101,9 +121,10 @@ def statistic(
         if not inspect.getdoc(measure):
             raise InvalidInput(f"statistic {label!r} needs a docstring that says what it measures")
         required = frozenset(needs) | ({"teacher"} if origin != "intrinsic" else frozenset())
-        STATISTICS.add(
-            label, Statistic(label, type_, measure, required, version, origin, size, reference)
-        )
+        made = Statistic(label, type_, measure, required, version, origin, size, reference)
+        for check in CHECKS:
+            check(made)
+        STATISTICS.add(label, made)
         return measure
 
     return declare

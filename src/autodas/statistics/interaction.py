@@ -185,7 +185,7 @@ def class_gradient_distance(probe: Probe) -> list[float]:
 
 def _both_logits(probe: Probe) -> tuple[Tensor, Tensor]:
     """``(B, K)`` of student and teacher, if they know the same classes."""
-    student, teacher = probe.logits.detach(), probe.teacher.logits
+    student, teacher = probe.logits, probe.teacher.logits
     if student.shape != teacher.shape:
         raise Unmeasurable(
             f"the student has {student.shape[1]} classes, the teacher {teacher.shape[1]}"

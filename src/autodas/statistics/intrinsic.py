@@ -64,7 +64,7 @@ def weight_spectrum(probe: Probe) -> list[Tensor]:
 @statistic(FEATURE, needs={"forward"})
 def feature(probe: Probe) -> list[Tensor]:
     """Stage outputs, (B, C, H, W) or (B, N, D)."""
-    return [stage.detach() for stage in probe.stages]
+    return list(probe.stages)
 
 
 @statistic(FEATURE, needs={"forward", "backward"})
@@ -100,7 +100,7 @@ def projected_gram(probe: Probe) -> list[Tensor]:
 @statistic(Type(Kind.SPECTRUM, "stage", "channel"), needs={"forward"})
 def covariance_spectrum(probe: Probe) -> list[Tensor]:
     """Eigenvalues of the channels' covariance at every stage, largest first."""
-    return [_covariance_eigenvalues(stage.detach()) for stage in probe.stages]
+    return [_covariance_eigenvalues(stage) for stage in probe.stages]
 
 
 @statistic(ATTENTION_MAP, needs={"forward"}, reference="Zagoruyko & Komodakis, ICLR 2017, eq. 1")
@@ -154,7 +154,7 @@ def jacobian_gram(probe: Probe) -> list[Tensor]:
 @statistic(LOGITS, needs={"forward"})
 def logits(probe: Probe) -> list[Tensor]:
     """B × K outputs before the softmax."""
-    return [probe.logits.detach()]
+    return [probe.logits]
 
 
 @statistic(LOGITS, needs={"forward"})
@@ -166,7 +166,7 @@ def logit_grad(probe: Probe) -> list[Tensor]:
 @statistic(SCALAR, needs={"forward"})
 def loss(probe: Probe) -> list[float]:
     """Cross-entropy of the untrained student on the batch, in nats."""
-    return [float(torch.nn.functional.cross_entropy(probe.logits.detach(), probe.labels))]
+    return [float(torch.nn.functional.cross_entropy(probe.logits, probe.labels))]
 
 
 @statistic(

@@ -68,7 +68,7 @@ class Layer:
 class Probe:
     """One student on one batch; use as a context manager.
 
-    Everything is computed on first use. What depends on hooks must be announced in ``needs``.
+    Everything is computed on first use; what is used must be announced in ``needs``.
 
     Args:
         network: The student.
@@ -152,8 +152,13 @@ class Probe:
             raise InvalidInput("this statistic compares with a teacher, and none was given")
         return self._teacher
 
+    def _require(self, need: str) -> None:
+        if need not in self.needs:
+            raise InvalidInput(f"what a statistic asks for must be announced: needs={{{need!r}}}")
+
     @cached_property
     def _forward(self) -> tuple[list[Tensor], Tensor]:
+        self._require("forward")
         self._install_hooks()
         track = bool(self.needs & {"backward", "jacobian"})
         if "jacobian" in self.needs:
@@ -169,49 +174,51 @@ class Probe:
             )
         return stages, logits
 
-    @property
+    @cached_property
     def stages(self) -> list[Tensor]:
-        """Stage outputs, ``(B, C, H, W)`` or ``(B, N, D)`` each."""
-        return self._forward[0]
+        """Stage outputs, ``(B, C, H, W)`` or ``(B, N, D)`` each, without their graph."""
+        return [stage.detach() for stage in self._forward[0]]
 
-    @property
+    @cached_property
     def logits(self) -> Tensor:
-        """``(B, K)``."""
-        return self._forward[1]
+        """``(B, K)``, without their graph."""
+        return self._forward[1].detach()
 
     def viewed(self, view: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """``view`` of every stage output, computed once however many statistics ask."""
         if view not in self._views:
-            self._views[view] = [view(stage.detach()) for stage in self.stages]
+            self._views[view] = [view(stage) for stage in self.stages]
         return self._views[view]
 
     @property
     def norm_inputs(self) -> list[Tensor]:
         """Inputs of normalisation layers in order of execution (need ``norms``)."""
-        return self._captured(self._norm_inputs, "normalisation layers")
+        return self._captured("norms", self._norm_inputs, "normalisation layers")
 
     @property
     def activation_signs(self) -> list[Tensor]:
         """Whether each activation unit's input is positive (need ``activations``)."""
-        return self._captured(self._watch.signs, "activation layers")
+        return self._captured("activations", self._watch.signs, "activation layers")
 
     @property
     def attentions(self) -> list[Attention]:
         """Queries and keys of every self-attention in order of execution (need ``attention``)."""
-        return self._captured(self._watch.attentions, "attention layers")
+        return self._captured("attention", self._watch.attentions, "attention layers")
 
     @property
     def classifier_input(self) -> Tensor:
         """``(B, D)``: what the last linear layer sees (need ``classifier``)."""
-        return self._captured(self._classifier_inputs, "linear classifier")[-1]
+        return self._captured("classifier", self._classifier_inputs, "linear classifier")[-1]
 
     @property
     def output_positions(self) -> list[int]:
         """Positions at which each of :attr:`layers` is applied per sample (need ``sizes``)."""
+        self._require("sizes")
         _ = self._forward
         return [self._output_positions.get(layer.module, 1) for layer in self.layers]
 
-    def _captured(self, signals: list[S], what: str) -> list[S]:
+    def _captured(self, need: str, signals: list[S], what: str) -> list[S]:
+        self._require(need)
         _ = self._forward  # the pass fills the list
         if not signals:
             raise Unmeasurable(f"the network has no {what}")
@@ -220,10 +227,12 @@ class Probe:
     @cached_property
     def virtual(self) -> VirtualPass:
         """SynFlow's data-free objective and its gradients at each layer's weight."""
+        self._require("virtual")
         return virtual_pass(self.network, [layer.weight for layer in self.layers], self.images)
 
     @cached_property
     def _gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        self._require("backward")
         stages, logits = self._forward
         weights = [layer.weight for layer in self.layers]
         if not all(weight.requires_grad for weight in weights):
@@ -252,7 +261,8 @@ class Probe:
     @cached_property
     def jacobian(self) -> Tensor:
         """``(B, C·H·W)``: gradient of each sample's summed logits at its input."""
-        logits = self.logits
+        self._require("jacobian")
+        _, logits = self._forward
         with torch.enable_grad():
             total = logits.sum()
         (gradient,) = torch.autograd.grad(
@@ -263,7 +273,7 @@ class Probe:
     @cached_property
     def logit_gradients(self) -> Tensor:
         """``(B, K)``: gradient of the mean cross-entropy at the logits, (softmax − onehot) / B."""
-        logits = self.logits.detach()
+        logits = self.logits
         target = F.one_hot(self.labels, logits.shape[1]).to(logits.dtype)
         return (logits.softmax(1) - target) / len(logits)
 

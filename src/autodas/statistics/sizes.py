@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autodas.core.values import SCALAR, Kind, Type
+from autodas.networks import parameters
 from autodas.statistics.catalog import statistic
 from autodas.statistics.probe import Probe
 
@@ -39,7 +40,7 @@ def stage_channels(probe: Probe) -> list[float]:
 @statistic(SCALAR, size=True)
 def params(probe: Probe) -> list[float]:
     """Number of trainable parameters."""
-    return [float(probe.cost.params)]
+    return [float(parameters(probe.network))]
 
 
 @statistic(SCALAR, size=True)
