@@ -42,6 +42,7 @@ def row(space: str, score: str, tau: float, reference: float) -> dict[str, Any]:
         "tau_given_size": given_size,
         "tau_given_size_low": size_low,
         "tau_given_size_high": size_high,
+        "tau_within_bins": 0.5 * (tau - 0.1),
         "delta_params": delta,
         "delta_params_low": delta - 0.07,
         "delta_params_high": delta + 0.07,

@@ -133,7 +133,8 @@ def forest(rows: Sequence[Row], name: str) -> str | None:
         (axes,) = drawing.panels
         for position, row in enumerate(ranked):
             colour = SERIES[0] if is_proxy(row) else INK
-            axes.plot([row["tau_low"], row["tau_high"]], [position] * 2, color=colour, lw=2.2)
+            ends = [math.nan if row[key] is None else row[key] for key in ("tau_low", "tau_high")]
+            axes.plot(ends, [position] * 2, color=colour, lw=2.2)
             axes.plot(row["tau"], position, "o", color=colour, ms=7, mec=PAPER, mew=1)
         for row in ranked:
             if row["score"] == "params":

@@ -165,6 +165,7 @@ def _families(step: Run, unique: Unique) -> Iterator[dict[str, Any]]:
             # Only discovery knows what it has not seen; a benchmark compares on what it is given.
             "which": "unseen architectures" if step.command == "discover" else "architectures",
             "rows": sorted(mine, key=lambda row: -2 if row["tau"] is None else row["tau"])[::-1],
+            "timed": any(row.get("seconds_per_arch") is not None for row in mine),
             "scatter": _inline(cloud),
             "forest": _inline(figures.forest(mine, unique("forest"))),
         }
