@@ -69,6 +69,10 @@ def test_the_weighted_tau_counts_the_truly_best_most():
     assert top < bottom < 1.0
     expected = scipy.stats.weightedtau(wrong_at_the_top, y, rank=np.arange(19, -1, -1)).statistic
     assert top == pytest.approx(expected)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=20)
+    expected = scipy.stats.weightedtau(x, y, rank=np.arange(19, -1, -1)).statistic
+    assert correlate(x, y, "weighted_kendall").value.value == pytest.approx(expected)
 
 
 def test_gaps_in_the_truth_are_left_out_and_counted():

@@ -57,7 +57,8 @@ def _classes(sheet: Sheet, architectures: Sequence[str]) -> tuple[str, ...]:
 def read_nasbench201(sheet: Sheet, space: str | None) -> Table:
     """The columns ``arch_str``, at least one ``…_test`` and optionally ``iso_class``.
 
-    Cells of NAS-Bench-201 are grouped by what they compute, which joins classes of ``iso_class`` whole.
+    Cells of NAS-Bench-201 are grouped by what they compute; that joins whole classes of
+    ``iso_class``.
     """
     architectures = unique(sheet.path, sheet.text("arch_str"), _lines(sheet))
     groups: tuple[str, ...] | None = None

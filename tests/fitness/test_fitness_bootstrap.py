@@ -1,0 +1,162 @@
+"""Intervals: equal to a plain bootstrap, and as sure as they claim."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed
+from autodas.fitness import bootstrap_difference, bootstrap_tau, honest_row
+from autodas.fitness.bootstrap import ROWS_AT_ONCE, Resamples, interval_of
+
+
+def plain(resamples, x, y):
+    """τ of every resample by drawing its rows and asking scipy."""
+    found = []
+    for weights in resamples.weights:
+        rows = np.repeat(np.arange(len(x)), weights.astype(int))
+        found.append(scipy.stats.kendalltau(x[rows], y[rows]).statistic)
+    return np.array(found)
+
+
+small = st.integers(-3, 3).map(float)
+
+
+@given(st.lists(st.tuples(small, small), min_size=3, max_size=20))
+def test_resampled_taus_equal_scipys_with_any_ties(rows):
+    x, y = np.array(rows).T
+    resamples = Resamples(len(x), 20, seed=1)
+    np.testing.assert_allclose(resamples.taus(x, y), plain(resamples, x, y), atol=1e-12)
+
+
+def test_resampled_taus_equal_scipys_over_several_blocks():
+    rng = np.random.default_rng(0)
+    n = 2 * ROWS_AT_ONCE + 7
+    y = rng.integers(200, size=n).astype(float)
+    x = y + 50 * rng.normal(size=n)
+    resamples = Resamples(n, 3)
+    np.testing.assert_allclose(resamples.taus(x, y), plain(resamples, x, y), atol=1e-12)
+
+
+def test_resamples_draw_n_of_n_and_depend_on_the_seed():
+    first, again, other = (Resamples(30, 50, seed).weights for seed in (0, 0, 1))
+    assert (first.sum(axis=1) == 30).all()
+    assert (first == again).all()
+    assert (first != other).any()
+    # about 1/e of the architectures are left out of a resample
+    assert (first == 0).mean() == pytest.approx(np.exp(-1), abs=0.03)
+
+
+def test_the_interval_is_that_of_the_percentiles():
+    interval = interval_of(0.5, np.append(np.linspace(0.0, 1.0, 1001), np.nan))
+    assert (interval.value, interval.low, interval.high) == pytest.approx((0.5, 0.025, 0.975))
+    empty = interval_of(0.5, np.array([np.nan]))
+    assert np.isnan([empty.low, empty.high]).all()
+
+
+def test_the_estimate_is_scipys_and_lies_in_its_interval():
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=60)
+    x = y + rng.normal(size=60)
+    found = bootstrap_tau(x, y).value
+    assert found.value == pytest.approx(scipy.stats.kendalltau(x, y).statistic, abs=1e-12)
+    assert found.low < found.value < found.high
+    assert 0.1 < found.high - found.low < 0.4
+
+
+def test_shuffled_labels_give_intervals_around_zero_at_the_nominal_rate():
+    covered = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        found = bootstrap_tau(rng.normal(size=50), rng.normal(size=50), n_boot=300, seed=seed)
+        covered += found.value.low <= 0.0 <= found.value.high
+    assert 0.91 <= covered / 300 <= 0.985
+
+
+def test_a_paired_difference_is_surer_than_two_intervals():
+    rng = np.random.default_rng(4)
+    y = rng.normal(size=80)
+    x = y + rng.normal(size=80)
+    nearly_x = x + 0.05 * rng.normal(size=80)
+    difference = bootstrap_difference(x, nearly_x, y).value
+    alone = bootstrap_tau(x, y).value
+    assert difference.value == pytest.approx(
+        bootstrap_tau(x, y).value.value - bootstrap_tau(nearly_x, y).value.value
+    )
+    assert difference.low < 0.0 < difference.high
+    assert difference.high - difference.low < 0.3 * (alone.high - alone.low)
+
+
+def test_a_clearly_better_score_differs_significantly():
+    rng = np.random.default_rng(5)
+    y = rng.normal(size=100)
+    difference = bootstrap_difference(y, y + 3 * rng.normal(size=100), y).value
+    assert difference.low > 0.3
+    assert bootstrap_difference(y, y, y).value.high == 0.0
+
+
+@pytest.mark.parametrize("n_boot", [0, -1])
+def test_there_must_be_resamples(n_boot):
+    with pytest.raises(InvalidInput, match="at least 1"):
+        bootstrap_tau([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], n_boot=n_boot)
+
+
+def test_failures_are_handed_on():
+    y = np.arange(5.0)
+    assert bootstrap_tau(np.ones(5), y) == Failed("constant score")
+    assert bootstrap_difference(np.ones(5), y, y) == Failed("constant score")
+    found = bootstrap_difference(y, np.ones(5), y)
+    assert found.reason == "the score compared with: constant score"
+
+
+def test_a_row_holds_every_number_of_the_table():
+    rng = np.random.default_rng(6)
+    n = 90
+    params = np.exp(rng.normal(size=n))
+    macs = params * np.exp(0.3 * rng.normal(size=n))
+    hidden = rng.normal(size=n)
+    truth = np.log(params) + hidden
+    truth[:10] = np.nan
+    row = honest_row(hidden, truth, params, macs).value
+    assert row.n == 80
+    assert row.tau == pytest.approx(
+        scipy.stats.kendalltau(hidden[10:], truth[10:]).statistic, abs=1e-12
+    )
+    assert row.rho == scipy.stats.spearmanr(hidden[10:], truth[10:]).statistic
+    assert row.tau_low < row.tau < row.tau_high
+    assert row.tau_given_size_low < row.tau_given_size < row.tau_given_size_high
+    assert row.tau_given_size > row.tau
+    delta = bootstrap_difference(hidden, params, truth).value
+    assert (row.delta_params, row.delta_params_low, row.delta_params_high) == (
+        delta.value,
+        delta.low,
+        delta.high,
+    )
+    assert set(row.to_json()) == {
+        "n", "tau", "tau_low", "tau_high", "rho", "tau_given_size", "tau_given_size_low",
+        "tau_given_size_high", "tau_within_bins", "delta_params", "delta_params_low",
+        "delta_params_high",
+    }  # fmt: skip
+
+
+def test_a_row_without_room_for_size_control_says_none():
+    row = honest_row([1, 2, 4, 3], [1, 2, 3, 4], [5, 5, 5, 5], [1, 2, 3, 4]).value
+    assert row.tau == pytest.approx(2 / 3)
+    assert row.tau_given_size is None
+    assert row.tau_within_bins is None
+    assert row.delta_params is None  # equal sizes order nothing
+
+
+def test_a_row_is_reproducible():
+    rng = np.random.default_rng(7)
+    data = rng.normal(size=(4, 40))
+    assert honest_row(*data, seed=1) == honest_row(*data, seed=1)
+    assert honest_row(*data, seed=1) != honest_row(*data, seed=2)
+
+
+def test_a_row_of_a_failed_score_is_a_failure():
+    assert honest_row(np.ones(9), np.arange(9.0), np.arange(9.0), np.arange(9.0)) == Failed(
+        "constant score"
+    )

@@ -1,0 +1,57 @@
+"""The fitness over several families."""
+
+import numpy as np
+import pytest
+
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed, Ok
+from autodas.fitness import Goal, Objective
+
+A = Goal("a", np.array([1.0, 2.0, 3.0, 4.0]))
+B = Goal("b", np.array([1.0, 2.0, 3.0, np.nan, 9.0]), weight=3.0)
+PERFECT = np.array([1.0, 2.0, 3.0, 4.0])
+SWAPPED = np.array([2.0, 1.0, 3.0, -7.0, 4.0])  # one of six pairs is wrong
+
+
+def test_the_mean_is_weighted_and_parts_are_told():
+    found = Objective([A, B])({"a": PERFECT, "b": SWAPPED}).value
+    assert found.parts == pytest.approx({"a": 1.0, "b": 4 / 6})
+    assert found.value == pytest.approx((1.0 + 3.0 * 4 / 6) / 4.0)
+
+
+def test_the_minimum_is_that_of_the_worst_family():
+    found = Objective([A, B], "min")({"a": PERFECT, "b": Ok(SWAPPED)}).value
+    assert found.value == pytest.approx(4 / 6)
+
+
+def test_only_the_given_rows_count():
+    goal = Goal("a", np.array([1.0, 2.0, 3.0, 0.0]), rows=np.array([0, 1, 2]))
+    scores = np.array([1.0, 2.0, 3.0, 99.0])
+    assert Objective([goal])({"a": scores}).value.value == 1.0
+    unseen = np.array([1.0, 2.0, 3.0, np.nan])
+    assert Objective([goal])({"a": unseen}).value.value == 1.0
+
+
+def test_a_failure_names_its_family():
+    objective = Objective([A, B])
+    found = objective({"a": PERFECT, "b": Failed("no gradient", "details")})
+    assert found == Failed("b: no gradient", "details")
+    assert objective({"a": np.ones(4), "b": SWAPPED}).reason == "a: constant score"
+    gap = np.array([1.0, np.nan, 2.0, 3.0])
+    assert objective({"a": gap, "b": SWAPPED}).reason == "a: score is not finite everywhere"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Objective([]), "at least one family"),
+        (lambda: Objective([A, A]), "families must differ"),
+        (lambda: Objective([A], "median"), "choose mean or min"),
+        (lambda: Objective([Goal("a", A.truth, weight=0.0)]), "weight must be above 0, got 0.0"),
+        (lambda: Objective([A])({}), "no scores for the family 'a'"),
+        (lambda: Objective([A])({"a": np.ones(3)}), r"shape \(4,\), got \(3,\)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, message):
+    with pytest.raises(InvalidInput, match=message):
+        make()
