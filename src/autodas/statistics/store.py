@@ -56,7 +56,7 @@ def columns(
         )
     found: dict[str, Column] = {}
     missing: dict[str, str] = {}
-    layouts: dict[str, Layout] = {}
+    layouts: dict[object, Layout] = {}
     for name in names:
         values = _collect(name, architectures, measured)
         if isinstance(values, Failed):
@@ -80,13 +80,16 @@ def _collect(
     return Ok(values)
 
 
-def _column(statistic: Statistic, values: Sequence[Measured], layouts: dict[str, Layout]) -> Column:
-    layout = Layout.of_segments(
-        [[segment.shape for segment in value.segments] for value in values],
-        [[float(count) for count in value.counts] for value in values],
-    )
-    # Equal layouts are shared, so that compatibility is a comparison of identities.
-    layout = layouts.setdefault(layout.fingerprint, layout)
+def _column(
+    statistic: Statistic, values: Sequence[Measured], layouts: dict[object, Layout]
+) -> Column:
+    # Equal layouts are shared: that saves building them again, and compatibility is then a
+    # comparison of identities.
+    shapes = tuple(tuple(segment.shape for segment in value.segments) for value in values)
+    counts = tuple(value.counts for value in values)
+    layout = layouts.get((shapes, counts))
+    if layout is None:
+        layout = layouts[shapes, counts] = Layout.of_segments(shapes, counts)
     type_: Type = statistic.type
     segments = [segment for value in values for segment in value.segments]
     if type_.kind in (Kind.VECTOR, Kind.SCALAR):
