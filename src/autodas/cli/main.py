@@ -12,6 +12,7 @@ from typing import Any
 from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
 from autodas.core.errors import AutodasError
+from autodas.core.plugins import load_plugins
 
 __all__ = ["main"]
 
@@ -28,6 +29,7 @@ commands
 every command takes
   --json          print one JSON object on standard output and nothing else there
   --config FILE   take options from a TOML file; those on the command line win
+  --plugin MODULE import modules that declare statistics, primitives or scores of your own
 
 exit status
   0    done
@@ -94,7 +96,8 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
     from autodas.cli.progress import reporting
 
     step = command.load()
-    config, _ = parse(command, step.config, rest)
+    config, common = parse(command, step.config, rest)
+    load_plugins(common.plugin)
     if (out := getattr(config, "out", None)) is not None:
         place.append(str(out))
     with reserved_stdout(), reporting() as progress:

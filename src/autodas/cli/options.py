@@ -36,6 +36,8 @@ class Common:
     """Take options from this TOML file. What is given on the command line wins."""
     json: bool = False
     """Print one JSON object on standard output and nothing else there."""
+    plugin: tuple[str, ...] = ()
+    """Python modules to import first: they declare statistics, primitives or scores of your own."""
 
 
 @dataclass(frozen=True)

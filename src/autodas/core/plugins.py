@@ -1,0 +1,32 @@
+"""Modules of the user's own that declare statistics, primitives, scores or spaces."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from autodas.core.errors import AutodasError, InvalidInput
+
+__all__ = ["load_plugins"]
+
+
+def load_plugins(modules: Iterable[str]) -> None:
+    """Import modules for what they declare; the current folder counts as importable.
+
+    Raises:
+        InvalidInput: a module cannot be imported; the message names it and the cause.
+        AutodasError: a declaration in it is wrong.
+    """
+    here = str(Path.cwd())
+    for name in modules:
+        if here not in sys.path:
+            sys.path.append(here)
+        try:
+            importlib.import_module(name)
+        except AutodasError:
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise InvalidInput(f"plug-in {name!r} cannot be imported ({why})") from error
