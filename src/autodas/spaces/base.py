@@ -32,12 +32,15 @@ class Space(ABC):
         description: One line for people.
         input_shape: (C, H, W) of the images the space was made for; others may be asked for.
         num_classes: Number of classes by default.
+        reference: What :func:`~autodas.spaces.get_space` finds the space by in another process, if
+            that is not its name.
     """
 
     name: str
     description: str
     input_shape: Shape
     num_classes: int
+    reference: str = ""
 
     @property
     @abstractmethod

@@ -48,6 +48,7 @@ def load_space(reference: str) -> Space:
         raise InvalidInput(
             f"space {reference!r} is a {type(found).__name__}, not an autodas.spaces.Space"
         )
+    found.reference = reference
     return found
 
 
