@@ -108,6 +108,7 @@ def test_defaults(fake: Fake) -> None:
         (["--names", "b", "c"], {"names": ("b", "c")}),
         (["--names", "b", "--names", "c"], {"names": ("b", "c")}),
         (["--names=b"], {"names": ("b",)}),
+        (["--names=b", "--names=c"], {"names": ("b", "c")}),
         (["--names"], {"names": ()}),
         (["--kinds", "x", "y"], {"kinds": ("x", "y")}),
         (["--flag", "--no-shuffle"], {"flag": True, "shuffle": False}),
@@ -120,6 +121,25 @@ def test_defaults(fake: Fake) -> None:
 )
 def test_options(fake: Fake, arguments: list[str], changes: dict[str, Any]) -> None:
     assert config_of(fake, "--space", "s", *arguments) == FakeConfig("s", **changes)
+
+
+def test_a_plugin_is_imported_before_the_command_runs(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "cli_plugin.py").write_text("")
+    seen: list[bool] = []
+
+    def look(config: FakeConfig, progress: Progress) -> dict[str, Any]:
+        seen.append("cli_plugin" in sys.modules)
+        return {}
+
+    fake.run = look
+    assert main(["fake", "s", "--plugin", "cli_plugin"]) == 0
+    assert seen == [True]
+    assert main(["fake", "s", "--plugin", "absent_plugin"]) == 2
+    del sys.modules["cli_plugin"]
 
 
 def test_the_first_option_may_stand_without_its_name(fake: Fake) -> None:
@@ -366,6 +386,8 @@ def test_a_reader_who_leaves_early_is_no_error(arguments: list[str]) -> None:
         [sys.executable, "-m", "autodas", *arguments],
         stdout=theirs,
         stderr=subprocess.PIPE,
+        # Written when Python ends, as for most people.
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
         check=False,
     )
     os.close(theirs)
