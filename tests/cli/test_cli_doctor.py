@@ -63,9 +63,15 @@ def test_data_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "teachers").mkdir()
     (tmp_path / "teachers" / "t1.safetensors").write_text("")
     (tmp_path / "pit_kd.json").write_text("[]")
-    data = run(DoctorConfig())["data"]
-    assert data["files"] == ["pit_kd.json"]
-    assert data["teachers"] == ["t1"]
+    (tmp_path / "README.md").write_text("about the data")
+    found = run(DoctorConfig())
+    assert found["data"]["files"] == ["pit_kd.json"]
+    assert found["data"]["teachers"] == ["t1"]
+    assert found["tables"]["pit"] == str(tmp_path / "pit_kd.json")
+    assert found["tables"]["s0"] is None
+    (line,) = [line for line in found["summary"] if line.startswith("tables")]
+    assert "pit" in line.split(";")[0]
+    assert "autodas fetch gets s0" in line
 
 
 def test_a_wrong_data_folder_is_advice_and_no_error(
@@ -74,6 +80,7 @@ def test_a_wrong_data_folder_is_advice_and_no_error(
     monkeypatch.setenv("AUTODAS_DATA", str(tmp_path / "absent"))
     found = run(DoctorConfig())
     assert any("absent" in line for line in found["advice"])
+    assert found["tables"] == {}
 
 
 def test_the_cache_is_measured(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ COMMANDS: dict[str, Command] = {
             reported=True,
         ),
         Command("train-teacher", PIPELINE + "train_teacher", "train and save a teacher"),
+        Command("fetch", "autodas.cli.fetch", "download a published table", positional=("table",)),
         Command("doctor", "autodas.cli.doctor", "what is installed, found and missing"),
     )
 }

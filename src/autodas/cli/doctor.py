@@ -39,7 +39,8 @@ def run(config: DoctorConfig, progress: Progress = Silent()) -> dict[str, Any]: 
 
     Returns:
         ``machine``, ``packages`` (name -> version or null), ``extras`` (name -> what is missing
-        of it), ``torch``, ``data``, ``cache``, and ``advice``: what to do, if anything.
+        of it), ``torch``, ``data``, ``tables`` (name -> file or null), ``cache``, and
+        ``advice``: what to do, if anything.
     """
     packages, extras = _packages()
     found: dict[str, Any] = {
@@ -49,6 +50,7 @@ def run(config: DoctorConfig, progress: Progress = Silent()) -> dict[str, Any]: 
         "extras": extras,
         "torch": _torch(),
         "data": _data(),
+        "tables": _tables(),
         "cache": _cache(config.cache),
     }
     found["advice"] = _advice(found)
@@ -131,6 +133,17 @@ def _data() -> dict[str, Any]:
     }
 
 
+def _tables() -> dict[str, str | None]:
+    from autodas.tables import TABLES
+
+    try:
+        paths = {table.name: table.path for table in TABLES}
+    except AutodasError:
+        # A wrong folder of data is told once, with the data.
+        return {}
+    return {name: str(path) if path else None for name, path in paths.items()}
+
+
 def _cache(chosen: Path | None) -> dict[str, Any]:
     folder = cache_folder(chosen)
     files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
@@ -167,6 +180,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"PyTorch   {torch['version'] or 'MISSING'}, {devices}",
         f"packages  {', '.join(others)}",
         f"data      {_data_line(data)}",
+        f"tables    {_tables_line(found['tables'])}",
         *([f"teachers  {', '.join(data['teachers'])}"] if data["teachers"] else []),
         f"cache     {cache['folder']}: {cache['files']} files, {_size(cache['bytes'])}"
         f" (elsewhere: --cache or {CACHE_VARIABLE})",
@@ -184,6 +198,20 @@ def _data_line(data: dict[str, Any]) -> str:
             f"no optional data: {DATA_VARIABLE} may name a folder of published tables and teachers"
         )
     return f"{data['folder']}: {', '.join(data['files']) or 'no files'}"
+
+
+def _tables_line(tables: dict[str, str | None]) -> str:
+    from autodas.tables import TABLES
+
+    here = [name for name, file in tables.items() if file]
+    absent = [name for name, file in tables.items() if not file]
+    fetchable = [name for name in absent if TABLES.get(name).remotes]
+    parts = [", ".join(here) or "none"]
+    if absent:
+        parts.append(f"not here: {', '.join(absent)} ({DATA_VARIABLE} may name their folder)")
+    if fetchable:
+        parts.append(f"autodas fetch gets {', '.join(fetchable)}")
+    return "; ".join(parts)
 
 
 def _size(count: float) -> str:
