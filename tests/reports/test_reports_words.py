@@ -157,7 +157,10 @@ def test_students_are_compared_with_an_interval(tmp_path: Path) -> None:
         "95.2 %: +1.0 points (95 % interval [+0.5, +1.5])."
     )
     assert other.judgement == "open"
+    # Variances 0.04 and 0.3367: standard error 0.3122 with 3.88 degrees of freedom, whose quantile
+    # is 2.81: −0.35 ± 0.88. Pooled variances would give −0.35 ± 0.92.
     assert "random ones that fit reach 96.5 %: −0.3 points" in other.text
+    assert "95 % interval [−1.2, +0.5]" in other.text
 
 
 def test_a_worse_student_is_called_worse(tmp_path: Path) -> None:
