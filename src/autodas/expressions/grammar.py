@@ -65,7 +65,8 @@ class Grammar:
         primitives: The primitives to use.
         fixed: Statistics that are the same for all architectures, such as the teacher's logits.
             Every scalar sub-expression depends on at least one that is not.
-        weights: Relative frequencies of primitives and statistics that override the defaults.
+        weights: Relative frequencies of primitives and statistics that override the defaults;
+            0 leaves one out.
 
     Raises:
         InvalidInput: no scalar can be made from the statistics.
@@ -87,31 +88,30 @@ class Grammar:
         self._behind = self._leaves_behind()
         self.start = Symbol(SCALAR)
         self._productions: dict[Symbol, tuple[Production, ...]] = {}
-        self._reach(self.start)
         # _smallest[d][symbol]: fewest nodes of an expression of depth at most d.
-        self._smallest: list[dict[Symbol, int]] = [dict.fromkeys(self._productions, _UNREACHABLE)]
-        self._converge()
-        if self.min_size(self.start) >= _UNREACHABLE:
+        self._smallest: list[dict[Symbol, int]] = [{}]
+        if not self.can_make(self.start):
             listed = ", ".join(f"{name}: {type_}" for name, type_ in self.leaves.items())
             raise InvalidInput(f"no scalar can be made from the statistics {listed or '(none)'}")
 
     @property
     def types(self) -> tuple[Type, ...]:
         """The types that occur in expressions, sorted."""
-        made = {s.type for s in self._productions if self.min_size(s) < _UNREACHABLE}
+        made = {symbol.type for symbol in self._productions if self.can_make(symbol)}
         return tuple(sorted(made))
+
+    def can_make(self, symbol: Symbol) -> bool:
+        """Whether there is any expression for ``symbol``."""
+        return self.min_size(symbol) < _UNREACHABLE
 
     def min_size(self, symbol: Symbol, depth: int | None = None) -> int:
         """Fewest nodes of an expression for ``symbol``, not deeper than ``depth``."""
         self._reach(symbol)
-        if symbol not in self._smallest[-1]:
-            self._smallest = [dict.fromkeys(self._productions, _UNREACHABLE)]
-            self._converge()
         last = len(self._smallest) - 1
         return self._smallest[last if depth is None else max(0, min(depth, last))][symbol]
 
     def min_depth(self, symbol: Symbol) -> int:
-        """Depth of the shallowest expression for ``symbol``."""
+        """Depth of the shallowest expression for ``symbol``, which must exist."""
         self.min_size(symbol)
         for depth, sizes in enumerate(self._smallest):
             if sizes[symbol] < _UNREACHABLE:
@@ -138,6 +138,8 @@ class Grammar:
             for primitive in self.primitives:
                 if given.kind not in GROWN_KINDS.get(primitive.name, primitive.kinds):
                     continue
+                if self._weights.get(primitive.name, 1.0) <= 0:
+                    continue
                 result = primitive.result_type((given,) * primitive.arity)
                 by_result[result].append((primitive, given))
                 if result not in made:
@@ -160,14 +162,19 @@ class Grammar:
         return dict(behind)
 
     def _reach(self, start: Symbol) -> None:
-        todo = [start]
+        """Make the productions and smallest sizes of ``start`` and all symbols below it."""
+        if start in self._productions:
+            return
+        todo, new = [start], []
         while todo:
             symbol = todo.pop()
             if symbol in self._productions:
                 continue
             found = (*self._leaves_of(symbol), *self._calls_of(symbol))
             self._productions[symbol] = found
+            new.append(symbol)
             todo.extend(arg for production in found for arg in production.args)
+        self._measure(new)
 
     def _leaves_of(self, symbol: Symbol) -> list[Production]:
         if forbidden(LEAF, symbol.type.kind, symbol.rules):
@@ -175,7 +182,9 @@ class Grammar:
         return [
             Production(name, None, (), self._weights.get(name, 1.0))
             for name, type_ in self.leaves.items()
-            if type_ == symbol.type and not (symbol.varies and name in self.fixed)
+            if type_ == symbol.type
+            and not (symbol.varies and name in self.fixed)
+            and self._weights.get(name, 1.0) > 0
         ]
 
     def _calls_of(self, symbol: Symbol) -> list[Production]:
@@ -216,20 +225,27 @@ class Grammar:
             return [(False,) * primitive.arity]
         return [ways for ways in product((True, False), repeat=primitive.arity) if sum(ways) == 1]
 
-    def _converge(self) -> None:
-        """Extend the table of smallest sizes, depth by depth, until nothing changes."""
-        while True:
-            before = self._smallest[-1]
+    def _measure(self, new: list[Symbol]) -> None:
+        """Fill in smallest sizes of new symbols, depth by depth, until nothing changes.
+
+        What was reached before cannot lead to new symbols, so its sizes stay.
+        """
+        self._smallest[0].update(dict.fromkeys(new, _UNREACHABLE))
+        depth, changing = 0, True
+        while changing or depth + 1 < len(self._smallest):
+            before = self._smallest[depth]
+            depth += 1
+            if depth == len(self._smallest):
+                self._smallest.append(dict(before))
             after = {
                 symbol: min(
-                    (self._size(production, before) for production in productions),
+                    (self._size(production, before) for production in self._productions[symbol]),
                     default=_UNREACHABLE,
                 )
-                for symbol, productions in self._productions.items()
+                for symbol in new
             }
-            if after == before and len(self._smallest) > 1:
-                return
-            self._smallest.append(after)
+            changing = any(after[symbol] != before[symbol] for symbol in new) or depth == 1
+            self._smallest[depth].update(after)
 
     @staticmethod
     def _size(production: Production, sizes: Mapping[Symbol, int]) -> int:

@@ -29,7 +29,7 @@ _FORM_WEIGHTS: dict[Form | None, float] = {
     Form.SPECTRUM: 1.0,
     Form.AGGREGATION: 6.0,
 }
-_ATTEMPTS = 8
+_PATIENCE = 100
 
 
 class _Choices:
@@ -134,79 +134,63 @@ def grow(
         max_size: Most nodes.
         max_depth: Most levels.
         symbol: What to grow; see :meth:`Grammar.symbol_at`.
+
+    Raises:
+        InvalidInput: the grammar has no expression for ``symbol``.
     """
     what = symbol or grammar.start
+    if not grammar.can_make(what):
+        raise InvalidInput(f"the grammar has no expression of type {what.type} for this place")
     depth = max(max_depth, grammar.min_depth(what))
     least = grammar.min_size(what, depth)
-    most = max(max_size, least)
-    for _ in range(_ATTEMPTS):
-        wanted = round(float(rng.gamma(4.0, 4.0)))
-        grown = _grow(grammar, rng, what, min(max(wanted, least), most), depth)
-        if grown is not None:
-            return grown
-    # Statistics so few that every way compares one with itself: well typed, if not sensible.
-    grown = _grow(grammar, rng, what, most, depth, strict=False)
-    if grown is None:
-        raise InvalidInput(f"the grammar has no expression of type {what.type}")
-    return grown
+    wanted = round(float(rng.gamma(4.0, 4.0)))
+    size = min(max(wanted, least), max(max_size, least))
+    return _Grower(grammar, rng).grow(what, size, depth)
 
 
-def _grow(
-    grammar: Grammar,
-    rng: np.random.Generator,
-    symbol: Symbol,
-    size: int,
-    depth: int,
-    *,
-    strict: bool = True,
-) -> Expression | None:
-    """An expression of at most ``size`` nodes and ``depth`` levels; both must be possible.
+class _Grower:
+    """Grows one expression.
 
-    None if every choice ends in arguments not worth combining, which only few statistics of a
-    type can cause.
+    Whether arguments are worth combining is known only once they are grown. Useless ones are
+    grown again; where the statistics are too few for anything else, patience ends and they
+    stay, so that growing always does.
     """
-    choices = _choices(grammar, symbol)
-    weights = choices.draw_weights(size, depth)
-    while weights.any():
-        ladder = np.cumsum(weights)
-        number = int(np.searchsorted(ladder, rng.random() * ladder[-1], side="right"))
-        chosen = choices.productions[number]
-        if chosen.form is None:
-            return Leaf(chosen.name)
-        for _ in range(_ATTEMPTS):
-            args = _arguments(grammar, rng, chosen, size - 1, depth - 1, strict=strict)
-            if args is None:
-                continue
-            if len(args) == 1 or not strict or _worth(grammar, chosen, args):
+
+    def __init__(self, grammar: Grammar, rng: np.random.Generator) -> None:
+        self._grammar = grammar
+        self._rng = rng
+        self._patience = _PATIENCE
+
+    def grow(self, symbol: Symbol, size: int, depth: int) -> Expression:
+        """An expression of at most ``size`` nodes and ``depth`` levels; both must be possible."""
+        choices = _choices(self._grammar, symbol)
+        weights = choices.draw_weights(size, depth)
+        while True:
+            ladder = np.cumsum(weights)
+            drawn = np.searchsorted(ladder, self._rng.random() * ladder[-1], side="right")
+            chosen = choices.productions[int(drawn)]
+            if chosen.form is None:
+                return Leaf(chosen.name)
+            args = self._arguments(chosen, size - 1, depth - 1)
+            if self._patience <= 0 or self._worth(chosen, args):
                 return Call(chosen.name, args)
-        weights[number] = 0.0
-    return None
+            self._patience -= 1
 
+    def _worth(self, chosen: Production, args: tuple[Expression, ...]) -> bool:
+        if len(args) == 1:
+            return True
+        primitive = self._grammar.primitives.get(chosen.name)
+        return worth_combining(primitive, chosen.args[0].type.kind, args)
 
-def _worth(grammar: Grammar, chosen: Production, args: tuple[Expression, ...]) -> bool:
-    return worth_combining(grammar.primitives.get(chosen.name), chosen.args[0].type.kind, args)
-
-
-def _arguments(
-    grammar: Grammar,
-    rng: np.random.Generator,
-    production: Production,
-    size: int,
-    depth: int,
-    *,
-    strict: bool,
-) -> tuple[Expression, ...] | None:
-    """Arguments of at most ``size`` nodes together."""
-    least = [grammar.min_size(arg, depth) for arg in production.args]
-    extra = size - sum(least)
-    shares = [extra]
-    if len(least) == 2:
-        cut = int(rng.integers(0, extra + 1))
-        shares = [cut, extra - cut]
-    args = []
-    for arg, low, more in zip(production.args, least, shares, strict=True):
-        grown = _grow(grammar, rng, arg, low + more, depth, strict=strict)
-        if grown is None:
-            return None
-        args.append(grown)
-    return tuple(args)
+    def _arguments(self, production: Production, size: int, depth: int) -> tuple[Expression, ...]:
+        """Arguments of at most ``size`` nodes together."""
+        least = [self._grammar.min_size(arg, depth) for arg in production.args]
+        extra = size - sum(least)
+        shares = [extra]
+        if len(least) == 2:
+            cut = int(self._rng.integers(0, extra + 1))
+            shares = [cut, extra - cut]
+        return tuple(
+            self.grow(arg, low + more, depth)
+            for arg, low, more in zip(production.args, least, shares, strict=True)
+        )

@@ -97,6 +97,8 @@ def _subtree(
     path = _pick(expression, rng, calls=False) or ()
     room = max_size - expression.size + at(expression, path).size
     symbol = grammar.symbol_at(expression, path)
+    if not grammar.can_make(symbol):  # a place that no grown expression has
+        return None
     depth = max(grammar.min_depth(symbol), 4)
     return replace(
         expression, path, grow(grammar, rng, max_size=min(room, 10), max_depth=depth, symbol=symbol)
@@ -147,7 +149,9 @@ def _insert(
     fitting = [
         production
         for production in grammar.productions(symbol)
-        if production.args and all(arg.type == symbol.type for arg in production.args)
+        if production.args
+        and all(arg.type == symbol.type for arg in production.args)
+        and all(map(grammar.can_make, production.args))
     ]
     if not fitting:
         return None
