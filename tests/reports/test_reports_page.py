@@ -356,6 +356,25 @@ def test_a_run_that_is_none_is_told_in_one_line(
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize(
+    "results",
+    [
+        fake_runs.search("digits-cnn") | {"students": []},
+        fake_runs.search("digits-cnn") | {"students": 3},
+        fake_runs.discover()
+        | {"scatter": [{**fake_runs.scatter("digits-cnn", 0), "accuracy": ["high"] * 96}]},
+    ],
+    ids=["index", "type", "value"],
+)
+def test_results_of_another_shape_are_told_in_one_line(
+    tmp_path: Path, results: dict[str, Any]
+) -> None:
+    run = fake_runs.write_run(tmp_path, results)
+    with pytest.raises(FileProblem, match="is not what '(search|discover)' writes") as caught:
+        build(run)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = fake_runs.write_run(tmp_path / "run", fake_runs.search("digits-cnn"))
     assert main(["report", str(run), "--json"]) == 0
