@@ -28,6 +28,7 @@ def primitive(
     commutative: bool = False,
     rowwise: bool = False,
     latex: str = "",
+    after: Callable[[FloatArray], FloatArray] | None = None,
     catalog: Catalog[Primitive] | None = None,
 ) -> Callable[[Callable[..., FloatArray]], Primitive]:
     """Declare the decorated function as a primitive.
@@ -48,6 +49,8 @@ def primitive(
         commutative: Whether swapping two arguments changes nothing, to the last bit.
         rowwise: See :class:`~autodas.primitives.Primitive`.
         latex: Template with ``{0}``, ``{1}``.
+        after: A costly map of the only argument; the decorated function then receives its result
+            (see :class:`~autodas.primitives.Primitive`).
         catalog: Where to register; :data:`PRIMITIVES` if not given.
 
     Raises:
@@ -75,18 +78,26 @@ def primitive(
             name=name,
             form=shape,
             arity=arity,
-            function=function,
+            function=function if after is None else _chain(after, function),
             kinds=chosen,
             commutative=commutative,
             rowwise=rowwise,
             weighted=weighted,
             description=(inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " "),
             latex=latex,
+            after=after,
+            rest=None if after is None else function,
         )
         probe(made)
         return into.add(name, made)
 
     return register
+
+
+def _chain(
+    first: Callable[[FloatArray], FloatArray], then: Callable[..., FloatArray]
+) -> Callable[..., FloatArray]:
+    return lambda x: then(first(x))
 
 
 def _form(form: str) -> Form:

@@ -12,10 +12,10 @@ import numpy as np
 
 from autodas.core.values import FloatArray, Kind
 from autodas.primitives.declare import primitive
-from autodas.primitives.matrices import centred, symmetric
+from autodas.primitives.matrices import centred, once_each, symmetric
 from autodas.primitives.primitive import ENTRIES
 from autodas.primitives.protect import bounded, dot, silenced, sum_of_squares
-from autodas.primitives.segmentwise import CONSTANT, log_softmax_rows
+from autodas.primitives.segmentwise import CONSTANT
 
 __all__: list[str] = []
 
@@ -24,7 +24,7 @@ __all__: list[str] = []
     "l1_distance",
     form="distance",
     commutative=True,
-    latex=r"\left\lVert{0} - {1}\right\rVert_1",
+    latex=r"\left\Vert{0} - {1}\right\Vert_1",
 )
 def l1_distance(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Sum of |x - y|."""
@@ -36,7 +36,7 @@ def l1_distance(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArr
     "l2_distance",
     form="distance",
     commutative=True,
-    latex=r"\left\lVert{0} - {1}\right\rVert_2",
+    latex=r"\left\Vert{0} - {1}\right\Vert_2",
 )
 def l2_distance(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Euclidean norm of x - y."""
@@ -95,12 +95,27 @@ def inner_product(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatA
     return bounded(dot(x, y) * weight)
 
 
+def _below_zero(rows: FloatArray, temperature: float) -> FloatArray:
+    """``rows``, which the caller owns, less their maxima and over the temperature."""
+    rows -= rows.max(axis=1, keepdims=True)
+    rows /= temperature
+    return rows
+
+
+def _shifted(x: FloatArray) -> FloatArray:
+    """Rows less their maximum, in place."""
+    return np.subtract(x, x.max(axis=1, keepdims=True), out=x)
+
+
 def _kl(x: FloatArray, y: FloatArray, temperature: float) -> FloatArray:
     """T² KL(softmax(y/T) ‖ softmax(x/T)) of rows (Hinton, Vinyals and Dean, 2015, section 2)."""
     # In float64: the terms of nearly equal distributions cancel to second order.
-    log_p = log_softmax_rows(y.astype(np.float64) / temperature)
-    log_q = log_softmax_rows(x.astype(np.float64) / temperature)
-    divergence = (np.exp(log_p) * (log_p - log_q)).sum(axis=1)
+    q, p = (_below_zero(v.astype(np.float64), temperature) for v in (x, y))
+    gap = p - q
+    total_q, total_p = (np.exp(v, out=v).sum(axis=1, keepdims=True) for v in (q, p))
+    # log softmax(y/T) - log softmax(x/T)
+    gap -= np.log(total_p) - np.log(total_q)
+    divergence = np.einsum("mn,mn->m", p, gap) / total_p[:, 0]
     return np.clip(divergence * temperature**2, 0.0, 1e30)
 
 
@@ -148,20 +163,31 @@ def cka(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _root(g: FloatArray) -> FloatArray:
-    """Square root of the positive part of a symmetric matrix, float64."""
-    values, vectors = np.linalg.eigh(symmetric(g).astype(np.float64))
-    scaled = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    return scaled @ vectors.swapaxes(1, 2)
+    """A square root R of the positive part of symmetric float64 matrices: R Rᵀ = G₊."""
+    try:
+        return np.linalg.cholesky(g)  # ten times faster, where all are positive definite
+    except np.linalg.LinAlgError:
+        if len(g) > 1:
+            half = len(g) // 2
+            return np.concatenate([_root(g[:half]), _root(g[half:])])
+    values, vectors = np.linalg.eigh(g)
+    return vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+
+
+@once_each
+def _roots(g: FloatArray) -> FloatArray:
+    return _root(symmetric(g).astype(np.float64))
 
 
 @primitive("bures", form="matrix_distance", latex=r"d_B\left({0}, {1}\right)")
 def bures(x: FloatArray, y: FloatArray) -> FloatArray:
     """Bures distance √(tr X + tr Y - 2 tr (X½ Y X½)½) of the positive parts (Bhatia et al., 2019).
 
-    tr (X½ Y X½)½ is the nuclear norm of X½ Y½, from the eigenvalues of its Gram matrix.
+    With X = R Rᵀ and Y = S Sᵀ, tr (X½ Y X½)½ is the nuclear norm of RᵀS, from the eigenvalues of
+    its Gram matrix.
     """
-    root_x, root_y = _root(x), _root(y)
-    cross = root_x @ root_y
+    root_x, root_y = _roots(x), _roots(y)
+    cross = root_x.swapaxes(1, 2) @ root_y
     fidelity = np.sqrt(np.maximum(np.linalg.eigvalsh(cross @ cross.swapaxes(1, 2)), 0.0))
     traces = sum(np.einsum("mij,mij->m", root, root) for root in (root_x, root_y))
     return bounded(np.sqrt(np.maximum(traces - 2.0 * fidelity.sum(axis=1), 0.0)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,6 +13,8 @@ from autodas.core.values import Column, FloatArray, Group, IntArray, Kind, Layou
 from autodas.primitives.primitive import Form, Primitive
 
 __all__ = ["LayoutMismatch", "apply"]
+
+_Options: TypeAlias = dict[str, FloatArray]
 
 
 class LayoutMismatch(InvalidInput):
@@ -67,7 +71,47 @@ def _elementwise(primitive: Primitive, args: tuple[Column, ...], result: Type) -
     return Column(result, data.astype(args[0].data.dtype, copy=False), args[0].layout)
 
 
-def _weight(primitive: Primitive, column: Column, group: Group) -> dict[str, FloatArray]:
+_AFTER: WeakKeyDictionary[Column, dict[object, list[FloatArray]]] = WeakKeyDictionary()
+
+
+def _prepared(primitive: Primitive, column: Column) -> list[FloatArray]:
+    """What ``primitive.after`` makes of each block, remembered as long as the column lives.
+
+    Eigenvalues take next to no memory beside their matrices, and nearly all the time.
+    """
+    after = primitive.after
+    if after is None:
+        return [block for _, block in column.blocks()]
+    known = _AFTER.setdefault(column, {})
+    if after not in known:
+        known[after] = [after(b) if b.size else b[:, :, 0] for _, b in column.blocks()]
+    return known[after]
+
+
+# Temporaries of this many entries stay in the processor's cache.
+_PART = 1 << 17
+
+
+def _in_parts(
+    function: Callable[..., FloatArray], blocks: Sequence[FloatArray], options: _Options
+) -> FloatArray:
+    """``function`` of a few segments at a time; segments do not see each other."""
+    rows = len(blocks[0])
+    step = max(1, _PART * rows // max(1, blocks[0].size))
+    if rows <= step:
+        return function(*blocks, **options)
+    return np.concatenate(
+        [
+            function(
+                *(block[start : start + step] for block in blocks),
+                **{name: value[start : start + step] for name, value in options.items()},
+            )
+            for start in range(0, rows, step)
+        ]
+    )
+
+
+def _weight(primitive: Primitive, column: Column, group: Group) -> _Options:
     """Entries of the whole tensor per stored entry, ``(m,)``, if the function wants it."""
     if not primitive.weighted:
         return {}
@@ -89,26 +133,30 @@ def _mapped(primitive: Primitive, column: Column, result: Type) -> Column:
             else:
                 shaped = block.reshape(len(block), -1)
                 options = {name: value[:, None] for name, value in options.items()}
-        data[group.start : group.stop] = primitive.function(shaped, **options).reshape(-1)
+        data[group.start : group.stop] = _in_parts(primitive.function, [shaped], options).reshape(
+            -1
+        )
     return Column(result, data, column.layout)
 
 
 def _reduced(primitive: Primitive, args: tuple[Column, ...], result: Type) -> Column:
     layout, entries = args[0].layout, args[0].type.kind
     numbers = np.full(layout.segments, np.nan)
-    for group, *blocks in _paired_blocks(args):
+    function = primitive.rest or primitive.function
+    prepared = zip(*(_prepared(primitive, arg) for arg in args), strict=True)
+    for group, blocks in zip(layout.groups, prepared, strict=True):
         if blocks[0].size == 0:
             continue
         m, options = len(group.segments), _weight(primitive, args[0], group)
         if primitive.form in (Form.MATRIX_REDUCTION, Form.MATRIX_DISTANCE):
-            shaped = blocks
+            shaped = list(blocks)
         elif primitive.rowwise and entries is Kind.LOGITS:
             shaped = [block.reshape(-1, block.shape[-1]) for block in blocks]
             if primitive.weighted:
                 options["weight"] = np.ones(len(shaped[0]))
         else:
             shaped = [block.reshape(m, -1) for block in blocks]
-        values = primitive.function(*shaped, **options)
+        values = _in_parts(function, shaped, options)
         numbers[group.segments] = values.reshape(m, -1).mean(axis=1)
     if result.kind is Kind.SCALAR:
         # One segment per network at most: architectures without one stay NaN.
@@ -116,11 +164,6 @@ def _reduced(primitive: Primitive, args: tuple[Column, ...], result: Type) -> Co
         scalars[layout.owner] = numbers
         numbers = scalars
     return Column(result, numbers, layout)
-
-
-def _paired_blocks(args: tuple[Column, ...]) -> list[tuple]:  # type: ignore[type-arg]
-    pairs = zip(*(arg.blocks() for arg in args), strict=True)
-    return [(blocks[0][0], *(block for _, block in blocks)) for blocks in pairs]
 
 
 _SPECTRUM_LAYOUTS: WeakKeyDictionary[Layout, Layout] = WeakKeyDictionary()
@@ -134,10 +177,11 @@ def _spectrum(primitive: Primitive, column: Column, result: Type) -> Column:
         layout = Layout(column.layout.architectures, column.layout.owner, shapes, sizes)
         _SPECTRUM_LAYOUTS[column.layout] = layout
     data = np.empty(layout.size, dtype=np.float32)
+    function = primitive.rest or primitive.function
     # Sorting squares and their sides gives the same order, so the groups correspond.
-    for group, (_, block) in zip(layout.groups, column.blocks(), strict=True):
+    for group, block in zip(layout.groups, _prepared(primitive, column), strict=True):
         if block.size:
-            data[group.start : group.stop] = primitive.function(block).reshape(-1)
+            data[group.start : group.stop] = function(block).reshape(-1)
     return Column(result, data, layout)
 
 

@@ -9,13 +9,35 @@ singular values.
 # mypy: disable-error-code=no-any-return
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 import numpy as np
 
 from autodas.core.values import FloatArray
 from autodas.primitives.declare import primitive
 from autodas.primitives.protect import EPSILON, bounded
 
-__all__ = ["centred", "eigenvalues", "symmetric"]
+__all__ = ["centred", "eigenvalues", "once_each", "symmetric"]
+
+
+def once_each(function: Callable[[FloatArray], FloatArray]) -> Callable[[FloatArray], FloatArray]:
+    """Let a costly function of ``(m, n, n)`` see equal matrices once.
+
+    The matrices of a teacher are the same for all architectures.
+    """
+
+    @wraps(function)
+    def wrapped(g: FloatArray) -> FloatArray:
+        first: dict[bytes, int] = {}
+        diagonals = np.ascontiguousarray(g.diagonal(axis1=1, axis2=2))
+        like = np.array([first.setdefault(d.tobytes(), i) for i, d in enumerate(diagonals)])
+        if len(first) > len(g) // 2 or not np.array_equal(g, g[like]):
+            return function(g)
+        kept = np.array(list(first.values()))
+        return function(g[kept])[np.searchsorted(kept, like)]
+
+    return wrapped
 
 
 def symmetric(g: FloatArray) -> FloatArray:
@@ -25,6 +47,7 @@ def symmetric(g: FloatArray) -> FloatArray:
     return out
 
 
+@once_each
 def eigenvalues(g: FloatArray) -> FloatArray:
     """Eigenvalues of the symmetric part, largest first: ``(m, n)`` float64."""
     # Symmetrised before widening, so that it agrees to the last bit with `symmetrise`.
@@ -59,10 +82,10 @@ def row_normalise(g: FloatArray) -> FloatArray:
     return (wide * scale).astype(g.dtype)
 
 
-@primitive("spectrum", form="spectrum", latex=r"\lambda\left({0}\right)")
-def spectrum(g: FloatArray) -> FloatArray:
+@primitive("spectrum", form="spectrum", after=eigenvalues, latex=r"\lambda\left({0}\right)")
+def spectrum(values: FloatArray) -> FloatArray:
     """Eigenvalues of the symmetric part, largest first."""
-    return bounded(eigenvalues(g).copy()).astype(np.float32)
+    return bounded(values.copy()).astype(np.float32)
 
 
 @primitive("trace", form="matrix_reduction", latex=r"\operatorname{{tr}}\left({0}\right)")
@@ -71,37 +94,55 @@ def trace(g: FloatArray) -> FloatArray:
     return bounded(np.einsum("mii->m", g).astype(np.float64))
 
 
-@primitive("nuclear_norm", form="matrix_reduction", latex=r"\left\lVert{0}\right\rVert_*")
-def nuclear_norm(g: FloatArray) -> FloatArray:
+@primitive(
+    "nuclear_norm",
+    form="matrix_reduction",
+    after=eigenvalues,
+    latex=r"\left\Vert{0}\right\Vert_*",
+)
+def nuclear_norm(values: FloatArray) -> FloatArray:
     """Sum of the magnitudes of the eigenvalues."""
-    return bounded(np.abs(eigenvalues(g)).sum(axis=1))
+    return bounded(np.abs(values).sum(axis=1))
 
 
-@primitive("log_det", form="matrix_reduction", latex=r"\log\det\left({0}\right)")
-def log_det(g: FloatArray) -> FloatArray:
+@primitive(
+    "log_det",
+    form="matrix_reduction",
+    after=eigenvalues,
+    latex=r"\log\det\left({0}\right)",
+)
+def log_det(values: FloatArray) -> FloatArray:
     """Σ log(|λ| + 1e-4 mean|λ| + 1e-20): the log-determinant of the matrix plus a small ridge."""
-    size = np.abs(eigenvalues(g))
+    size = np.abs(values)
     # The ridge stands above the float32 noise of the zero eigenvalues of a rank-deficient matrix.
     return np.log(size + 1e-4 * size.mean(axis=1, keepdims=True) + EPSILON).sum(axis=1)
 
 
 @primitive(
-    "effective_rank", form="matrix_reduction", latex=r"\operatorname{{erank}}\left({0}\right)"
+    "effective_rank",
+    form="matrix_reduction",
+    after=eigenvalues,
+    latex=r"\operatorname{{erank}}\left({0}\right)",
 )
-def effective_rank(g: FloatArray) -> FloatArray:
+def effective_rank(values: FloatArray) -> FloatArray:
     """Exponential of the entropy of |λ| / Σ|λ| (Roy and Vetterli, 2007); 0 for the zero matrix."""
-    size = np.abs(eigenvalues(g))
+    size = np.abs(values)
     total = size.sum(axis=1, keepdims=True)
     share = size / np.where(total > 0, total, 1.0)
     entropy = -(share * np.log(share + 1e-300)).sum(axis=1)
     return np.where(total[:, 0] > 0, np.exp(entropy), 0.0)
 
 
-@primitive("condition", form="matrix_reduction", latex=r"\log\kappa\left({0}\right)")
-def condition(g: FloatArray) -> FloatArray:
+@primitive(
+    "condition",
+    form="matrix_reduction",
+    after=eigenvalues,
+    latex=r"\log\kappa\left({0}\right)",
+)
+def condition(values: FloatArray) -> FloatArray:
     """Log of largest over smallest |λ| above 1e-5 of the largest; 0 for the zero matrix."""
     # Smaller ones are zero up to float32 rounding: a rank-deficient matrix is judged on its range.
-    size = np.abs(eigenvalues(g))
+    size = np.abs(values)
     largest = size.max(axis=1)
     smallest = np.where(size > 1e-5 * largest[:, None], size, np.inf).min(axis=1)
     known = largest > 0

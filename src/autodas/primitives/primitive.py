@@ -96,6 +96,9 @@ class Primitive:
             that broadcasts against the result.
         description: One line for listings.
         latex: Template with ``{0}`` and ``{1}`` for the arguments; empty for a plain call.
+        after: A costly map of the argument, ``(m, n, n)`` to ``(m, n)``, with which ``function``
+            begins; primitives that share it compute it once for each column.
+        rest: What ``function`` does after that.
     """
 
     name: str
@@ -108,6 +111,8 @@ class Primitive:
     weighted: bool = False
     description: str = ""
     latex: str = ""
+    after: Callable[[FloatArray], FloatArray] | None = None
+    rest: Callable[[FloatArray], FloatArray] | None = None
 
     def result_type(self, types: tuple[Type, ...]) -> Type:
         """The type of the result for arguments of ``types``.

@@ -67,13 +67,13 @@ def median(x: FloatArray) -> FloatArray:
     return ordered[:, low] * 0.5 + ordered[:, high] * 0.5
 
 
-@primitive("l1", form="reduction", latex=r"\left\lVert{0}\right\rVert_1")
+@primitive("l1", form="reduction", latex=r"\left\Vert{0}\right\Vert_1")
 def l1(x: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Sum of magnitudes."""
     return bounded(np.abs(x).sum(axis=1) * weight)
 
 
-@primitive("l2", form="reduction", latex=r"\left\lVert{0}\right\rVert_2")
+@primitive("l2", form="reduction", latex=r"\left\Vert{0}\right\Vert_2")
 def l2(x: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Euclidean norm of the entries; of a matrix, the Frobenius norm."""
     return bounded(np.sqrt(sum_of_squares(x) * weight))

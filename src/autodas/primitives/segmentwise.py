@@ -63,9 +63,7 @@ def log_softmax(x: FloatArray, *, weight: FloatArray) -> FloatArray:
     return np.maximum(log_softmax_rows(x) - np.log(weight).astype(x.dtype), -1e30)
 
 
-@primitive(
-    "l2_normalise", form="segmentwise", latex=r"\frac{{{0}}}{{\left\lVert{0}\right\rVert_2}}"
-)
+@primitive("l2_normalise", form="segmentwise", latex=r"\frac{{{0}}}{{\left\Vert{0}\right\Vert_2}}")
 def l2_normalise(x: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Entries over the Euclidean norm of the segment; zeros if that is below 1e-30."""
     norm = np.sqrt(sum_of_squares(x) * weight[:, 0])[:, None]
