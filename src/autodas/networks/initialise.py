@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-__all__ = ["kaiming", "truncated_normal"]
+__all__ = ["fan_in_normal", "kaiming", "truncated_normal"]
 
 
 def kaiming(network: nn.Module) -> None:
@@ -15,6 +15,15 @@ def kaiming(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def fan_in_normal(network: nn.Module) -> None:
+    """Linear layers: normal with variance 1 / fan-in (LeCun et al., 1998), zero bias."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
 from autodas.networks.base import StagedNetwork
-from autodas.networks.initialise import truncated_normal
+from autodas.networks.initialise import fan_in_normal, truncated_normal
 from autodas.networks.transformer import Block, evenly_spaced
 
 __all__ = ["VisionTransformer", "deit_tiny"]
@@ -30,6 +30,9 @@ class VisionTransformer(StagedNetwork):
         patch: Side of a square patch in pixels.
         class_token: Put a learned token before the patches.
         pool: What the classifier sees: the class token, or the mean over the patches.
+        init: ``"fixed"`` draws all weights with deviation 0.02, as usual for wide transformers;
+            ``"fan-in"`` scales them to the width and starts with visible positions, without
+            which a narrow transformer hardly learns in a short training.
         input_shape: (C, H, W) of the images, H and W divisible by ``patch``.
         num_classes: Number of logits, K.
 
@@ -46,6 +49,7 @@ class VisionTransformer(StagedNetwork):
         patch: int,
         class_token: bool = False,
         pool: Literal["token", "mean"] = "mean",
+        init: Literal["fixed", "fan-in"] = "fixed",
         input_shape: tuple[int, int, int] = (3, 224, 224),
         num_classes: int = 1000,
     ) -> None:
@@ -69,11 +73,14 @@ class VisionTransformer(StagedNetwork):
         self.stage_blocks = evenly_spaced(len(heads))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.classifier = nn.Linear(width, num_classes)
-        self._initialise()
+        self._initialise(fan_in=init == "fan-in")
 
-    def _initialise(self) -> None:
-        truncated_normal(self)
-        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+    def _initialise(self, *, fan_in: bool) -> None:
+        if fan_in:
+            fan_in_normal(self)
+        else:
+            truncated_normal(self)
+        nn.init.trunc_normal_(self.pos_embed, std=0.5 if fan_in else 0.02)
         if self.cls_token is not None:
             nn.init.trunc_normal_(self.cls_token, std=0.02)
 

@@ -20,6 +20,7 @@ def _vit(arch: Selection, num_classes: int, input_shape: Shape) -> VisionTransfo
         (arch["heads"],) * depth,
         (arch["mlp_ratio"],) * depth,
         patch=2,
+        init="fan-in",
         input_shape=input_shape,
         num_classes=num_classes,
     )
