@@ -1,0 +1,92 @@
+"""Probe batches: the few fixed images on which statistics are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autodas.core.digest import digest, digest_bytes
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.rng import derive
+from autodas.data.images import ImageData
+
+__all__ = ["Batch", "Kind", "probe_batch"]
+
+Kind = Literal["real", "noise", "grey"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Images with labels.
+
+    Attributes:
+        images: ``(B, C, H, W)`` float32, normalised.
+        labels: ``(B,)`` int64.
+        num_classes: Number of classes, K.
+        digest: SHA-256 of images and labels.
+        name: How it was drawn, e.g. ``"digits real 64 seed 0"``.
+    """
+
+    images: Tensor
+    labels: Tensor
+    num_classes: int
+    digest: str
+    name: str
+
+
+def probe_batch(data: ImageData, size: int, seed: int, kind: Kind = "real") -> Batch:
+    """A class-balanced batch from the training part; the same arguments give the same batch.
+
+    Class counts differ by at most one. The two other kinds keep the labels and take the content
+    away: ``noise`` has standard normal pixels, ``grey`` fills every image with its own mean. A
+    score that ranks networks just as well on those does not look at the data.
+
+    Args:
+        data: Where to draw from.
+        size: Number of images, B; at least 1.
+        seed: Decides which images, and the noise.
+        kind: ``"real"``, ``"noise"`` or ``"grey"``.
+
+    Raises:
+        InvalidInput: ``size`` is not possible or ``kind`` is unknown.
+    """
+    if kind not in get_args(Kind):
+        raise UnknownName("kind of probe batch", kind, get_args(Kind))
+    chosen = torch.from_numpy(_balanced(data, size, seed))
+    images, labels = data.train_images[chosen], data.train_labels[chosen]
+    if kind == "noise":
+        noise = derive(seed, "probe noise").standard_normal(images.shape)
+        images = torch.from_numpy(noise.astype(np.float32))
+    elif kind == "grey":
+        images = images.mean(dim=(2, 3), keepdim=True).expand_as(images).contiguous()
+    content = digest(
+        data.num_classes,
+        list(images.shape),
+        digest_bytes(images.numpy().tobytes()),
+        labels.tolist(),
+    )
+    return Batch(
+        images, labels, data.num_classes, content, f"{data.name} {kind} {size} seed {seed}"
+    )
+
+
+def _balanced(data: ImageData, size: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """``(size,)`` numbers of training images with equal class counts, in random order."""
+    rng = derive(seed, "probe", data.digest)
+    labels = data.train_labels.numpy()
+    members = [rng.permutation(np.flatnonzero(labels == k)) for k in range(data.num_classes)]
+    # Dealing in rounds over randomly ordered classes spreads the remainder fairly.
+    order = rng.permutation(data.num_classes)
+    dealt = [members[order[i % len(order)]][i // len(order) :][:1] for i in range(max(size, 0))]
+    chosen = np.concatenate([np.empty(0, dtype=np.int64), *dealt])
+    if size < 1 or len(chosen) < size:
+        most = data.num_classes * min(len(own) for own in members)
+        raise InvalidInput(
+            f"a class-balanced batch of {size} images cannot be drawn from {data.name!r}; "
+            f"choose 1 to {most}"
+        )
+    return rng.permutation(chosen)
