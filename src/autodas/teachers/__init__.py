@@ -1,0 +1,28 @@
+"""Teachers: trained networks that students learn from, by name or from a file.
+
+A teacher is a network with frozen weights, the digest of both, and what is known of its quality.
+Files are safetensors with a JSON description of the same name beside them; nothing is ever
+unpickled, and a file that does not fit its description is refused. A network without training
+has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives one.
+
+Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``Blueprint``
+and ``BLUEPRINTS`` (networks as data), and the checkpoint functions ``save_checkpoint``,
+``read_description`` and ``load_weights``.
+"""
+
+from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
+from autodas.teachers.catalog import TEACHERS, TeacherSource, load_teacher
+from autodas.teachers.checkpoint import load_weights, read_description, save_checkpoint
+from autodas.teachers.teacher import Teacher
+
+__all__ = [
+    "BLUEPRINTS",
+    "TEACHERS",
+    "Blueprint",
+    "Teacher",
+    "TeacherSource",
+    "load_teacher",
+    "load_weights",
+    "read_description",
+    "save_checkpoint",
+]

@@ -1,0 +1,117 @@
+"""Weights in a file, with a description beside them.
+
+``NAME.safetensors`` holds the tensors of a network's state, ``NAME.json`` says what they are:
+format, version and SHA-256 of the weights, beside whatever else describes the network. The
+weights are written first, so a description always speaks of a complete file, and a pair that
+does not belong together is noticed by the digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from autodas.core.digest import digest_bytes
+from autodas.core.errors import FileProblem
+from autodas.core.files import read_json, write_bytes, write_json
+
+__all__ = ["description_of", "load_weights", "read_description", "save_checkpoint"]
+
+FORMAT = "autodas-checkpoint"
+VERSION = 1
+# PyTorch counts batches in every normalisation; the count has no effect, and files leave it out.
+COUNTER = "num_batches_tracked"
+
+
+def description_of(weights: Path) -> Path:
+    """Where the description of ``weights`` lies."""
+    return weights.with_suffix(".json")
+
+
+def save_checkpoint(weights: Path, network: nn.Module, description: Mapping[str, Any]) -> None:
+    """Write ``weights`` (``….safetensors``) and its description, each atomically.
+
+    Raises:
+        FileProblem: a file cannot be written.
+    """
+    state = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in network.state_dict().items()
+        if not name.endswith(COUNTER)
+    }
+    data = safetensors.torch.save(state)
+    write_bytes(weights, data)
+    header = {"format": FORMAT, "version": VERSION, "sha256": digest_bytes(data)}
+    write_json(description_of(weights), {**header, **description})
+
+
+def read_description(weights: Path) -> dict[str, Any]:
+    """The description beside ``weights``.
+
+    Raises:
+        FileProblem: it is missing or not of this format.
+    """
+    path = description_of(weights)
+    description = read_json(path)
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise FileProblem(path, f"does not describe weights; its 'format' must be {FORMAT!r}")
+    if description.get("version") != VERSION:
+        raise FileProblem(
+            path, f"has version {description.get('version')!r}; this program reads {VERSION}"
+        )
+    if not isinstance(description.get("sha256"), str):
+        raise FileProblem(path, "must say the 'sha256' of the weights")
+    return description
+
+
+def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
+    """Fill ``network`` with the tensors of ``weights``, which must fit exactly.
+
+    Args:
+        network: Changed in place, and only if everything fits.
+        weights: A safetensors file.
+        sha256: The digest it must have.
+
+    Raises:
+        FileProblem: it is missing, damaged, another file than described, or of another network.
+    """
+    try:
+        data = weights.read_bytes()
+    except FileNotFoundError:
+        raise FileProblem(weights, "no such file") from None
+    except OSError as error:
+        raise FileProblem(weights, f"cannot be read: {error.strerror or error}") from error
+    found = digest_bytes(data)
+    if found != sha256:
+        raise FileProblem(
+            weights,
+            f"has SHA-256 {found[:12]}…, expected {sha256[:12]}…: it is damaged or another file",
+        )
+    try:
+        tensors = safetensors.torch.load(data)
+    except SafetensorError as error:
+        raise FileProblem(weights, f"is not a safetensors file ({error})") from None
+    _check(weights, network.state_dict(), tensors)
+    network.load_state_dict(tensors, strict=False)
+
+
+def _check(weights: Path, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    for name, tensor in wanted.items():
+        if name.endswith(COUNTER):
+            continue
+        if name not in found:
+            raise FileProblem(weights, f"lacks the tensor {name!r} of its network")
+        if found[name].shape != tensor.shape or found[name].dtype != tensor.dtype:
+            raise FileProblem(
+                weights,
+                f"has {name!r} as {found[name].dtype} {tuple(found[name].shape)}, "
+                f"its network needs {tensor.dtype} {tuple(tensor.shape)}",
+            )
+    for name in found:
+        if name not in wanted:
+            raise FileProblem(weights, f"has a tensor {name!r} that its network does not know")
