@@ -1,6 +1,6 @@
 """Elite evolution: the search of Auto-DAS.
 
-Sun et al., "Auto-DAS: Automated Proxy Discovery for Training-Free Distillation-Aware
+"Auto-DAS: Automated Proxy Discovery for Training-Free Distillation-Aware
 Architecture Search", ECCV 2024: parents come from an elite whose share of the population
 shrinks linearly over the run.
 """
