@@ -1,0 +1,115 @@
+"""The whole method on embedded data: discover, search, distil."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autodas.core.errors import InvalidInput
+from autodas.core.files import read_json, write_json
+from autodas.core.progress import Progress, Silent
+from autodas.pipeline import discover, distill, search
+from autodas.pipeline.benchmark import summary_table
+
+__all__ = ["Config", "DemoConfig", "run"]
+
+BUDGETS = {"digits-cnn": 10_000, "digits-vit": 15_000}
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """The demonstration has few options: it is meant to be looked at."""
+
+    out: Path = Path("runs/demo")
+    """Run directory; what is already done in it is not done again."""
+    generations: int = 40
+    """Generations of the proxy search."""
+    seed: int = 0
+    """Seed of everything."""
+    jobs: int = 2
+    """Processes."""
+    cache: Path | None = None
+    """Folder of the statistics cache."""
+
+
+Config = DemoConfig
+
+
+def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Discover a proxy on both digit spaces, find and train a student with it in each."""
+    if config.generations < 1:
+        raise InvalidInput(f"generations must be at least 1, got {config.generations}")
+    start = time.perf_counter()
+    shared: dict[str, Any] = {"seed": config.seed, "jobs": config.jobs}
+    progress.note("discovering a proxy on digits-cnn and digits-vit")
+    found = discover.run(
+        discover.Config(
+            out=config.out / "discover",
+            generations=config.generations,
+            cache=config.cache,
+            **shared,
+        ),
+        progress,
+    )
+    progress.note(f"found {found['proxy']['text']}")
+    students, parts = [], {"search": [], "distill": []}  # type: ignore[var-annotated]
+    for space, budget in BUDGETS.items():
+        for step, name in (("search", f"search-{space}"), ("distill", f"distill-{space}")):
+            parts[step].append(name)
+            _student_step(step, config, space, budget, progress)
+        students.append(read_json(config.out / f"distill-{space}" / "results.json"))
+    results = {
+        "command": "demo",
+        "discover": "discover",
+        **parts,
+        "seconds": time.perf_counter() - start,
+    }
+    write_json(config.out / "results.json", results)
+    return results | {"summary": _summary(found, students)}
+
+
+def _student_step(
+    step: str, config: DemoConfig, space: str, budget: int, progress: Progress
+) -> None:
+    out = config.out / f"{step}-{space}"
+    if step == "search":
+        search.run(
+            search.Config(
+                out=out,
+                space=space,
+                score=f"proxy:{config.out / 'discover' / 'proxy.json'}",
+                max_params=budget,
+                seed=config.seed,
+                jobs=config.jobs,
+                cache=config.cache,
+            ),
+            progress,
+        )
+    else:
+        distill.run(
+            distill.Config(
+                out=out,
+                search=config.out / f"search-{space}",
+                seed=config.seed,
+                jobs=config.jobs,
+            ),
+            progress,
+        )
+
+
+def _summary(found: dict[str, Any], students: list[dict[str, Any]]) -> list[str]:
+    lines = ["", f"proxy: {found['proxy']['text']}", ""]
+    lines += ["ranking of architectures the search never saw:", *summary_table(found["rows"]), ""]
+    lines += found["verdict"]
+    lines.append("")
+    for result in students:
+        lines.append(f"{'student':<12}{'parameters':>12}{'distilled %':>13}   {result['space']}")
+        lines += [
+            f"{s['role']:<12}{s['params']:>12,}{s['accuracy']:>13.2f}   {s['arch']}"
+            for s in result["students"]
+        ]
+        lines.append(f"{'teacher':<12}{'':>12}{result['teacher_accuracy']:>13.2f}")
+        lines += [*result["verdict"], ""]
+    return lines

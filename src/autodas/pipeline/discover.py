@@ -1,0 +1,306 @@
+"""Discover a proxy: evolve formulas whose scores rank distilled accuracies well."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from autodas.core.digest import digest
+from autodas.core.errors import InvalidInput
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed, Ok, Result
+from autodas.core.runs import RunDirectory
+from autodas.evolution import (
+    AdaptiveElite,
+    Algorithm,
+    Candidate,
+    EliteEvolution,
+    FixedElite,
+    RandomSearch,
+    Told,
+    Variation,
+    evolve,
+    replay,
+)
+from autodas.expressions import (
+    Call,
+    Expression,
+    Grammar,
+    canonical,
+    crossover,
+    grow,
+    mutate,
+    to_text,
+)
+from autodas.fitness import Goal, Objective
+from autodas.pipeline.families import Family, load_family, rows
+from autodas.pipeline.measure import Protocol
+from autodas.pipeline.verdict import verdict
+from autodas.scores import SCORES, Proxy
+from autodas.statistics import STATISTICS
+
+__all__ = ["Config", "DiscoverConfig", "run"]
+
+BASELINES = ("params", "macs", "depth", "diswot_relation", "diswot_semantic", "diswot")
+
+
+@dataclass(frozen=True)
+class DiscoverConfig:
+    """What to search for a proxy, and where."""
+
+    out: Path = Path("runs/discover")
+    """Run directory; an interrupted run in it is continued."""
+    tables: tuple[str, ...] = ("digits-cnn", "digits-vit")
+    """Ground truth, TABLE or TABLE:TARGET each; the fitness is averaged over them."""
+    limit: int | None = None
+    """Use only the first rows of each table."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """Batch, teacher and initialisation the statistics are measured with."""
+    population: int = 60
+    """Formulas per generation."""
+    generations: int = 40
+    """Generations."""
+    selection: Literal["adaptive", "fixed", "random"] = "adaptive"
+    """Elite that shrinks over the run, elite of fixed size (p_min), or random search."""
+    p_max: float = 0.5
+    """Elite ratio at the start."""
+    p_min: float = 0.1
+    """Elite ratio at the end."""
+    newcomers: float = 0.15
+    """Share of each generation drawn at random."""
+    max_nodes: int = 20
+    """Largest formula, in nodes."""
+    size_leaves: bool = True
+    """Whether formulas may use sizes (numbers of parameters, MACs, channels)."""
+    finalists: int = 20
+    """How many of the best formulas the validation part chooses from."""
+    seed: int = 0
+    """Seed of the evolution."""
+    jobs: int = 2
+    """Processes for measuring."""
+    cache: Path | None = None
+    """Folder of the statistics cache."""
+
+
+Config = DiscoverConfig
+
+
+def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Discover a proxy and report it on architectures neither search nor selection has seen.
+
+    Writes ``proxy.json`` and ``results.json``. The same configuration gives the same proxy, also
+    after an interruption.
+    """
+    if not config.tables:
+        raise InvalidInput("tables must name at least one table")
+    asked = asdict(config)
+    for name in ("out", "jobs", "cache"):
+        asked.pop(name)  # where and how fast, not what
+    with RunDirectory(config.out, "discover", asked) as directory:
+        start = time.perf_counter()
+        families = [
+            load_family(
+                pair,
+                STATISTICS.names(),
+                config.protocol,
+                cache=config.cache,
+                jobs=config.jobs,
+                limit=config.limit,
+                progress=progress,
+            )
+            for pair in config.tables
+        ]
+        measured = time.perf_counter() - start
+        search = _Search(config, families)
+        algorithm = search.algorithm()
+        earlier = [Told.from_json(record) for record in directory.journal.records()]
+        replay(algorithm, earlier)
+        progress.start("evolving", config.generations, len(earlier))
+
+        def keep(told: Told) -> None:
+            directory.journal.append(told.to_json())
+            progress.advance()
+            if algorithm.best is not None and algorithm.generation % 10 == 0:
+                best = algorithm.best
+                progress.note(f"τ {best.value:.3f}  {best.candidate.key}")
+
+        evolve(algorithm, search.evaluate, keep)
+        progress.finish()
+        finalist = search.choose(algorithm)
+        proxy = Proxy(
+            "proxy",
+            finalist.expression,
+            provenance={
+                "config": digest(asked),
+                "seed": config.seed,
+                "tables": [family.table.digest for family in families],
+                "pairs": [family.describe() for family in families],
+            },
+            results={"search_tau": finalist.search, "validation_tau": finalist.validation},
+        )
+        proxy.save(directory.path / "proxy.json")
+        results = _results(config, families, algorithm, finalist, proxy)
+        results["seconds"] = {"measure": measured, "total": time.perf_counter() - start}
+        results["seconds"]["evolve"] = results["seconds"]["total"] - measured
+        directory.write_results(results)
+    return results | {"summary": [f"proxy: {to_text(finalist.expression)}", *results["verdict"]]}
+
+
+@dataclass(frozen=True)
+class _Finalist:
+    expression: Expression
+    search: float
+    validation: float
+
+
+class _Search:
+    """The proxy search: what genomes are and how good one is."""
+
+    def __init__(self, config: DiscoverConfig, families: Sequence[Family]) -> None:
+        self.config = config
+        self.families = families
+        self.on_search = _objective(families, "search")
+        self.on_validation = _objective(families, "validation")
+        self.leaves = usable_leaves(families, size_leaves=config.size_leaves)
+        self.grammar = Grammar(
+            {name: STATISTICS.get(name).type for name in self.leaves},
+            fixed=[n for n in self.leaves if STATISTICS.get(n).origin == "teacher"],
+        )
+
+    def algorithm(self) -> Algorithm[Expression]:
+        config, grammar, size = self.config, self.grammar, self.config.max_nodes
+        variation = Variation[Expression](
+            random=lambda rng: grow(grammar, rng, max_size=size),
+            mutate=lambda e, rng: mutate(e, grammar, rng, max_size=size),
+            crossover=lambda a, b, rng: crossover(a, b, grammar, rng, max_size=size),
+            key=lambda e: to_text(canonical(e)),
+        )
+        shared: dict[str, Any] = {
+            "population": config.population,
+            "generations": config.generations,
+            "seed": config.seed,
+        }
+        if config.selection == "random":
+            return RandomSearch(variation, **shared)
+        selection = (
+            AdaptiveElite(config.p_max, config.p_min)
+            if config.selection == "adaptive"
+            else FixedElite(config.p_min)
+        )
+        return EliteEvolution(
+            variation, selection=selection, newcomers=config.newcomers, twins=3, **shared
+        )
+
+    def evaluate(self, candidates: Sequence[Candidate[Expression]]) -> list[Result[float]]:
+        return [self.fitness(candidate.genome) for candidate in candidates]
+
+    def fitness(self, expression: Expression) -> Result[float]:
+        """Absolute mean τ over the families: a formula that ranks upside down is turned."""
+        found = self._judge(expression, self.on_search)
+        return Ok(abs(found.value)) if isinstance(found, Ok) else found
+
+    def _judge(self, expression: Expression, objective: Objective) -> Result[float]:
+        found = objective(
+            {f.name: f.subjects.evaluator.evaluate(expression) for f in self.families}
+        )
+        return Ok(found.value.value) if isinstance(found, Ok) else found
+
+    def choose(self, algorithm: Algorithm[Expression]) -> _Finalist:
+        """The finalist with the best validation τ; of equals, the simpler."""
+        finalists = []
+        for individual in algorithm.population[: self.config.finalists]:
+            expression = individual.candidate.genome
+            search = self._judge(expression, self.on_search)
+            validation = self._judge(expression, self.on_validation)
+            if isinstance(search, Ok) and isinstance(validation, Ok):
+                upright = search.value >= 0
+                finalists.append(
+                    _Finalist(
+                        canonical(expression if upright else Call("neg", (expression,))),
+                        abs(search.value),
+                        validation.value if upright else -validation.value,
+                    )
+                )
+        if not finalists:
+            raise InvalidInput(
+                "no formula could be evaluated on search and validation part; see the failures in "
+                "the journal, or use tables with more architectures"
+            )
+        return max(finalists, key=lambda f: (f.validation, f.search, -f.expression.size))
+
+
+def _objective(families: Sequence[Family], part: str) -> Objective:
+    return Objective([Goal(f.name, f.truth, rows=getattr(f.split, part)) for f in families])
+
+
+def usable_leaves(families: Sequence[Family], *, size_leaves: bool) -> list[str]:
+    """Statistics that every family has: a proxy must mean something on all of them."""
+    return [
+        s.name
+        for s in STATISTICS
+        if (size_leaves or not s.size) and all(s.name in f.subjects.columns for f in families)
+    ]
+
+
+def _results(
+    config: DiscoverConfig,
+    families: Sequence[Family],
+    algorithm: Algorithm[Expression],
+    finalist: _Finalist,
+    proxy: Proxy,
+) -> dict[str, Any]:
+    scores = [proxy.score, *(SCORES.get(name) for name in BASELINES)]
+    table = rows(families, scores, seed=config.seed)
+    failures: Counter[str] = Counter()
+    for record in algorithm.history:
+        failures.update(record.failures)
+    return {
+        "seed": config.seed,
+        "networks_measured": sum(family.networks for family in families),
+        "evaluations": algorithm.history[-1].evaluated,
+        "failures": dict(failures.most_common()),
+        "pairs": [family.describe() for family in families],
+        "proxy": {
+            "text": to_text(finalist.expression),
+            "nodes": finalist.expression.size,
+            "leaves": sorted(finalist.expression.leaves),
+            "search_tau": finalist.search,
+            "validation_tau": finalist.validation,
+        },
+        "history": [
+            {
+                "generation": record.generation,
+                "best": record.best,
+                "median": record.median,
+                "elite_ratio": record.elite_ratio,
+                "diversity": record.distinct_fitness / config.population,
+                "failures": sum(record.failures.values()),
+            }
+            for record in algorithm.history
+        ],
+        "rows": table,
+        "scatter": [_scatter(family, proxy) for family in families],
+        "verdict": verdict(table, proxy.name),
+    }
+
+
+def _scatter(family: Family, proxy: Proxy) -> dict[str, Any]:
+    values = proxy.score.compute(family.subjects)
+    part = np.full(len(family.truth), "report", dtype=object)
+    part[family.split.search] = "search"
+    part[family.split.validation] = "validation"
+    return {
+        "space": family.space.name,
+        "target": family.target,
+        "architectures": list(family.table.architectures),
+        "accuracy": [None if np.isnan(v) else float(v) for v in family.truth],
+        "score": None if isinstance(values, Failed) else values.value.tolist(),
+        "params": family.sizes[0].tolist(),
+        "part": part.tolist(),
+    }

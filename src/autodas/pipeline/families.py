@@ -1,0 +1,182 @@
+"""A family: one space with its ground truth and everything scores can see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autodas.core.errors import InvalidInput
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed, Result
+from autodas.fitness import honest_row
+from autodas.pipeline.measure import Protocol, measure_space
+from autodas.scores import Score, Subjects
+from autodas.scores.score import Values
+from autodas.spaces import Space, get_space
+from autodas.tables import Split, Table, label_noise, load_table, split
+
+__all__ = ["Family", "load_family", "parse_pair", "rows", "subjects_of"]
+
+SIZES = ("params", "macs")
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """One (space, table, target) with the statistics of its architectures.
+
+    Attributes:
+        space: The space.
+        table: The ground truth.
+        target: Name of the column of the table that is to be predicted.
+        truth: ``(A,)`` accuracies in percent, NaN where unknown.
+        split: Which architectures discovery sees, which select, which report.
+        subjects: What scores see.
+        networks: Networks that had to be run for it; the others were cached.
+        seconds: Network seconds of those.
+    """
+
+    space: Space
+    table: Table
+    target: str
+    truth: Values
+    split: Split
+    subjects: Subjects
+    networks: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.table.name}:{self.target}"
+
+    @property
+    def sizes(self) -> tuple[Values, Values]:
+        """``(A,)`` parameters and MACs."""
+        params, macs = (self.subjects.columns[name].data for name in SIZES)
+        return np.asarray(params, dtype=np.float64), np.asarray(macs, dtype=np.float64)
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says of it."""
+        noise = label_noise(self.table.target(self.target))
+        return {
+            "space": self.space.name,
+            "table": self.table.name,
+            "target": self.target,
+            "n_search": len(self.split.search),
+            "n_validation": len(self.split.validation),
+            "n_report": len(self.split.report),
+            "label_tau": None if noise is None else noise.tau,
+            "label_rho": None if noise is None else noise.rho,
+        }
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """Table and target of ``TABLE`` or ``TABLE:TARGET``; the target is ``distilled`` by default."""
+    table, _, target = text.partition(":")
+    if not table:
+        raise InvalidInput(f"a table is written NAME or NAME:TARGET, got {text!r}")
+    return table, target or "distilled"
+
+
+def load_family(
+    pair: str,
+    leaves: Iterable[str],
+    protocol: Protocol,
+    *,
+    space: str | None = None,
+    cache: Path | None = None,
+    jobs: int = 1,
+    limit: int | None = None,
+    progress: Progress = Silent(),
+) -> Family:
+    """Read a table and measure its architectures.
+
+    Args:
+        pair: ``TABLE`` or ``TABLE:TARGET``.
+        leaves: Statistics to measure; sizes are always added.
+        protocol: Batch, teacher and initialisation.
+        space: Of the architectures, if the table does not say.
+        cache: Folder of the statistics cache.
+        jobs: Processes.
+        limit: Only the first rows of the table.
+        progress: Hears of every architecture.
+    """
+    name, target = parse_pair(pair)
+    table = load_table(name, space)
+    if limit is not None:
+        table = table.limit(limit)
+    truth = table.target(target).values
+    students = get_space(table.space)
+    subjects, networks, seconds = subjects_of(
+        students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
+    )
+    parts = split(table.architectures, groups=table.groups)
+    return Family(students, table, target, truth, parts, subjects, networks, seconds)
+
+
+def subjects_of(
+    space: Space,
+    architectures: Sequence[str],
+    leaves: Iterable[str],
+    protocol: Protocol,
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    progress: Progress = Silent(),
+) -> tuple[Subjects, int, float]:
+    """What scores see of architectures, the networks run for it, and their seconds."""
+    names = tuple(dict.fromkeys([*SIZES, *leaves]))
+    measured = measure_space(
+        space, architectures, names, protocol, cache=cache, jobs=jobs, progress=progress
+    )
+    depth = [float(space.depth(space.decode(text))) for text in architectures]
+    store = measured.store
+    subjects = Subjects(tuple(architectures), np.asarray(depth), store.columns, store.missing)
+    return subjects, measured.networks, measured.seconds
+
+
+def rows(
+    families: Sequence[Family], scores: Sequence[Score], *, part: str = "report", seed: int = 0
+) -> list[dict[str, Any]]:
+    """The honest table: each score on one part of each family, beside its interval and size.
+
+    Args:
+        families: Where to compare.
+        scores: What to compare.
+        part: ``search``, ``validation``, ``report`` or ``all`` architectures.
+        seed: Of the bootstrap.
+    """
+    found = []
+    for family in families:
+        chosen = _part(family, part)
+        params, macs = family.sizes
+        for score in scores:
+            head = {"score": score.name, "space": family.space.name, "target": family.target}
+            values = score.compute(family.subjects)
+            row: Result[Any] = values
+            if not isinstance(values, Failed):
+                row = honest_row(
+                    values.value[chosen],
+                    family.truth[chosen],
+                    params[chosen],
+                    macs[chosen],
+                    seed=seed,
+                )
+            found.append(head | _row_json(row, len(chosen)))
+    return found
+
+
+def _part(family: Family, part: str) -> Any:  # noqa: ANN401 - an index array
+    if part == "all":
+        return np.arange(len(family.truth))
+    return getattr(family.split, part)
+
+
+def _row_json(row: Result[Any], n: int) -> dict[str, Any]:
+    if isinstance(row, Failed):
+        return {"n": n, "tau": None, "failed": row.reason}
+    return row.value.to_json()  # type: ignore[no-any-return]

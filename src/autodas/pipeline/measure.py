@@ -1,0 +1,321 @@
+"""Fill the statistics cache, and read statistics of many architectures from it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autodas.backends import backend
+from autodas.core.digest import digest, digest_bytes
+from autodas.core.errors import AutodasError
+from autodas.core.places import cache_folder
+from autodas.core.plugins import load_plugins
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed
+from autodas.core.rng import derive
+from autodas.data import Batch, load_data, probe_batch
+from autodas.data.probe import Kind as BatchKind
+from autodas.networks import seeded
+from autodas.spaces import Space, get_space
+from autodas.statistics import (
+    DEFAULT_ENTRIES,
+    STATISTICS,
+    Cache,
+    Store,
+    TeacherSignals,
+    columns,
+    measure,
+)
+from autodas.statistics.cache import FORMAT
+from autodas.teachers import load_teacher
+
+__all__ = ["Config", "MeasureConfig", "Protocol", "measure_space", "run"]
+
+CHUNK = 8  # architectures per unit of work: long enough to hide the cost of handing it out
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """On what, and against whom, statistics are measured.
+
+    Attributes:
+        data: Data set the probe batch is drawn from.
+        teacher: Teacher to compare with.
+        batch_size: Images in the batch, B.
+        batch_seed: Which images.
+        batch_kind: ``real``, or ``noise`` / ``grey`` for control.
+        init_seed: Seed of the students' weights.
+        entries: Largest number of entries kept of one tensor.
+    """
+
+    data: str = "digits"
+    teacher: str = "digits-cnn-teacher"
+    batch_size: int = 60
+    batch_seed: int = 0
+    batch_kind: BatchKind = "real"
+    init_seed: int = 0
+    entries: int = DEFAULT_ENTRIES
+
+
+@dataclass(frozen=True)
+class MeasureConfig:
+    """What to measure."""
+
+    space: str = "digits-cnn"
+    """Search space."""
+    students: int = 0
+    """How many sampled architectures; 0 measures the whole space."""
+    statistics: tuple[str, ...] = ()
+    """Names of statistics; all of them if none is named."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """Batch, teacher and initialisation."""
+    seed: int = 0
+    """Seed of the sample."""
+    jobs: int = 2
+    """Processes."""
+    cache: Path | None = None
+    """Folder of the statistics cache."""
+
+
+Config = MeasureConfig
+
+
+def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Measure a space, or a sample of it.
+
+    Returns:
+        ``architectures``, ``measured`` (networks run now), ``seconds``, ``bytes`` of the columns
+        and ``missing`` (statistic -> reason).
+    """
+    space = get_space(config.space)
+    names = config.statistics or STATISTICS.names()
+    for name in names:
+        STATISTICS.get(name)
+    architectures = space_sample(space, config.students, config.seed)
+    start = time.perf_counter()
+    measured = measure_space(
+        space,
+        architectures,
+        names,
+        config.protocol,
+        cache=config.cache,
+        jobs=config.jobs,
+        progress=progress,
+    )
+    seconds = time.perf_counter() - start
+    store = measured.store
+    return {
+        "space": config.space,
+        "architectures": len(architectures),
+        "measured": measured.networks,
+        "seconds": seconds,
+        "bytes": store.nbytes,
+        "missing": dict(store.missing),
+        "summary": [
+            f"{len(architectures)} architectures of {config.space}: {measured.networks} measured, "
+            f"the rest cached; {len(store.columns)} statistics, {store.nbytes / 2**20:.1f} MiB, "
+            f"{seconds:.1f} s",
+            *(f"not available: {name}: {reason}" for name, reason in store.missing.items()),
+        ],
+    }
+
+
+def space_sample(space: Space, students: int, seed: int) -> list[str]:
+    """Strings of ``students`` different sampled architectures, or of all if 0.
+
+    Raises:
+        AutodasError: the space cannot be enumerated and no number was given.
+    """
+    if students == 0 or (space.size is not None and students >= space.size):
+        if space.size is None:
+            raise AutodasError(f"space {space.name!r} cannot be enumerated; say how many students")
+        return [space.encode(arch) for arch in space.enumerate()]
+    rng = derive(seed, "space sample", space.name)
+    chosen: dict[str, None] = {}
+    while len(chosen) < students:
+        chosen[space.encode(space.sample(rng))] = None
+    return list(chosen)
+
+
+@dataclass(frozen=True)
+class MeasuredSpace:
+    """Columns, and what they cost.
+
+    Attributes:
+        store: The columns.
+        networks: How many networks had to be run; the others were in the cache.
+        seconds: Network time of those, summed over processes.
+    """
+
+    store: Store
+    networks: int
+    seconds: float
+
+
+def measure_space(
+    space: Space,
+    architectures: Sequence[str],
+    names: Sequence[str],
+    protocol: Protocol,
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    progress: Progress = Silent(),
+) -> MeasuredSpace:
+    """Statistics of many architectures as columns, from the cache where they are there.
+
+    Args:
+        space: The space of the architectures.
+        architectures: Their strings.
+        names: Statistics.
+        protocol: Batch, teacher and initialisation.
+        cache: Folder of the cache; the user's usual one by default.
+        jobs: Processes for what is not in the cache.
+        progress: Hears of every architecture.
+
+    Raises:
+        AutodasError: a network cannot be built or run; nothing measured so far is lost.
+    """
+    folder = cache_folder(cache) / "statistics"
+    keys = [cache_key(space, architecture, protocol) for architecture in architectures]
+    known = [Cache(folder).read(key, names) for key in keys]
+    todo = [i for i, found in enumerate(known) if len(found) < len(set(names))]
+    progress.start(f"measuring {space.name}", len(architectures), len(architectures) - len(todo))
+    plugins = plugins_of(names)
+    units = [
+        _Unit(
+            space.reference or space.name,
+            tuple(architectures[i] for i in chunk),
+            tuple(names),
+            protocol,
+            folder,
+            plugins,
+        )
+        for chunk in _chunks(todo, CHUNK)
+    ]
+    seconds = 0.0
+    # Starting processes costs seconds; a handful of networks is measured here and now.
+    runner = backend("processes" if jobs > 1 and len(units) > 2 * jobs else "serial", jobs)
+    for i, result in runner.run(_measure_unit, units):
+        if isinstance(result, Failed):
+            raise AutodasError(f"measuring {space.name} failed: {result.reason}")
+        seconds += result.value
+        progress.advance(len(units[i].architectures))
+    for i in todo:
+        known[i] = Cache(folder).read(keys[i], names)
+    progress.finish()
+    return MeasuredSpace(columns(architectures, known, names), len(todo), seconds)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    space: str
+    architectures: tuple[str, ...]
+    names: tuple[str, ...]
+    protocol: Protocol
+    folder: Path
+    plugins: tuple[str, ...]
+
+
+def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Modules outside this package that declare some of the statistics.
+
+    A worker process has to import them; what a script declares itself is there when the
+    process has run the script's top level.
+    """
+    modules = {STATISTICS.get(name).measure.__module__ for name in names}
+    return tuple(sorted(m for m in modules if m.split(".")[0] not in {"autodas", "__main__"}))
+
+
+def _measure_unit(unit: _Unit) -> float:
+    """Measure a few architectures into the cache; the seconds it took."""
+    torch.set_num_threads(1)
+    load_plugins(unit.plugins)
+    start = time.perf_counter()
+    space, protocol, cache = get_space(unit.space), unit.protocol, Cache(unit.folder)
+    batch, teacher = signals(protocol)
+    for architecture in unit.architectures:
+        key = cache_key(space, architecture, protocol)
+        missing = set(unit.names) - cache.read(key, unit.names).keys()
+        arch = space.decode(architecture)
+        shape = tuple(batch.images.shape[1:])
+        network = seeded(
+            lambda arch=arch, shape=shape: space.build(  # type: ignore[misc]
+                arch, num_classes=batch.num_classes, input_shape=shape
+            ),
+            protocol.init_seed,
+        )
+        names = [name for name in unit.names if name in missing]
+        cache.write(
+            key,
+            measure(
+                network,
+                batch.images,
+                batch.labels,
+                names,
+                teacher=teacher,
+                entries=protocol.entries,
+            ),
+        )
+    return time.perf_counter() - start
+
+
+@lru_cache(maxsize=4)
+def signals(protocol: Protocol) -> tuple[Batch, TeacherSignals]:
+    """Probe batch and teacher signals of a protocol, once per process."""
+    batch = probe_batch(
+        load_data(protocol.data), protocol.batch_size, protocol.batch_seed, protocol.batch_kind
+    )
+    teacher = load_teacher(protocol.teacher)
+    return batch, TeacherSignals(
+        teacher.network,
+        batch.images,
+        batch.labels,
+        trained=teacher.trained,
+        digest=teacher.digest,
+    )
+
+
+def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
+    """Content address of everything that decides the statistics of one architecture."""
+    batch, teacher = signals(protocol)
+    return digest(
+        FORMAT,
+        implementation(space),
+        space.name,
+        architecture,
+        protocol.init_seed,
+        protocol.entries,
+        batch.digest,
+        teacher.digest,
+    )
+
+
+@lru_cache(maxsize=64)
+def implementation(space: Space) -> str:
+    """Digest of the source text that builds and measures the networks of ``space``.
+
+    Statistics measured by other code are not believed: a changed build function is as good as
+    another architecture.
+    """
+    package = Path(__file__).parent.parent
+    sources = [
+        path
+        for name in ("networks", "spaces", "statistics")
+        for path in (package / name).rglob("*.py")
+    ]
+    own = sys.modules.get(type(space).__module__)
+    if own is not None and own.__file__ and Path(own.__file__) not in sources:
+        sources.append(Path(own.__file__))
+    return digest([digest_bytes(path.read_bytes()) for path in sorted(sources)])
+
+
+def _chunks(items: Sequence[int], size: int) -> Iterable[Sequence[int]]:
+    return (items[i : i + size] for i in range(0, len(items), size))

@@ -1,0 +1,154 @@
+"""Discovery: the same seed gives the same proxy, whatever happens on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.pipeline import discover
+from autodas.pipeline.discover import DiscoverConfig, usable_leaves
+from autodas.pipeline.families import load_family
+from autodas.pipeline.measure import Protocol
+from autodas.scores import get_score, load_proxy
+
+SMALL = {"limit": 30, "population": 10, "generations": 6, "finalists": 5, "jobs": 1}
+
+
+def outcome(folder: Path) -> tuple[bytes, dict]:
+    """What a run decided, without how long it took."""
+    results = json.loads((folder / "results.json").read_text())
+    for name in ("seconds", "networks_measured"):
+        del results[name]
+    return (folder / "proxy.json").read_bytes(), results
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("discover") / "run"
+    discover.run(DiscoverConfig(out=folder, **SMALL))
+    return folder
+
+
+def test_the_proxy_file_scores_like_the_results_say(undisturbed):
+    results = json.loads((undisturbed / "results.json").read_text())
+    proxy = load_proxy(undisturbed / "proxy.json")
+    family = load_family(
+        "digits-cnn:distilled", proxy.score.leaves, Protocol(), limit=SMALL["limit"]
+    )
+    values = proxy.score.compute(family.subjects).value
+    assert results["scatter"][0]["score"] == pytest.approx(values.tolist())
+    assert str(proxy.expression) == results["proxy"]["text"]
+
+
+def test_results_hold_the_honest_table(undisturbed):
+    results = json.loads((undisturbed / "results.json").read_text())
+    scores = {"proxy", "params", "macs", "depth", "diswot", "diswot_relation", "diswot_semantic"}
+    for space in ("digits-cnn", "digits-vit"):
+        rows = {row["score"]: row for row in results["rows"] if row["space"] == space}
+        assert rows.keys() == scores
+        report = next(pair for pair in results["pairs"] if pair["space"] == space)["n_report"]
+        for row in rows.values():
+            assert row["n"] == report
+            assert row["tau_low"] <= row["tau"] <= row["tau_high"]
+        assert rows["params"]["delta_params"] == 0
+    assert len(results["verdict"]) == 2
+    assert all("#params" in line for line in results["verdict"])
+    assert len(results["history"]) == SMALL["generations"]
+
+
+def test_elite_ratio_falls_from_p_max_to_p_min(undisturbed):
+    history = json.loads((undisturbed / "results.json").read_text())["history"]
+    ratios = [record["elite_ratio"] for record in history[1:]]
+    assert ratios == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.1])
+
+
+def test_search_sees_neither_validation_nor_report_part(tmp_path):
+    """Other labels there must not change what evolution does."""
+    family = load_family("digits-cnn", (), Protocol(), limit=SMALL["limit"])
+    unseen = [*family.split.validation, *family.split.report]
+    hidden = {family.table.architectures[i] for i in unseen}
+    assert hidden
+    table = tmp_path / "other.csv"
+    with Path(family.table.source).open(newline="") as old, table.open("w", newline="") as new:
+        rows = csv.DictReader(old)
+        writer = csv.DictWriter(new, rows.fieldnames)
+        writer.writeheader()
+        for row in rows:
+            if row["arch"] in hidden:
+                row["accuracy"] = str(100 - float(row["accuracy"]))
+            writer.writerow(row)
+    journals = []
+    for name in ("digits-cnn", str(table)):
+        out = tmp_path / str(len(journals))
+        config = DiscoverConfig(out=out, tables=(f"{name}:distilled",), **SMALL)
+        discover.run(config)
+        journals.append((out / "journal.jsonl").read_bytes())
+    assert journals[0] == journals[1]
+    assert journals[0].count(b"fitness") == SMALL["generations"]
+
+
+def test_two_fresh_processes_and_a_kill_give_the_same_proxy(tmp_path, undisturbed):
+    command = [sys.executable, "-c", SCRIPT]
+    killed = tmp_path / "killed"
+    for _ in range(20):
+        process = subprocess.Popen(
+            [*command, str(killed)], env=os.environ | {"PYTHONHASHSEED": "7"}
+        )
+        journal = killed / "journal.jsonl"
+        lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if journal.exists() and journal.read_bytes().count(b"\n") > lines + 1:
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        process.wait()
+        if process.returncode == 0:
+            break
+    assert process.returncode == 0
+    assert outcome(killed) == outcome(undisturbed)
+
+
+SCRIPT = f"""
+import sys
+from pathlib import Path
+from autodas.pipeline import discover
+if __name__ == "__main__":
+    discover.run(discover.Config(out=Path(sys.argv[1]), **{SMALL!r}))
+"""
+
+
+def test_another_configuration_in_the_same_folder_is_refused(undisturbed):
+    with pytest.raises(InvalidInput, match="seed") as caught:
+        discover.run(DiscoverConfig(out=undisturbed, seed=1, **SMALL))
+    assert "\n" not in str(caught.value)
+
+
+def test_size_leaves_can_be_switched_off():
+    family = load_family("digits-cnn", ["numel", "cka"], Protocol(), limit=4)
+    assert usable_leaves([family], size_leaves=True) == ["cka", "numel", "params", "macs"]
+    assert usable_leaves([family], size_leaves=False) == ["cka"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [(("digits-cn",), "digits-cnn"), (("digits-cnn:distiled",), "distilled"), ((), "table")],
+)
+def test_wrong_tables_are_refused_with_a_hint(tmp_path, tables, words):
+    with pytest.raises(InvalidInput, match=words):
+        discover.run(DiscoverConfig(out=tmp_path / "run", tables=tables))
+
+
+def test_a_discovered_proxy_is_a_score(undisturbed):
+    assert get_score(f"proxy:{undisturbed / 'proxy.json'}").formula
+    with pytest.raises(UnknownName):
+        get_score("nothing")
