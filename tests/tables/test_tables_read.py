@@ -15,6 +15,7 @@ from autodas.tables import (
     Table,
     Target,
     Training,
+    label_noise,
     load_table,
     read_table,
     write_labels,
@@ -417,7 +418,7 @@ def test_embedded_tables_are_complete(name):
     assert table.space == TABLES.get(name).space
     distilled = table.target("distilled")
     assert distilled.known == len(table) >= 48
-    assert distilled.noise() is not None
+    assert label_noise(distilled) is not None
     assert table.target("vanilla").known == len(table)
 
 

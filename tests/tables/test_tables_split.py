@@ -83,7 +83,7 @@ def test_the_ceiling_is_what_the_truth_itself_reaches():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=2000)
     runs = truth[:, None] + rng.normal(size=(2000, 3))
-    noise = target(70 + runs).noise()
+    noise = label_noise(target(70 + runs))
     reached = correlate(truth, runs.mean(axis=1)).value.value
     assert noise.ceiling_tau == pytest.approx(reached, abs=0.02)
     rho = correlate(truth, runs.mean(axis=1), "spearman").value.value
@@ -127,4 +127,4 @@ def test_without_repeated_runs_nothing_is_known():
     assert label_noise(target([[60, 60], [70, 70]])) is None
     assert label_noise(target([[60, 60], [70, 60], [80, 60]])) is None
     single = Target("t", "d", Training.VANILLA, Part.TEST, np.array([1.0, 2.0, 3.0]))
-    assert single.noise() is None
+    assert label_noise(single) is None

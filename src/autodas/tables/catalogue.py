@@ -9,9 +9,9 @@ from pathlib import Path
 
 from autodas.core.catalog import Catalog
 from autodas.core.errors import MissingData, UnknownName
+from autodas.core.fetch import Remote, download
 from autodas.core.places import DATA_VARIABLE, cache_folder, data_folder
 from autodas.tables.convert import CONVERTERS, convert
-from autodas.tables.fetch import Remote, download
 from autodas.tables.read import read_table
 from autodas.tables.table import Table
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from autodas.tables.table import Target
+from autodas.tables.table import Target
 
 __all__ = ["Noise", "label_noise"]
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput, UnknownName
-from autodas.tables.noise import Noise, label_noise
 
 __all__ = ["Part", "Table", "Target", "Training", "frozen"]
 
@@ -79,10 +78,6 @@ class Target:
     def known(self) -> int:
         """How many architectures have an accuracy."""
         return int(np.isfinite(self.values).sum())
-
-    def noise(self) -> Noise | None:
-        """How far its seeds agree with each other; None without at least two seeds."""
-        return label_noise(self)
 
     def subset(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Target:
         """The same target of some architectures."""
