@@ -97,7 +97,8 @@ def of_expression(name: str, formula: str, description: str, reference: str = ""
     expression = parse_score(formula)
     return Score(
         name,
-        lambda subjects: subjects.evaluator.evaluate(expression),
+        # Equal scores are no failure here: a search breaks ties, a correlation refuses them.
+        lambda subjects: subjects.evaluator.evaluate(expression, allow_constant=True),
         expression.leaves,
         description,
         reference,
