@@ -39,9 +39,10 @@ class Batch:
 
 
 def probe_batch(data: ImageData, size: int, seed: int, kind: Kind = "real") -> Batch:
-    """A class-balanced batch from the training part; the same arguments give the same batch.
+    """A balanced batch from the training part; the same arguments give the same batch.
 
-    Class counts differ by at most one. The two other kinds keep the labels and take the content
+    Class counts differ by at most one, as long as every class has enough images; where one runs
+    out, the others share what is missing. The two other kinds keep the labels and take the content
     away: ``noise`` has standard normal pixels, ``grey`` fills every image with its own mean. A
     score that ranks networks just as well on those does not look at the data.
 
@@ -57,7 +58,7 @@ def probe_batch(data: ImageData, size: int, seed: int, kind: Kind = "real") -> B
     if kind not in get_args(Kind):
         raise UnknownName("kind of probe batch", kind, get_args(Kind))
     chosen = torch.from_numpy(_balanced(data, size, seed))
-    images, labels = data.train_images[chosen], data.train_labels[chosen]
+    images, labels = data.ready(data.train_images[chosen]), data.train_labels[chosen]
     if kind == "noise":
         noise = derive(seed, "probe noise").standard_normal(images.shape)
         images = torch.from_numpy(noise.astype(np.float32))
@@ -75,18 +76,17 @@ def probe_batch(data: ImageData, size: int, seed: int, kind: Kind = "real") -> B
 
 
 def _balanced(data: ImageData, size: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """``(size,)`` numbers of training images with equal class counts, in random order."""
+    """``(size,)`` numbers of training images, class counts as equal as possible, shuffled."""
     rng = derive(seed, "probe", data.digest)
     labels = data.train_labels.numpy()
     members = [rng.permutation(np.flatnonzero(labels == k)) for k in range(data.num_classes)]
+    most = min(size, max(len(own) for own in members))
     # Dealing in rounds over randomly ordered classes spreads the remainder fairly.
     order = rng.permutation(data.num_classes)
-    dealt = [members[order[i % len(order)]][i // len(order) :][:1] for i in range(max(size, 0))]
-    chosen = np.concatenate([np.empty(0, dtype=np.int64), *dealt])
-    if size < 1 or len(chosen) < size:
-        most = data.num_classes * min(len(own) for own in members)
+    dealt = [members[k][turn] for turn in range(most) for k in order if turn < len(members[k])]
+    if not 1 <= size <= len(labels):
         raise InvalidInput(
-            f"a class-balanced batch of {size} images cannot be drawn from {data.name!r}; "
-            f"choose 1 to {most}"
+            f"a batch of {size} images cannot be drawn from {data.name!r}; "
+            f"choose 1 to {len(labels)}"
         )
-    return rng.permutation(chosen)
+    return rng.permutation(np.asarray(dealt[:size]))
