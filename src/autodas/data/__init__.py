@@ -5,11 +5,26 @@ probe batches draw, and a test part, which only the final accuracy ever sees. A 
 a small class-balanced draw from the training part; the same seed gives the same batch everywhere,
 and its digest is part of the key of everything measured on it.
 
-Names: ``load_data`` and ``DATASETS`` (by name), ``ImageData``, ``probe_batch`` and ``Batch``.
+Images of 8 bits are held as such and normalised when they are needed (``ImageData.ready``);
+files are read without running anything they contain, decoded once and mapped from the cache.
+
+Names: ``load_data`` and ``DATASETS`` (by name), ``ImageData``, ``Normalisation``,
+``probe_batch`` and ``Batch``, ``crop_and_flip`` (augmentation).
 """
 
+from autodas.data.augment import crop_and_flip
 from autodas.data.catalog import DATASETS, DataSource, load_data
 from autodas.data.images import ImageData
+from autodas.data.normalisation import Normalisation
 from autodas.data.probe import Batch, probe_batch
 
-__all__ = ["DATASETS", "Batch", "DataSource", "ImageData", "load_data", "probe_batch"]
+__all__ = [
+    "DATASETS",
+    "Batch",
+    "DataSource",
+    "ImageData",
+    "Normalisation",
+    "crop_and_flip",
+    "load_data",
+    "probe_batch",
+]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from autodas.core.catalog import Catalog
+from autodas.data.cifar import load_cifar10, load_cifar100
+from autodas.data.containers import load_container
 from autodas.data.digits import load_digits
+from autodas.data.fashion_mnist import load_fashion_mnist
+from autodas.data.folder import PREFIX, load_folder
 from autodas.data.images import ImageData
+from autodas.data.normalisation import CIFAR100, IMAGENET, Normalisation
 
 __all__ = ["DATASETS", "DataSource", "load_data"]
 
@@ -38,13 +43,71 @@ DATASETS.add(
     ),
 )
 
+DATASETS.add(
+    "fashion-mnist",
+    DataSource(
+        "fashion-mnist",
+        "70 000 grey images of clothing, 28 × 28; AUTODAS_DATA, Debian's package or a download",
+        load_fashion_mnist,
+    ),
+)
+DATASETS.add(
+    "cifar10",
+    DataSource(
+        "cifar10",
+        "60 000 images of 10 classes, 32 × 32; official files in AUTODAS_DATA or a download",
+        load_cifar10,
+    ),
+)
+DATASETS.add(
+    "cifar100",
+    DataSource(
+        "cifar100",
+        "60 000 images of 100 classes, 32 × 32; official files in AUTODAS_DATA or a download",
+        load_cifar100,
+    ),
+)
+
+
+def _container(name: str, file: str, normalisation: Normalisation, description: str) -> None:
+    DATASETS.add(
+        name,
+        DataSource(
+            name,
+            f"{description}; {file} in AUTODAS_DATA",
+            partial(load_container, name, file, normalisation),
+        ),
+    )
+
+
+_container(
+    "cifar10-jpeg", "cifar10_jpeg.npz", IMAGENET, "all of CIFAR-10, blurred by JPEG compression"
+)
+_container(
+    "cifar10-sample", "cifar10_sample.npz", IMAGENET, "5438 + 1017 original images of CIFAR-10"
+)
+_container(
+    "cifar100-sample",
+    "cifar100_sample.npz",
+    CIFAR100,
+    "1117 + 916 original images of CIFAR-100: enough for probe batches, not for training",
+)
+_container("flowers12", "flowers12_jpeg.npz", IMAGENET, "288 + 144 flowers of 12 kinds, 224 × 224")
+
 
 @lru_cache(maxsize=4)
 def load_data(name: str) -> ImageData:
     """The data set called ``name``, read once per process.
 
+    Args:
+        name: A name in ``DATASETS``; or ``folder:PATH`` or ``folder:PATH@SIZE``, a folder of
+            images (:mod:`autodas.data.folder`).
+
     Raises:
         UnknownName: there is none of that name.
         MissingData: it is not on this machine; the message says how to get it.
+        FileProblem: a file is damaged or not what it should be; the message names it.
     """
+    if name.startswith(PREFIX):
+        return load_folder(name)
     return DATASETS.get(name).load()

@@ -1,0 +1,207 @@
+"""Folders of images."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from autodas.core.errors import FileProblem, InvalidInput, MissingData
+from autodas.data import folder as folder_module
+from autodas.data.folder import load_folder
+from autodas.data.normalisation import IMAGENET
+
+COLOURS = {"apple": (200, 0, 0), "pear": (0, 200, 0), "plum": (0, 0, 200)}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Three classes of two training images and one validation image, 12 × 8 pixels, lossless."""
+    monkeypatch.setenv("AUTODAS_CACHE", str(tmp_path / "cache"))
+    base = tmp_path / "fruit@home"
+    for part, count in (("train", 2), ("val", 1)):
+        for name, colour in COLOURS.items():
+            (base / part / name).mkdir(parents=True)
+            for i in range(count):
+                picture(colour).save(base / part / name / f"{i}.png")
+    return base
+
+
+def picture(colour, width=12, height=8):
+    return Image.new("RGB", (width, height), colour)
+
+
+def test_classes_and_pixels(root):
+    data = load_folder(f"folder:{root}")
+    assert data.train_images.shape == (6, 3, 8, 12)
+    assert data.num_classes == 3
+    assert data.train_labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert data.test_labels.tolist() == [0, 1, 2]
+    for image, colour in zip(data.test_images, COLOURS.values(), strict=True):
+        assert image[:, 3, 5].tolist() == list(colour)
+    assert data.normalisation == IMAGENET
+
+
+def test_test_folder_serves_when_there_is_no_val(root):
+    expected = load_folder(f"folder:{root}").digest
+    (root / "val").rename(root / "test")
+    assert load_folder(f"folder:{root}").digest == expected
+
+
+def test_a_size_scales_the_shorter_side_and_takes_the_centre(root):
+    # Red, green and blue thirds from left to right: the centre square is green in the middle.
+    wide = np.zeros((20, 60, 3), np.uint8)
+    for third in range(3):
+        wide[:, 20 * third : 20 * third + 20, third] = 250
+    for file in (root / "val" / "plum").iterdir():
+        Image.fromarray(wide).save(file)
+    tall = np.ascontiguousarray(wide.transpose(1, 0, 2))
+    for file in (root / "val" / "pear").iterdir():
+        Image.fromarray(tall).save(file)
+    data = load_folder(f"folder:{root}@10")
+    assert data.input_shape == (3, 10, 10)
+    for image in data.test_images[1:]:
+        # The outermost pixels are averages over what lies beyond the square, too.
+        assert (image[1, 1:-1, 1:-1] == 250).all()
+        assert (image[[0, 2], 1:-1, 1:-1] == 0).all()
+    assert torch.equal(
+        data.test_images[0], torch.tensor([200, 0, 0]).view(3, 1, 1).expand(3, 10, 10)
+    )
+
+
+def test_grey_transparent_and_turned_images(root):
+    files = [root / "val" / name / "0.png" for name in COLOURS]
+    Image.new("L", (12, 8), 77).save(files[0])
+    Image.new("RGBA", (12, 8), (1, 2, 3, 128)).save(files[1])
+    turned = picture((0, 0, 0), 8, 12)
+    turned.paste((255, 255, 255), (0, 0, 8, 6))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # the camera was turned: the stored left is the shown bottom
+    turned.save(files[2], exif=exif)
+    data = load_folder(f"folder:{root}@8")
+    assert (data.test_images[0] == 77).all()
+    assert data.test_images[1, :, 4, 4].tolist() == [1, 2, 3]
+    assert data.test_images[2, 0, :, 7].min() > data.test_images[2, 0, :, 0].max()
+
+
+def test_is_decoded_once(root, monkeypatch):
+    first = load_folder(f"folder:{root}")
+    monkeypatch.setattr(folder_module, "decode_picture", lambda *_: pytest.fail("decoded again"))
+    assert load_folder(f"folder:{root}").digest == first.digest
+
+
+def test_hidden_files_and_texts_are_no_images(root):
+    expected = load_folder(f"folder:{root}").digest
+    (root / "train" / "apple" / ".hidden.png").write_text("x")
+    (root / "train" / "apple" / "README.txt").write_text("x")
+    (root / "train" / ".cache").mkdir()
+    assert load_folder(f"folder:{root}").digest == expected
+
+
+def remove(folder):
+    for file in folder.iterdir():
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "complaint"),
+    [
+        (
+            lambda r: (r / "train" / "pear" / "1.png").write_bytes(b"x"),
+            "train/pear/1.png",
+            "no image",
+        ),
+        (
+            lambda r: (r / "train" / "pear" / "1.png").write_bytes(b""),
+            "train/pear/1.png",
+            "no image",
+        ),
+        (
+            lambda r: cut(r / "train" / "pear" / "1.png"),
+            "train/pear/1.png",
+            "is damaged",
+        ),
+        (lambda r: (r / "val" / "pear").rename(r / "pear"), "val/pear", "no such class folder"),
+        (lambda r: (r / "val" / "fig").mkdir(), "val/fig", "does not have"),
+        (lambda r: remove(r / "val" / "plum"), "val/plum", "holds no images"),
+        (lambda r: remove(r / "train" / "plum"), "train/plum", "holds no images"),
+        (
+            lambda r: picture((0, 0, 0), 9).save(r / "val" / "plum" / "0.png"),
+            "val/plum/0.png",
+            "9×8",
+        ),
+        (
+            lambda r: Image.new("I;16", (12, 8)).save(r / "val" / "plum" / "0.png"),
+            "val/plum/0.png",
+            "mode I;16",
+        ),
+        (
+            lambda r: Image.new("RGB", (12, 8)).save(r / "val" / "plum" / "0.png", "GIF"),
+            "val/plum/0.png",
+            "no image of a known format",
+        ),
+        (lambda r: (r / "train").rename(r / "training"), "", "has no folders train/ and val/"),
+        (lambda r: (r / "val").rename(r / "v"), "", "has no folders train/ and val/"),
+        (lambda r: r.rename(r.parent / "gone"), "", "no such folder"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_line(root, change, place, complaint):
+    change(root)
+    with pytest.raises(FileProblem, match=complaint) as caught:
+        load_folder(f"folder:{root}")
+    assert str(caught.value).startswith(f"{root / place}: ")
+    assert "\n" not in str(caught.value)
+
+
+def cut(file):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(file)
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def test_an_empty_folder(root):
+    for name in COLOURS:
+        remove(root / "train" / name)
+        (root / "train" / name).rmdir()
+    with pytest.raises(FileProblem, match=r"train: has 0 class folders, at least 2"):
+        load_folder(f"folder:{root}")
+
+
+def test_advice_when_sizes_differ(root):
+    picture((0, 0, 0), 9).save(root / "train" / "plum" / "1.png")
+    with pytest.raises(FileProblem, match=rf"say to which size, e\.g\. folder:{root}@8"):
+        load_folder(f"folder:{root}")
+    assert load_folder(f"folder:{root}@8").input_shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize("size", ["0", "2049", "99999999999"])
+def test_impossible_sizes(root, size):
+    with pytest.raises(InvalidInput, match=f"must lie in 1 to 2048, got {size}"):
+        load_folder(f"folder:{root}@{size}")
+
+
+def test_more_than_memory_holds(root, monkeypatch):
+    monkeypatch.setattr(folder_module, "_memory", lambda: 9 * 3 * 8 * 12 - 1)
+    with pytest.raises(
+        InvalidInput, match=r"9 images of 12×8 pixels take .* choose a smaller size"
+    ):
+        load_folder(f"folder:{root}")
+
+
+def test_a_decompression_bomb(root):
+    file = root / "train" / "pear" / "1.png"
+    content = bytearray(file.read_bytes())
+    content[16:24] = (100_000).to_bytes(4) * 2
+    import zlib
+
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)
+    file.write_bytes(content)
+    with pytest.raises(FileProblem, match="is too large"):
+        load_folder(f"folder:{root}@8")
+
+
+def test_says_that_pillow_is_missing(root, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingData, match="pip install Pillow"):
+        load_folder(f"folder:{root}")
