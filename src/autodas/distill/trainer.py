@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -94,15 +94,23 @@ def train(
             history.append(loop.epoch(epoch))
             progress.advance()
     progress.finish()
-    accuracy = evaluate(network, data.test_images, data.test_labels)
+    accuracy = evaluate(network, data.test_images, data.test_labels, data.ready)
     return Training(accuracy, history, perf_counter() - start)
 
 
-def evaluate(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of ``(N, C, H, W)`` images classified as their ``(N,)`` labels say, in percent."""
+def evaluate(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    ready: Callable[[Tensor], Tensor] | None = None,
+) -> float:
+    """Share of ``(N, C, H, W)`` images classified as their ``(N,)`` labels say, in percent.
+
+    Raw images need ``ready``, which normalises them (:meth:`ImageData.ready`).
+    """
     network.eval()
     device = next(network.parameters()).device
-    guesses = predict(network, images.to(device)).argmax(dim=1).cpu()
+    guesses = predict(network, images.to(device), ready).argmax(dim=1).cpu()
     return 100.0 * int((guesses == labels).sum()) / len(labels)
 
 
@@ -122,6 +130,7 @@ class _Loop:
         self.network = network
         self.recipe = recipe
         self.device = device
+        self.ready = data.ready
         self.views = Views(data.train_images, recipe.shift)
         self.labels = data.train_labels
         self.opinions = _Opinions(teacher, data, recipe, device)
@@ -158,7 +167,7 @@ class _Loop:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.rate(self.step, recipe.epochs * self.batches)
-        images = self.views.images(view, index).to(self.device)
+        images = self.ready(self.views.images(view, index).to(self.device))
         loss = distillation_loss(
             self.network(images),
             self.opinions.of(view, index, images),
@@ -188,7 +197,7 @@ class _Opinions:
         if teacher is None:
             return
         if (2 * recipe.shift + 1) ** 2 <= recipe.epochs:
-            self.known = teacher_logits(teacher, data.train_images, recipe.shift)
+            self.known = teacher_logits(teacher, data, recipe.shift)
         else:
             # A copy, so that the caller's teacher stays where it is.
             self.network = copy.deepcopy(teacher.network).to(device)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autodas.data import ImageData
 from autodas.teachers import Teacher
 
 __all__ = ["Views", "predict", "teacher_logits"]
@@ -22,7 +24,7 @@ class Views:
     teacher about every image under every shift once, however long the student trains.
 
     Args:
-        images: ``(N, C, H, W)``.
+        images: ``(N, C, H, W)``, normalised or raw.
         shift: At least 0.
     """
 
@@ -44,23 +46,30 @@ class Views:
         return self._windows[index, :, view // self.side, view % self.side]
 
 
-def predict(network: nn.Module, images: Tensor) -> Tensor:
-    """``(N, K)`` logits of ``(N, C, H, W)`` images, without gradients, in bounded memory."""
+def predict(
+    network: nn.Module, images: Tensor, ready: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """``(N, K)`` logits of ``(N, C, H, W)`` images, without gradients, in bounded memory.
+
+    Args:
+        network: Gives the logits.
+        images: All images; on the network's device.
+        ready: Normalises a part of them, if they are raw (:meth:`ImageData.ready`).
+    """
     with torch.no_grad():
-        return torch.cat([network(part) for part in torch.split(images, BATCH)])
+        parts = torch.split(images, BATCH)
+        return torch.cat([network(ready(part) if ready else part) for part in parts])
 
 
 @lru_cache(maxsize=4)
-def teacher_logits(teacher: Teacher, images: Tensor, shift: int) -> Tensor:
-    """``(V, N, K)`` logits of the teacher for all images under all shifts.
+def teacher_logits(teacher: Teacher, data: ImageData, shift: int) -> Tensor:
+    """``(V, N, K)`` logits of the teacher for all training images under all shifts.
 
     Kept for the next student: a table asks for the same ones a thousand times.
     """
-    views = Views(images, shift)
-    everything = torch.arange(len(images))
-    return torch.stack(
-        [
-            predict(teacher.network, views.images(torch.full_like(everything, view), everything))
-            for view in range(views.views)
-        ]
+    views = Views(data.train_images, shift)
+    everything = torch.arange(views.size)
+    shifted = (
+        views.images(torch.full_like(everything, view), everything) for view in range(views.views)
     )
+    return torch.stack([predict(teacher.network, images, data.ready) for images in shifted])
