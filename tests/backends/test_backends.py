@@ -1,0 +1,202 @@
+"""Backends: order, failures as values, dying workers, stopping."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from autodas.backends import BACKENDS, backend
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.results import Failed, Ok
+
+
+def square(x):
+    return x * x
+
+
+def picky(x):
+    if x == 3:
+        raise ValueError("three is\nnot welcome")
+    if x == 4:
+        raise InvalidInput("four neither")
+    if x == 5:
+        return Failed("five by hand")
+    return x
+
+
+def threads(_):
+    return os.environ.get("OMP_NUM_THREADS")
+
+
+def process(_):
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def deadly(x):
+    """Kills its process on 2; every other unit must survive."""
+    if x == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+def exits(x):
+    if x == 0:
+        os._exit(7)
+    return x
+
+
+def dies_once(marker, x):
+    if x == 1 and not marker.exists():
+        marker.touch()
+        os._exit(1)
+    return x
+
+
+def unsendable(x):
+    return (lambda: x) if x == 1 else x
+
+
+@pytest.mark.parametrize("name", BACKENDS.names())
+def test_every_item_is_answered_once(name):
+    results = dict(backend(name, 2).run(square, range(50)))
+    assert results == {i: Ok(i * i) for i in range(50)}
+
+
+@pytest.mark.parametrize("name", BACKENDS.names())
+def test_no_items_no_results(name):
+    assert list(backend(name, 2).run(square, [])) == []
+
+
+@pytest.mark.parametrize("name", BACKENDS.names())
+def test_failures_are_values_with_a_one_line_reason(name):
+    results = dict(backend(name, 2).run(picky, range(7)))
+    assert results[2] == Ok(2)
+    assert results[3].reason == "ValueError: three is"
+    assert "in picky" in results[3].details
+    assert results[4].reason == "four neither"
+    assert results[5] == Failed("five by hand")
+    assert results[6] == Ok(6)
+
+
+def test_a_worker_has_one_thread_and_the_parent_keeps_its_environment(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert dict(backend("processes", 1).run(threads, [0])) == {0: Ok("1")}
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+def test_work_is_shared_between_processes():
+    pids = {result.value for _, result in backend("processes", 2).run(process, range(40))}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_a_unit_that_kills_two_workers_fails_and_the_others_survive():
+    results = dict(backend("processes", 2).run(deadly, range(20)))
+    assert results.pop(2).reason == "the worker process died (killed by SIGKILL)"
+    assert results == {i: Ok(i) for i in range(20) if i != 2}
+
+
+def test_a_worker_that_exits_is_noticed():
+    results = dict(backend("processes", 1).run(exits, range(3)))
+    assert results[0].reason == "the worker process died (exit status 7)"
+    assert [results[1], results[2]] == [Ok(1), Ok(2)]
+
+
+def test_a_unit_gets_a_second_try(tmp_path):
+    fn = partial(dies_once, tmp_path / "died")
+    assert dict(backend("processes", 2).run(fn, range(4))) == {i: Ok(i) for i in range(4)}
+    assert (tmp_path / "died").exists()
+
+
+def test_a_result_that_cannot_be_sent_fails_alone():
+    results = dict(backend("processes", 1).run(unsendable, range(3)))
+    assert "cannot be sent back" in results[1].reason
+    assert [results[0], results[2]] == [Ok(0), Ok(2)]
+
+
+def test_a_function_that_cannot_be_sent_is_refused():
+    with pytest.raises(InvalidInput, match="the function cannot be sent"):
+        next(backend("processes", 1).run(lambda x: x, [1]))
+
+
+def test_an_item_that_cannot_be_sent_is_refused():
+    with pytest.raises(InvalidInput, match="item 1 cannot be sent"):
+        next(backend("processes", 1).run(square, [1, lambda: 2]))
+
+
+def test_closing_the_iterator_stops_the_workers():
+    running = backend("processes", 2).run(process, range(10_000))
+    _, first = next(running)
+    running.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first.value, 0)
+
+
+def test_names_and_jobs_are_checked():
+    with pytest.raises(UnknownName, match="did you mean 'serial'"):
+        backend("serail", 1)
+    with pytest.raises(InvalidInput, match="at least 1, got 0"):
+        backend("processes", 0)
+
+
+def _script(folder: Path, body: str) -> Path:
+    path = folder / "script.py"
+    path.write_text(textwrap.dedent(body))
+    return path
+
+
+def test_a_script_without_guard_is_told_so(tmp_path):
+    script = _script(
+        tmp_path,
+        """
+        from autodas.backends import backend
+        def double(x):
+            return 2 * x
+        print(dict(backend("processes", 2).run(double, [1, 2, 3])))
+        """,
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert "worker processes cannot start" in done.stderr
+
+
+def test_ctrl_c_stops_at_once_and_leaves_nobody_behind(tmp_path):
+    script = _script(
+        tmp_path,
+        """
+        import os, sys, time
+        from autodas.backends import backend
+        def slow(x):
+            print(os.getpid(), flush=True)
+            time.sleep(60)
+        if __name__ == "__main__":
+            try:
+                list(backend("processes", 2).run(slow, [1, 2]))
+            except KeyboardInterrupt:
+                print("stopped", flush=True)
+        """,
+    )
+    running = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    pids = [int(running.stdout.readline()) for _ in range(2)]
+    os.killpg(running.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    out, err = running.communicate(timeout=30)
+    assert out == "stopped\n"
+    assert err == ""
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
