@@ -16,6 +16,8 @@ from autodas.networks import (
     seeded,
     set_drop_path,
 )
+from autodas.networks.linear_resnet import LinearBlock
+from autodas.networks.resnet import BasicBlock
 from autodas.networks.transformer import evenly_spaced
 
 
@@ -104,6 +106,46 @@ def test_vit_pooling_and_stages():
         stages, logits = net.forward_stages(torch.randn(2, 1, 8, 8))
         assert [tuple(s.shape) for s in stages] == [(2, 16 + net.prefix_tokens, 12)] * 4
         assert logits.shape == (2, 5)
+
+
+def test_vit_classifies_the_mean_of_patches_or_the_class_token():
+    torch.manual_seed(0)
+    for pool, chosen in (("mean", slice(1, None)), ("token", slice(0, 1))):
+        net = VisionTransformer(
+            12, (2,), (1.0,), patch=2, class_token=True, pool=pool, input_shape=(1, 8, 8)
+        )
+        x = torch.randn(2, 1, 8, 8)
+        stages, logits = net.forward_stages(x)
+        pooled = net.norm(stages[-1])[:, chosen].mean(dim=1)
+        torch.testing.assert_close(logits, net.classifier(pooled))
+
+
+def test_vit_sees_where_patches_are():
+    net = VisionTransformer(12, (2,), (1.0,), patch=2, input_shape=(1, 8, 8)).eval()
+    x = torch.randn(1, 1, 8, 8)
+    shifted = x.roll(2, dims=2)  # the same patches in other places
+    assert not torch.allclose(net(x), net(shifted), atol=1e-7)
+    with torch.no_grad():
+        net.pos_embed.zero_()
+    torch.testing.assert_close(net(x), net(shifted))
+
+
+def test_vit_block_normalises_before():
+    block = VisionTransformer(12, (2,), (1.0,), patch=2, input_shape=(1, 8, 8)).blocks[0]
+    x = torch.randn(2, 5, 12)
+    middle = x + block.attn(block.norm1(x))
+    expected = middle + block.mlp.fc2(torch.nn.functional.gelu(block.mlp.fc1(block.norm2(middle))))
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_residual_blocks_differ_in_the_last_relu():
+    x = torch.randn(2, 4, 6, 6)
+    for kind in (BasicBlock, LinearBlock):
+        block = kind(4, 8, 2, 3, "projection").eval()
+        inner = block.bn2(block.conv2(block.bn1(block.conv1(x)).relu()))
+        added = inner + block.shortcut(x)
+        torch.testing.assert_close(block(x), added.relu() if kind is BasicBlock else added)
+        assert (added < 0).any()
 
 
 def test_vit_attention_is_scaled_dot_product():

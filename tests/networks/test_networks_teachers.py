@@ -18,6 +18,8 @@ from autodas.networks import (
     cost,
     parameters,
 )
+from autodas.networks.mobile import InvertedResidual
+from autodas.networks.wide_resnet import PreActivationBlock
 
 DATA = Path(os.environ.get("AUTODAS_DATA", ""))
 needs_data = pytest.mark.skipif(
@@ -82,6 +84,25 @@ def test_stages_lie_on_the_way_to_the_logits(make, stages, size):
     assert len(found) == stages
     gradients = torch.autograd.grad(logits.square().sum(), found)
     assert all(g.abs().sum() > 0 for g in gradients)
+
+
+def test_wide_blocks_activate_before_the_shortcut():
+    x = torch.randn(2, 4, 6, 6)
+    for outputs in (4, 8):
+        block = PreActivationBlock(4, outputs, 1).eval()
+        active = block.bn1(x).relu()
+        inner = block.conv2(block.bn2(block.conv1(active)).relu())
+        torch.testing.assert_close(
+            block(x), inner + (block.shortcut(active) if outputs == 8 else x)
+        )
+
+
+def test_inverted_residual_adds_its_input_where_shapes_agree():
+    x = torch.randn(2, 4, 6, 6)
+    for outputs, stride in ((4, 1), (4, 2), (6, 1)):
+        block = InvertedResidual(4, outputs, stride=stride, expansion=3, kernel=5).eval()
+        expected = block.body(x) + (x if (outputs, stride) == (4, 1) else 0)
+        torch.testing.assert_close(block(x), expected)
 
 
 def accuracy(network, checkpoint, sample, normalisation):

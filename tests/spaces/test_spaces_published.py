@@ -246,3 +246,26 @@ def test_nasbench201_cell_sums_its_edges():
     expected = cell.edges["1-3"](node1) + node2
     torch.testing.assert_close(cell(x), expected)
     assert not Cell201(("none",) * 6, 4)(x).any()
+
+
+@pytest.mark.parametrize(
+    ("ops", "depth"),
+    [
+        # In the order of the text: 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
+        ("skip_connect avg_pool_3x3 none nor_conv_1x1 none none", 1),
+        ("nor_conv_3x3 none nor_conv_1x1 skip_connect none avg_pool_3x3", 2),
+        ("nor_conv_3x3 none none skip_connect none nor_conv_3x3", 0),
+    ],
+)
+def test_nasbench201_depth_counts_convolutions_in_a_row(ops, depth):
+    space = get_space("nasbench201")
+    a, b, c, d, e, f = ops.split()
+    assert space.depth(space.decode(f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|")) == depth
+
+
+def test_nasbench201_dead_cells_keep_the_gradient_path():
+    space = get_space("nasbench201")
+    dead = next(arch for arch in space.enumerate() if set(arch["ops"]) == {"none"})
+    stages, logits = space.build(dead).forward_stages(torch.randn(2, 3, 16, 16))
+    gradients = torch.autograd.grad(logits.sum(), stages)
+    assert len(gradients) == 3

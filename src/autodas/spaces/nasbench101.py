@@ -133,11 +133,14 @@ class NasBench101(Space):
                 return cell
 
     def mutate(self, arch: Cell, rng: np.random.Generator) -> Cell:
-        """Toggle an edge, change an operation or add a vertex, until another cell results."""
-        before = graph_hash(arch)
+        """Toggle an edge, change an operation or add a vertex, until another cell results.
+
+        Any of these changes the number of edges or how often an operation occurs, so the result
+        is not isomorphic to ``arch`` either.
+        """
         while True:
             cell = _changed(arch, rng)
-            if cell is not None and cell.edges <= EDGES and graph_hash(cell) != before:
+            if cell is not None and cell.edges <= EDGES and cell != arch:
                 return cell
 
     def crossover(self, a: Cell, b: Cell, rng: np.random.Generator) -> Cell:
