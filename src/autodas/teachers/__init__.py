@@ -5,14 +5,16 @@ Files are safetensors with a JSON description of the same name beside them; noth
 unpickled, and a file that does not fit its description is refused. A network without training
 has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives one.
 
-Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``Blueprint``
-and ``BLUEPRINTS`` (networks as data), and the checkpoint functions ``save_checkpoint``,
+Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``fitted`` (a
+teacher for images normalised otherwise than its own), ``Blueprint`` and ``BLUEPRINTS`` (networks
+as data), and the checkpoint functions ``save_checkpoint``,
 ``read_description`` and ``load_weights``.
 """
 
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
 from autodas.teachers.catalog import TEACHERS, TeacherSource, load_teacher
 from autodas.teachers.checkpoint import load_weights, read_description, save_checkpoint
+from autodas.teachers.fit import fitted
 from autodas.teachers.teacher import Teacher
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Blueprint",
     "Teacher",
     "TeacherSource",
+    "fitted",
     "load_teacher",
     "load_weights",
     "read_description",

@@ -18,6 +18,7 @@ from autodas.networks import (
     cifar_resnet,
     resnet18,
 )
+from autodas.teachers.timm_network import timm_network
 
 __all__ = ["BLUEPRINTS", "FAMILIES", "Blueprint"]
 
@@ -33,6 +34,7 @@ FAMILIES.add("linear-resnet", lambda a, k, s: LinearResNet(**a, num_classes=k, c
 FAMILIES.add("wide-resnet", lambda a, k, s: WideResNet(**a, num_classes=k, channels=s[0]))
 FAMILIES.add("vgg", lambda a, k, s: VGG(**a, num_classes=k, channels=s[0]))
 FAMILIES.add("vit", lambda a, k, s: VisionTransformer(**a, num_classes=k, input_shape=s))
+FAMILIES.add("timm", lambda a, k, s: timm_network(**a, num_classes=k, input_shape=s))
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Blueprint:
         make = FAMILIES.get(self.family)
         try:
             return make(self.arguments, self.num_classes, self.input_shape)
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, LookupError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise InvalidInput(
                 f"a network of family {self.family!r} cannot be built from "

@@ -9,20 +9,25 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from autodas.core.catalog import Catalog
 from autodas.core.digest import digest
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.places import data_file
+from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
-from autodas.teachers.checkpoint import description_of, load_weights, read_description
+from autodas.teachers.checkpoint import COUNTER, description_of, load_weights, read_description
 from autodas.teachers.public import PUBLIC, PublicCheckpoint
 from autodas.teachers.teacher import Teacher
+from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
 
 __all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "load_teacher"]
 
 UNTRAINED = "untrained:"
 SUFFIX = ".safetensors"
+HUGE = 2**27  # bytes that may be taken and given back unnoticed
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,9 @@ def load_teacher(name: str) -> Teacher:
 
     Args:
         name: A name in ``TEACHERS``; or the path of a ``.safetensors`` file with its description
-            beside it; or ``untrained:NAME``, a network with initial weights, where NAME is a
-            teacher or one of ``BLUEPRINTS``, and ``untrained:NAME/K`` gives it K classes.
+            beside it; or ``timm:NAME``, a model of the library timm with its published weights;
+            or ``untrained:NAME``, a network with initial weights, where NAME is a teacher, one of
+            ``BLUEPRINTS`` or ``timm:NAME``, and ``untrained:NAME/K`` gives it K classes.
 
     Raises:
         UnknownName: there is none of that name.
@@ -63,6 +69,8 @@ def load_teacher(name: str) -> Teacher:
         return _untrained(name)
     if name.endswith(SUFFIX):
         return _from_file(Path(name), name)
+    if name.startswith(TIMM):
+        return load_timm_teacher(name)
     return TEACHERS.get(name).load()
 
 
@@ -82,7 +90,9 @@ def _untrained(name: str) -> Teacher:
 
 def _blueprint(name: str) -> Blueprint:
     base, slash, classes = name.removeprefix(UNTRAINED).partition("/")
-    if base in BLUEPRINTS:
+    if base.startswith(TIMM):
+        blueprint = timm_blueprint(base)
+    elif base in BLUEPRINTS:
         blueprint = BLUEPRINTS.get(base)
     elif base in TEACHERS:
         blueprint = TEACHERS.get(base).blueprint()
@@ -112,6 +122,7 @@ def _network_of(weights: Path, description: dict[str, Any]) -> Blueprint:
 def _assemble(
     name: str, weights: Path, sha256: str, blueprint: Blueprint, about: dict[str, Any]
 ) -> Teacher:
+    _check_size(weights, blueprint)
     # Seeded only to leave the caller's random state alone: the weights are replaced at once.
     network = seeded(blueprint.build, 0)
     load_weights(network, weights, sha256)
@@ -124,7 +135,32 @@ def _assemble(
         accuracy=float(accuracy) if isinstance(accuracy, int | float) else None,
         trained=True,
         description=str(about.get("description", "")),
+        normalisation=_normalisation(weights, about.get("normalisation")),
     )
+
+
+def _check_size(weights: Path, blueprint: Blueprint) -> None:
+    """Refuse the description of a huge network that the file cannot fill, before it is built."""
+    with torch.device("meta"):
+        state = seeded(blueprint.build, 0).state_dict()
+    needed = sum(tensor.nbytes for name, tensor in state.items() if not name.endswith(COUNTER))
+    found = weights.stat().st_size if weights.is_file() else needed
+    if needed > max(found, HUGE):
+        raise FileProblem(
+            weights, f"has {found} bytes, the network it is described as needs {needed}"
+        )
+
+
+def _normalisation(weights: Path, stated: Any) -> Normalisation | None:  # noqa: ANN401 - JSON
+    """The normalisation that a description states as {"mean": […], "std": […]}."""
+    if stated is None or isinstance(stated, Normalisation):
+        return stated
+    try:
+        return Normalisation(tuple(map(float, stated["mean"])), tuple(map(float, stated["std"])))
+    except (TypeError, ValueError, KeyError, InvalidInput):
+        raise FileProblem(
+            description_of(weights), "'normalisation' needs 'mean' and 'std', C numbers each"
+        ) from None
 
 
 def _frozen(network: StagedNetwork) -> StagedNetwork:
@@ -147,7 +183,11 @@ def _shipped(name: str, description: str) -> None:
 
 def _public(checkpoint: PublicCheckpoint) -> None:
     """Register a public checkpoint, looked for in the folder that ``AUTODAS_DATA`` names."""
-    about = {"accuracy": checkpoint.accuracy, "description": checkpoint.description}
+    about = {
+        "accuracy": checkpoint.accuracy,
+        "description": checkpoint.description,
+        "normalisation": checkpoint.normalisation,
+    }
 
     def load() -> Teacher:
         weights = data_file(checkpoint.file)

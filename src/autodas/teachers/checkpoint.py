@@ -20,7 +20,7 @@ from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_json, write_bytes, write_json
 
-__all__ = ["description_of", "load_weights", "read_description", "save_checkpoint"]
+__all__ = ["COUNTER", "description_of", "load_weights", "read_description", "save_checkpoint"]
 
 FORMAT = "autodas-checkpoint"
 VERSION = 1

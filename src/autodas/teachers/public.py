@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autodas.data import Normalisation
+from autodas.data.normalisation import CIFAR100, IMAGENET
 from autodas.teachers.blueprint import Blueprint
 
 __all__ = ["PUBLIC", "PublicCheckpoint"]
@@ -24,6 +26,7 @@ class PublicCheckpoint:
         sha256: Of the file.
         blueprint: Its network.
         accuracy: As published with it, in percent; None if nothing was.
+        normalisation: How its training images were normalised.
     """
 
     name: str
@@ -32,6 +35,7 @@ class PublicCheckpoint:
     sha256: str
     blueprint: Blueprint
     accuracy: float | None
+    normalisation: Normalisation
 
 
 def _cifar10(layers: int, sha256: str, accuracy: float) -> PublicCheckpoint:
@@ -42,6 +46,7 @@ def _cifar10(layers: int, sha256: str, accuracy: float) -> PublicCheckpoint:
         sha256,
         Blueprint("cifar-resnet", {"layers": layers}, num_classes=10),
         accuracy,
+        IMAGENET,
     )
 
 
@@ -54,6 +59,7 @@ def _cifar100(blocks: int, sha256: str) -> PublicCheckpoint:
         sha256,
         Blueprint("linear-resnet", {"blocks": blocks}, num_classes=100),
         None,
+        CIFAR100,
     )
 
 

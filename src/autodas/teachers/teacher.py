@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autodas.data import Normalisation
 from autodas.networks import StagedNetwork
 
 __all__ = ["Teacher"]
@@ -22,6 +23,8 @@ class Teacher:
         trained: False for a network with initial weights, which has nothing to teach and serves
             comparisons only.
         description: One line for listings.
+        normalisation: How images must be normalised for it; None if it takes them as they come.
+            :func:`autodas.teachers.fitted` makes it fit a data set.
     """
 
     name: str
@@ -31,3 +34,4 @@ class Teacher:
     accuracy: float | None
     trained: bool
     description: str
+    normalisation: Normalisation | None = None

@@ -1,0 +1,73 @@
+"""A teacher for images that are normalised otherwise than those it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from autodas.core.digest import digest
+from autodas.core.errors import InvalidInput
+from autodas.data import ImageData
+from autodas.networks import StagedNetwork
+from autodas.teachers.teacher import Teacher
+
+__all__ = ["Renormalised", "fitted"]
+
+
+class Renormalised(StagedNetwork):
+    """A network behind a scale and a shift of each channel.
+
+    Args:
+        network: What does the work.
+        scale: C numbers.
+        shift: C numbers.
+    """
+
+    def __init__(
+        self, network: StagedNetwork, scale: tuple[float, ...], shift: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.prefix_tokens = network.prefix_tokens
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", torch.tensor(scale).view(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.tensor(shift).view(-1, 1, 1), persistent=False)
+
+    @property
+    def classifier(self) -> nn.Linear:  # type: ignore[override]
+        """The last layer of the network inside."""
+        return self.network.classifier
+
+    def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Those of the network inside, on images as it knows them."""
+        return self.network.forward_stages(x * self.scale + self.shift)
+
+
+def fitted(teacher: Teacher, data: ImageData) -> Teacher:
+    """``teacher`` for the images of ``data``.
+
+    The same teacher, if both mean the same normalisation or one of them states none; otherwise
+    one that first takes the data's normalisation back and applies its own.
+
+    Raises:
+        InvalidInput: the numbers of channels differ.
+    """
+    wanted, given = teacher.normalisation, data.normalisation
+    if wanted is None or given is None or wanted == given:
+        return teacher
+    if wanted.channels != given.channels:
+        raise InvalidInput(
+            f"teacher {teacher.name!r} sees {wanted.channels} channels, "
+            f"the images of {data.name!r} have {given.channels}"
+        )
+    scale, shift = given.towards(wanted)
+    network = Renormalised(teacher.network, scale, shift).eval().requires_grad_(False)
+    return replace(
+        teacher,
+        network=network,
+        digest=digest(teacher.digest, "renormalised", scale, shift),
+        normalisation=given,
+    )
