@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autodas.data import ImageData
-from autodas.data.normalisation import IMAGENET
+from autodas.data.normalisation import IMAGENET, Normalisation
 from autodas.distill import Recipe, evaluate, train
 from autodas.networks import cifar_resnet, seeded
 from autodas.teachers import Teacher
@@ -37,3 +37,21 @@ def test_both_forms_give_the_same(shift, epochs):
         assert accuracy == training.accuracy
     assert found[0][:2] == found[1][:2]
     assert torch.equal(found[0][2], found[1][2])
+
+
+def test_the_teacher_sees_its_own_normalisation():
+    raw, _ = data_sets()
+    seen = []
+
+    class Watched(type(cifar_resnet(8))):
+        def forward_stages(self, x):
+            seen.append(x)
+            return super().forward_stages(x)
+
+    network = seeded(lambda: cifar_resnet(8), 1).eval().requires_grad_(False)
+    network.__class__ = Watched
+    other = Normalisation((0.5,) * 3, (0.5,) * 3)
+    teacher = Teacher("t", network, "0", 10, None, True, "", normalisation=other)
+    recipe = Recipe("r", "", 2, 24, "sgd", learning_rate=0.01, weight_decay=0.0)
+    train(cifar_resnet(8), raw, recipe, seed=0, teacher=teacher)
+    torch.testing.assert_close(seen[0], other(raw.train_images), rtol=1e-4, atol=1e-5)

@@ -22,7 +22,7 @@ from autodas.distill.losses import distillation_loss
 from autodas.distill.recipe import Recipe
 from autodas.distill.views import Views, predict, teacher_logits
 from autodas.networks.transformer import set_drop_path
-from autodas.teachers import Teacher
+from autodas.teachers import Teacher, fitted
 
 __all__ = ["Training", "TrainingDiverged", "evaluate", "train"]
 
@@ -68,12 +68,13 @@ def train(
         data: Training and test part.
         recipe: How to train.
         seed: In [0, 2**63).
-        teacher: Whose logits to imitate, or None for labels alone.
+        teacher: Whose logits to imitate, or None for labels alone; it sees the images in the
+            normalisation it was trained with.
         progress: Is told of every epoch.
         device: Where to train, e.g. ``"cuda"``; the network stays there.
 
     Raises:
-        InvalidInput: teacher and data set have different numbers of classes.
+        InvalidInput: teacher and data set have different numbers of classes or channels.
         TrainingDiverged: the loss is not finite.
     """
     if teacher is not None and teacher.num_classes != data.num_classes:
@@ -82,6 +83,7 @@ def train(
             f"data set {data.name!r} has {data.num_classes}"
         )
     start = perf_counter()
+    teacher = None if teacher is None else fitted(teacher, data)
     network.to(device).train()
     set_drop_path(network, recipe.drop_path)
     loop = _Loop(network, data, recipe, seed=seed, teacher=teacher, device=device)

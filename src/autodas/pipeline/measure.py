@@ -34,7 +34,7 @@ from autodas.statistics import (
     measure,
 )
 from autodas.statistics.cache import FORMAT
-from autodas.teachers import load_teacher
+from autodas.teachers import fitted, load_teacher
 
 __all__ = ["Config", "MeasureConfig", "Protocol", "measure_space", "run"]
 
@@ -270,10 +270,9 @@ def _measure_unit(unit: _Unit) -> float:
 @lru_cache(maxsize=4)
 def signals(protocol: Protocol) -> tuple[Batch, TeacherSignals]:
     """Probe batch and teacher signals of a protocol, once per process."""
-    batch = probe_batch(
-        load_data(protocol.data), protocol.batch_size, protocol.batch_seed, protocol.batch_kind
-    )
-    teacher = load_teacher(protocol.teacher)
+    data = load_data(protocol.data)
+    batch = probe_batch(data, protocol.batch_size, protocol.batch_seed, protocol.batch_kind)
+    teacher = fitted(load_teacher(protocol.teacher), data)
     return batch, TeacherSignals(
         teacher.network,
         batch.images,

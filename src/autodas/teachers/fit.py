@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -46,23 +47,26 @@ class Renormalised(StagedNetwork):
         return self.network.forward_stages(x * self.scale + self.shift)
 
 
+@lru_cache(maxsize=8)
 def fitted(teacher: Teacher, data: ImageData) -> Teacher:
     """``teacher`` for the images of ``data``.
 
     The same teacher, if both mean the same normalisation or one of them states none; otherwise
-    one that first takes the data's normalisation back and applies its own.
+    one that first takes the data's normalisation back and applies its own. The same arguments
+    give the same object.
 
     Raises:
         InvalidInput: the numbers of channels differ.
     """
     wanted, given = teacher.normalisation, data.normalisation
-    if wanted is None or given is None or wanted == given:
-        return teacher
-    if wanted.channels != given.channels:
+    channels = data.input_shape[0]
+    if wanted is not None and wanted.channels != channels:
         raise InvalidInput(
             f"teacher {teacher.name!r} sees {wanted.channels} channels, "
-            f"the images of {data.name!r} have {given.channels}"
+            f"the images of {data.name!r} have {channels}"
         )
+    if wanted is None or given is None or wanted == given:
+        return teacher
     scale, shift = given.towards(wanted)
     network = Renormalised(teacher.network, scale, shift).eval().requires_grad_(False)
     return replace(
