@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from autodas.backends import backend
+from autodas.backends import Backend, backend
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
@@ -113,36 +113,40 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         InvalidInput: an option is not acceptable.
     """
     start = time.perf_counter()
-    task = _task(config)
-    space = get_space(config.space)
+    task, runner = _task(config), backend(config.backend, config.jobs)
     asked = {name: value for name, value in asdict(config).items() if name not in INDIFFERENT}
     with RunDirectory(config.out, "label", asked | {"resolved": asdict(task.recipe)}) as directory:
-        students = sample_students(space, config.students, config.sample_seed)
-        trainings = ("distilled", "vanilla") if config.vanilla else ("distilled",)
-        units = [
-            Unit(space.encode(arch), seed, training)
-            for arch in students
-            for seed in range(config.seeds)
-            for training in trainings
-        ]
+        units = _units(config)
         done = _finished(directory, units)
         trained = len(units) - len(done)
-        _train_all(task, config, units, done, directory=directory, progress=progress)
+        for unit, record in _train_all(task, units, done, runner=runner, progress=progress):
+            directory.journal.append(record)
+            done[unit] = record
         rows = [_row(unit, done[unit]) for unit in units]
         table = directory.path / "table.csv"
         noise = _noise(rows, config.data)
         write_labels(table, rows, _header(config, task, noise))
-        failed = sum(row.accuracy is None for row in rows)
         results = {
             "table": str(table),
-            "students": len(students),
+            "students": len({row.arch for row in rows}),
             "trained": trained,
-            "failed": failed,
+            "failed": sum(row.accuracy is None for row in rows),
             "noise": noise,
             "seconds": time.perf_counter() - start,
         }
         directory.write_results(results)
     return results | {"summary": _summary(results, rows)}
+
+
+def _units(config: LabelConfig) -> list[Unit]:
+    space = get_space(config.space)
+    trainings = ("distilled", "vanilla") if config.vanilla else ("distilled",)
+    return [
+        Unit(space.encode(arch), seed, training)
+        for arch in sample_students(space, config.students, config.sample_seed)
+        for seed in range(config.seeds)
+        for training in trainings
+    ]
 
 
 def _task(config: LabelConfig) -> _Task:
@@ -202,6 +206,7 @@ def sample_students(space: Space, students: int, seed: int) -> list[Arch]:
     return dealt[:students]
 
 
+@lru_cache(maxsize=1 << 15)
 def _params(space: Space, arch: Arch) -> int:
     """Trainable parameters, without the time that counting operations would take."""
     with torch.device("meta"):
@@ -235,22 +240,18 @@ def _finished(directory: RunDirectory, units: Iterable[Unit]) -> dict[Unit, dict
 
 def _train_all(
     task: _Task,
-    config: LabelConfig,
     units: list[Unit],
-    done: dict[Unit, dict[str, Any]],
+    done: Mapping[Unit, dict[str, Any]],
     *,
-    directory: RunDirectory,
+    runner: Backend,
     progress: Progress,
-) -> None:
-    """Train what is not in ``done`` and put it there."""
+) -> Iterator[tuple[Unit, dict[str, Any]]]:
+    """Train what is not in ``done``; records in order of completion."""
     waiting = [unit for unit in units if unit not in done]
     progress.start("training students", len(units), len(done))
-    runner = backend(config.backend, config.jobs)
     for number, result in runner.run(partial(train_student, task), waiting):
         unit = waiting[number]
-        record = asdict(unit) | _outcome(result)
-        directory.journal.append(record)
-        done[unit] = record
+        yield unit, asdict(unit) | _outcome(result)
         progress.advance()
     progress.finish()
 
