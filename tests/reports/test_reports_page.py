@@ -9,6 +9,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import fake_runs
 import pytest
@@ -181,7 +182,7 @@ def test_gaps_in_the_data_are_left_out(tmp_path: Path) -> None:
     page_of(tmp_path / "b", searched)
     trained = fake_runs.distill("digits-cnn")
     trained["students"] = trained["students"][:1]
-    trained["students"][0] |= {"vanilla": None, "history": [{"epoch": 0, "accuracy": None}]}
+    trained["students"][0] |= {"vanilla": None, "history": []}
     trained["students"][0]["accuracies"] = [96.0]
     trained["teacher_accuracy"] = None
     page_of(tmp_path / "c", trained)
@@ -382,3 +383,13 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (run / "report.html").exists()
     assert main(["report", str(tmp_path)]) == 2
     assert "holds no results.json" in capfd.readouterr().err
+
+
+def test_figures_stand_alone_as_files(tmp_path: Path) -> None:
+    page_of(tmp_path, fake_runs.discover())
+    files = sorted((tmp_path / "run" / "figures").iterdir())
+    assert {path.name for path in files} >= {"search-curve.svg", "scatter-1.svg", "forest-1.svg"}
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert "var(" not in text
+        assert ElementTree.fromstring(text).tag.endswith("svg")

@@ -35,7 +35,9 @@ from autodas.expressions import (
     canonical,
     crossover,
     grow,
+    in_words,
     mutate,
+    to_latex,
     to_text,
 )
 from autodas.fitness import Goal, Objective
@@ -74,7 +76,7 @@ class DiscoverConfig:
     """Elite ratio at the end."""
     newcomers: float = 0.15
     """Share of each generation drawn at random."""
-    max_nodes: int = 20
+    max_nodes: int = 12
     """Largest formula, in nodes."""
     size_leaves: bool = True
     """Whether formulas may use sizes (numbers of parameters, MACs, channels)."""
@@ -268,6 +270,8 @@ def _results(
         "pairs": [family.describe() for family in families],
         "proxy": {
             "text": to_text(finalist.expression),
+            "latex": to_latex(finalist.expression),
+            "words": in_words(finalist.expression),
             "nodes": finalist.expression.size,
             "leaves": sorted(finalist.expression.leaves),
             "search_tau": finalist.search,

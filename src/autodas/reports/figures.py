@@ -82,10 +82,12 @@ def scatter(entry: Row, rows: Sequence[Row], name: str) -> str | None:
             if key == "params":
                 axes.set_xscale("log")
                 _plain_log(axes)
+            elif values.min() > 0 and values.max() > 30 * np.median(values):
+                axes.set_xscale("log")
             elif _is_heavy_tailed(values):
                 axes.set_xscale("symlog", linthresh=float(np.median(np.abs(values))) or 1.0)
         drawing.panels[0].set_ylabel("accuracy, %")
-        drawing.panels[0].legend(loc="upper left", handletextpad=0.2)
+        drawing.panels[0].legend(loc="lower right", handletextpad=0.2)
         return drawing.svg(
             f"Score and size against accuracy on {entry['space']}",
             f"Two scatter plots over {len(accuracy)} architectures: accuracy against the proxy's "
@@ -248,9 +250,9 @@ def _role(student: Row) -> str:
 
 
 def training(results: Row, name: str) -> str | None:
-    """Accuracy over the epochs, the chosen student in colour; None if it was not followed."""
+    """Loss over the epochs, the chosen student in colour; None if it was not followed."""
     curves = [
-        (student["role"], [(r["epoch"], r["accuracy"]) for r in student.get("history") or []])
+        (student["role"], [(r["epoch"], r["loss"]) for r in student.get("history") or []])
         for student in results["students"]
     ]
     curves = [(role, [p for p in points if p[1] is not None]) for role, points in curves]
@@ -263,16 +265,16 @@ def training(results: Row, name: str) -> str | None:
             chosen = role == "chosen"
             axes.plot(
                 [epoch for epoch, _ in points],
-                [accuracy for _, accuracy in points],
+                [loss for _, loss in points],
                 color=SERIES[0] if chosen else MUTED,
                 lw=2.2 if chosen else 1.1,
                 label="chosen" if chosen else "others",
             )
         axes.set_xlabel("epoch")
-        axes.set_ylabel("accuracy, %")
+        axes.set_ylabel("training loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _legend_once(axes)
         return drawing.svg(
             f"Training on {results['space']}",
-            f"Accuracy over the epochs of {len(curves)} students.",
+            f"Training loss over the epochs of {len(curves)} students.",
         )

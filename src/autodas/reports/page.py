@@ -17,6 +17,7 @@ from autodas.core.files import write_text
 from autodas.reports import figures, sentences, spell
 from autodas.reports.formula import broken
 from autodas.reports.read import Run, read_run
+from autodas.reports.standalone import write_figures
 from autodas.reports.svg import formula_svg
 
 __all__ = ["build", "render"]
@@ -26,7 +27,7 @@ Unique = Callable[[str], str]
 
 
 def build(path: Path) -> Path:
-    """Write ``report.html`` into a run directory.
+    """Write ``report.html`` into a run directory, and its figures into ``figures``.
 
     Args:
         path: Run directory of discover, benchmark, search, distill or demo.
@@ -37,8 +38,9 @@ def build(path: Path) -> Path:
     Raises:
         FileProblem: the folder holds no finished run, or its results are damaged.
     """
-    target = path / FILE
-    write_text(target, render(read_run(path)))
+    target, page = path / FILE, render(read_run(path))
+    write_text(target, page)
+    write_figures(page, path / "figures")
     return target
 
 
