@@ -147,6 +147,8 @@ def test_sensible_formulas_raise_no_objection(grammar, text):
         ("mean(teacher_logits)", "the same for all architectures"),
         ("add(mean(logits), mean(teacher_logits))", "the same for all architectures"),
         ("layers_mean(trace(teacher_sample_gram))", "the same for all architectures"),
+        ("layers_mean(max_of(cka, l2(teacher_sample_gram)))", "the same for all architectures"),
+        ("layers_mean(var(l2_normalise(sample_gram)))", "norm, which is known"),
         ("l2(weight)", "not a scalar but a vector"),
     ],
 )

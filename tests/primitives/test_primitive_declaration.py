@@ -59,7 +59,7 @@ def scribble(x):
         ("elementwise", lambda x: np.log(1 + x), "values beyond ±1e+30 or no numbers on"),
         ("elementwise", lambda x: np.sqrt(x + 0), "or no numbers on"),
         ("elementwise", lambda x: x**3, "protect it"),
-        ("elementwise", lambda x, y: x / y, "on ordinary values and zeros"),
+        ("elementwise", lambda x, y: x / y, "no numbers on zeros and zeros"),
         (
             "elementwise",
             lambda x: 1.0,
@@ -81,6 +81,12 @@ def scribble(x):
         ("distance", lambda x, y: ((x - y) ** 2).sum(axis=1), "values beyond"),
         ("matrix_map", lambda g: g[:, 0], "must turn (3, 5, 5) into an array of shape (3, 5, 5)"),
         ("spectrum", lambda g: g, "into an array of shape (3, 5)"),
+        (
+            "segmentwise",
+            lambda x: np.tanh(x) - np.tanh(x).mean(),
+            "must treat segments (rows) independently",
+        ),
+        ("reduction", lambda x: np.full(len(x), x.max()), "must treat segments"),
         ("aggregation", lambda x: 1 / x.mean(axis=1), "on zeros"),
     ],
 )

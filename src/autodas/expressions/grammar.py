@@ -11,7 +11,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.values import SCALAR, Type
 from autodas.expressions.node import Expression, Leaf, Path
-from autodas.expressions.sense import GROWN_KINDS, LEAF, WEIGHTS, forbidden, rules_below
+from autodas.expressions.sense import GROWN_KINDS, LEAF, PICKING, WEIGHTS, forbidden, rules_below
 from autodas.expressions.types import annotate
 from autodas.expressions.worth import worth_combining
 from autodas.primitives import ENTRIES, PRIMITIVES, Form, Primitive
@@ -218,7 +218,8 @@ class Grammar:
         if not self.fixed:
             return [(True,) * primitive.arity]
         # A scalar that depends on nothing is a dummy constant.
-        needed = given == SCALAR or (symbol.varies and primitive.arity == 1)
+        needed = given == SCALAR or primitive.name in PICKING
+        needed |= symbol.varies and primitive.arity == 1
         if needed:
             return [(True,) * primitive.arity]
         if not symbol.varies:
@@ -264,7 +265,8 @@ class Grammar:
         for number in path:
             arg = node.args[number]
             others = [a for i, a in enumerate(node.args) if i != number]
-            free = types[arg] != SCALAR and (not symbol.varies or any(map(self.depends, others)))
+            free = types[arg] != SCALAR and node.name not in PICKING
+            free &= not symbol.varies or any(map(self.depends, others))
             rules = rules_below(node.name, symbol.rules)
             symbol, node = Symbol(types[arg], rules, not free), arg
         return symbol
@@ -300,6 +302,8 @@ class Grammar:
         below = types[node.args[0]].kind
         if below not in GROWN_KINDS.get(node.name, primitive.kinds):
             return f"{node.name} of a {below} is not grown"
+        if node.name in PICKING and not all(map(self.depends, node.args)):
+            return f"{node.name} of an argument that is the same for all architectures"
         if not worth_combining(primitive, below, node.args):
             return f"{node.name} of arguments that say the same"
         why = forbidden(node.name, kind, rules)

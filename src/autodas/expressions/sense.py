@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from autodas.core.values import Kind
 from autodas.primitives import ENTRIES
 
-__all__ = ["GROWN_KINDS", "LEAF", "RULES", "WEIGHTS", "Rule", "forbidden", "rules_below"]
+__all__ = [
+    "GROWN_KINDS",
+    "LEAF",
+    "PICKING",
+    "RULES",
+    "WEIGHTS",
+    "Rule",
+    "forbidden",
+    "rules_below",
+]
 
 LEAF = ""
 """Stands for a statistic where rules list primitives."""
@@ -79,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     _never("std var", "standardise", "the deviation is one", _names("symmetrise")),
     _never("l2 square", "standardise", "the deviation is one", _KEEPS_NORM),
     _never("l2 square", "l2_normalise row_normalise", "the norm is known", _KEEPS_NORM),
+    _never("std var", "l2_normalise row_normalise", "next to the norm, which is known"),
     _never("sqrt", "softmax", "the norm is known"),
     _never("min max", "min_max", "the extremes are zero and one", _UNARY),
     _never("min max median", "sign clip tanh sigmoid", "the extremes are saturated", _UNARY),
@@ -121,6 +131,9 @@ RULES: tuple[Rule, ...] = (
     _only(_names("symmetrise"), "row_normalise", frozenset({Kind.GRAM}), "already symmetric"),
 )
 
+PICKING = frozenset({"max_of", "min_of"})
+"""Primitives that give one of their arguments: neither may be the same everywhere."""
+
 _SIGNED = frozenset({Kind.ELEMENTS, Kind.LOGITS})
 
 GROWN_KINDS: Mapping[str, frozenset[Kind]] = {
@@ -130,7 +143,7 @@ GROWN_KINDS: Mapping[str, frozenset[Kind]] = {
     "clip": ENTRIES,
     "neg": _NUMBERS,
     # Quotients of entries are ruled by the smallest divisor, often rounding noise.
-    **dict.fromkeys(("reciprocal", "power", "max_of", "min_of"), _NUMBERS),
+    **dict.fromkeys(("reciprocal", "power", *PICKING), _NUMBERS),
     "div": _NUMBERS | {Kind.ELEMENTS},
     # Two stages always correlate perfectly.
     "pearson": ENTRIES,

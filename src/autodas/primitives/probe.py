@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -37,6 +38,8 @@ def probe_blocks(form: Form) -> Iterator[tuple[str, FloatArray]]:
 def probe(primitive: Primitive) -> None:
     """Check that ``primitive`` keeps what :class:`Primitive` promises.
 
+    Blocks of one shape are tried together, as segments of one call.
+
     Raises:
         InvalidInput: it does not; the message says on what values.
     """
@@ -46,36 +49,27 @@ def probe(primitive: Primitive) -> None:
     if primitive.kinds & {Kind.VECTOR, Kind.SCALAR}:
         precisions.append(np.float64)
     for precision in precisions:
-        blocks = [(what, b.astype(precision)) for what, b in probe_blocks(primitive.form)]
-        for number, (what, block) in enumerate(blocks):
-            if primitive.arity == 1:
-                _probe_once(primitive, (block,), what)
-            else:
-                _probe_pairs(primitive, blocks, number)
+        by_shape: dict[tuple[int, ...], list[_Block]] = {}
+        for what, block in probe_blocks(primitive.form):
+            by_shape.setdefault(block.shape, []).append((what, block.astype(precision)))
+        for blocks in by_shape.values():
+            # With a few others of the same shape: zero meets huge, tiny meets negative.
+            for step in (0, 1, 2, 4) if primitive.arity == 2 else (0,):
+                others = blocks[step:] + blocks[:step]
+                _probe_together(primitive, [blocks, others][: primitive.arity])
 
 
-def _probe_pairs(primitive: Primitive, blocks: list[tuple[str, FloatArray]], number: int) -> None:
-    """With a few others of the same shape, so that zero meets huge and tiny meets negative."""
-    what, first = blocks[number]
-    fitting = [(other, block) for other, block in blocks if block.shape == first.shape]
-    for step in (0, 1, 2, 4):
-        other, second = fitting[(number + step) % len(fitting)]
-        _probe_once(primitive, (first, second), f"{what} and {other}")
+_Block: TypeAlias = tuple[str, FloatArray]
 
 
-def _call(primitive: Primitive, args: tuple[FloatArray, ...], what: str) -> FloatArray:
+def _call(primitive: Primitive, args: Sequence[FloatArray]) -> FloatArray:
     options = {}
     if primitive.weighted:
         rows = len(args[0])
         shape = (rows, 1) if primitive.form is Form.SEGMENTWISE else (rows,)
         options["weight"] = np.full(shape, 2.5)
-    try:
-        with np.errstate(all="ignore"):
-            return primitive.function(*args, **options)
-    except Exception as error:
-        raise InvalidInput(
-            f"primitive {primitive.name!r} fails on {what}: {type(error).__name__}: {error}"
-        ) from error
+    with np.errstate(all="ignore"):
+        return primitive.function(*args, **options)
 
 
 def _expected_shape(form: Form, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -84,25 +78,48 @@ def _expected_shape(form: Form, shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:2] if form is Form.SPECTRUM else shape[:1]
 
 
-def _probe_once(primitive: Primitive, args: tuple[FloatArray, ...], what: str) -> None:
-    name, before = primitive.name, [arg.copy() for arg in args]
-    first = _call(primitive, args, what)
-    expected = _expected_shape(primitive.form, args[0].shape)
-    if not isinstance(first, np.ndarray) or first.shape != expected:
-        got = getattr(first, "shape", type(first).__name__)
+def _probe_together(primitive: Primitive, columns: list[list[_Block]]) -> None:
+    """One call on all blocks of a shape, and one on the first alone."""
+    name = primitive.name
+    whats = [" and ".join(what for what, _ in blocks) for blocks in zip(*columns, strict=True)]
+    args = [np.concatenate([block for _, block in blocks]) for blocks in columns]
+    before = [arg.copy() for arg in args]
+    try:
+        alone = _call(primitive, [blocks[0][1] for blocks in columns])
+        result = _call(primitive, args)
+    except Exception as error:
         raise InvalidInput(
-            f"primitive {name!r} must turn {args[0].shape} into an array of shape {expected}, "
-            f"gave {got}"
-        )
-    if not np.all(np.isfinite(first)) or np.max(np.abs(first), initial=0.0) > LIMIT * 1.001:
-        raise InvalidInput(
-            f"primitive {name!r} gives values beyond ±{LIMIT:g} or no numbers on {what}; "
-            "protect it (see autodas.primitives.bounded)"
-        )
+            f"primitive {name!r} fails on {whats[0]}: {type(error).__name__}: {error}"
+        ) from error
+    for given, got in ((columns[0][0][1], alone), (args[0], result)):
+        _check_shape(primitive, given, got)
+    _check_range(name, result, whats)
     if any(not np.array_equal(arg, old) for arg, old in zip(args, before, strict=True)):
         raise InvalidInput(f"primitive {name!r} writes to its argument")
-    kept = first.copy()
-    if not np.array_equal(_call(primitive, args, what), kept):
-        raise InvalidInput(f"primitive {name!r} is not deterministic: two calls differ on {what}")
-    if primitive.commutative and not np.array_equal(_call(primitive, args[::-1], what), kept):
-        raise InvalidInput(f"primitive {name!r} is declared commutative, but is not on {what}")
+    kept = result.copy()
+    if not np.array_equal(_call(primitive, args), kept):
+        raise InvalidInput(f"primitive {name!r} is not deterministic: two calls differ")
+    if not np.allclose(alone, kept[: len(alone)], rtol=1e-3, atol=1e-6):
+        raise InvalidInput(f"primitive {name!r} must treat segments (rows) independently")
+    if primitive.commutative and not np.array_equal(_call(primitive, args[::-1]), kept):
+        raise InvalidInput(f"primitive {name!r} is declared commutative, but is not")
+
+
+def _check_shape(primitive: Primitive, given: FloatArray, got: object) -> None:
+    expected = _expected_shape(primitive.form, given.shape)
+    shape = got.shape if isinstance(got, np.ndarray) else type(got).__name__
+    if shape != expected:
+        raise InvalidInput(
+            f"primitive {primitive.name!r} must turn {given.shape} into an array of shape "
+            f"{expected}, gave {shape}"
+        )
+
+
+def _check_range(name: str, result: FloatArray, whats: list[str]) -> None:
+    sound = np.abs(result) <= LIMIT * 1.001  # false for NaN
+    for what, part in zip(whats, np.split(sound, len(whats)), strict=True):
+        if not part.all():
+            raise InvalidInput(
+                f"primitive {name!r} gives values beyond ±{LIMIT:g} or no numbers on {what}; "
+                "protect it (see autodas.primitives.bounded)"
+            )
