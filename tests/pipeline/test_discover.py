@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -14,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.runs import Journal
+from autodas.evolution import Told
 from autodas.pipeline import discover
 from autodas.pipeline.discover import DiscoverConfig, usable_leaves
 from autodas.pipeline.families import load_family
 from autodas.pipeline.measure import Protocol
 from autodas.scores import get_score, load_proxy
+from autodas.tables import LabelRow, write_labels
 
-SMALL = {"limit": 30, "population": 10, "generations": 6, "finalists": 5, "jobs": 1}
+SMALL = {"limit": 30, "population": 10, "generations": 12, "finalists": 5, "jobs": 1}
 
 
 def outcome(folder: Path) -> tuple[bytes, dict]:
@@ -58,6 +60,10 @@ def test_results_hold_the_honest_table(undisturbed):
         report = next(pair for pair in results["pairs"] if pair["space"] == space)["n_report"]
         for row in rows.values():
             assert row["n"] == report
+            if row["score"] == "depth" and row["tau"] is None:
+                # The first rows of the table, which is sorted, may all be of one depth.
+                assert row["failed"] == "constant score"
+                continue
             assert row["tau_low"] <= row["tau"] <= row["tau_high"]
         assert rows["params"]["delta_params"] == 0
     assert len(results["verdict"]) == 2
@@ -68,7 +74,7 @@ def test_results_hold_the_honest_table(undisturbed):
 def test_elite_ratio_falls_from_p_max_to_p_min(undisturbed):
     history = json.loads((undisturbed / "results.json").read_text())["history"]
     ratios = [record["elite_ratio"] for record in history[1:]]
-    assert ratios == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.1])
+    assert ratios == pytest.approx([0.5 - 0.04 * i for i in range(11)])
 
 
 def test_search_sees_neither_validation_nor_report_part(tmp_path):
@@ -78,49 +84,50 @@ def test_search_sees_neither_validation_nor_report_part(tmp_path):
     hidden = {family.table.architectures[i] for i in unseen}
     assert hidden
     table = tmp_path / "other.csv"
-    with Path(family.table.source).open(newline="") as old, table.open("w", newline="") as new:
-        rows = csv.DictReader(old)
-        writer = csv.DictWriter(new, rows.fieldnames)
-        writer.writeheader()
-        for row in rows:
-            if row["arch"] in hidden:
-                row["accuracy"] = str(100 - float(row["accuracy"]))
-            writer.writerow(row)
+    target = family.table.target("distilled")
+    rows = [
+        LabelRow(arch, 100 - value if arch in hidden else value, seed, "distilled")
+        for arch, values in zip(family.table.architectures, target.per_seed, strict=True)
+        for seed, value in zip(target.seeds, values, strict=True)
+    ]
+    write_labels(table, rows, {"space": "digits-cnn", "dataset": "digits"})
     journals = []
     for name in ("digits-cnn", str(table)):
         out = tmp_path / str(len(journals))
         config = DiscoverConfig(out=out, tables=(f"{name}:distilled",), **SMALL)
         discover.run(config)
-        journals.append((out / "journal.jsonl").read_bytes())
+        told = [Told.from_json(record) for record in Journal(out / "journal.jsonl").records()]
+        journals.append([(t.keys, [getattr(f, "value", None) for f in t.fitness]) for t in told])
     assert journals[0] == journals[1]
-    assert journals[0].count(b"fitness") == SMALL["generations"]
+    assert len(journals[0]) == SMALL["generations"]
 
 
 def test_two_fresh_processes_and_a_kill_give_the_same_proxy(tmp_path, undisturbed):
-    command = [sys.executable, "-c", SCRIPT]
     killed = tmp_path / "killed"
-    for _ in range(20):
-        process = subprocess.Popen(
-            [*command, str(killed)], env=os.environ | {"PYTHONHASHSEED": "7"}
-        )
-        journal = killed / "journal.jsonl"
-        lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if journal.exists() and journal.read_bytes().count(b"\n") > lines + 1:
-                process.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.005)
+    command = [sys.executable, "-c", SCRIPT, str(killed)]
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    journal = killed / "journal.jsonl"
+    for wanted in (1, 3):
+        process = subprocess.Popen(command, env=environment)
+        while process.poll() is None and written(journal) < wanted:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
         process.wait()
-        if process.returncode == 0:
-            break
+    assert 3 <= written(journal) < SMALL["generations"], "killed too late to show anything"
+    process = subprocess.run(command, env=environment, check=False)
     assert process.returncode == 0
     assert outcome(killed) == outcome(undisturbed)
+
+
+def written(journal: Path) -> int:
+    return journal.read_bytes().count(b"fitness") if journal.exists() else 0
 
 
 SCRIPT = f"""
 import sys
 from pathlib import Path
+from autodas.core.runs import Journal
+from autodas.evolution import Told
 from autodas.pipeline import discover
 if __name__ == "__main__":
     discover.run(discover.Config(out=Path(sys.argv[1]), **{SMALL!r}))

@@ -83,7 +83,7 @@ def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]
         writer.writerow(
             [
                 row.arch,
-                "" if failed else repr(row.accuracy),
+                "" if row.accuracy is None else repr(float(row.accuracy)),
                 row.seed,
                 str(row.training),
                 "failed" if failed else "ok",
