@@ -16,6 +16,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.runs import RunDirectory
+from autodas.core.sizes import parse_bytes
 from autodas.evolution import (
     AdaptiveElite,
     Algorithm,
@@ -86,6 +87,8 @@ class DiscoverConfig:
     """Seed of the evolution."""
     jobs: int = 2
     """Processes for measuring."""
+    memory: str = "512MB"
+    """Memory for remembered parts of formulas; the result does not depend on it."""
     cache: Path | None = None
     """Folder of the statistics cache."""
 
@@ -101,8 +104,9 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     """
     if not config.tables:
         raise InvalidInput("tables must name at least one table")
+    parse_bytes(config.memory)  # before minutes of measuring
     asked = asdict(config)
-    for name in ("out", "jobs", "cache"):
+    for name in ("out", "jobs", "memory", "cache"):
         asked.pop(name)  # where and how fast, not what
     with RunDirectory(config.out, "discover", asked) as directory:
         start = time.perf_counter()
@@ -167,6 +171,8 @@ class _Search:
     def __init__(self, config: DiscoverConfig, families: Sequence[Family]) -> None:
         self.config = config
         self.families = families
+        share = parse_bytes(config.memory) // len(families)
+        self.evaluators = {f.name: f.subjects.remembering(share) for f in families}
         self.on_search = _objective(families, "search")
         self.on_validation = _objective(families, "validation")
         self.leaves = usable_leaves(families, size_leaves=config.size_leaves)
@@ -209,7 +215,7 @@ class _Search:
 
     def _judge(self, expression: Expression, objective: Objective) -> Result[float]:
         found = objective(
-            {f.name: f.subjects.evaluator.evaluate(expression) for f in self.families}
+            {name: each.evaluate(expression) for name, each in self.evaluators.items()}
         )
         return Ok(found.value.value) if isinstance(found, Ok) else found
 

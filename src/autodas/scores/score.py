@@ -20,6 +20,8 @@ __all__ = ["SCORES", "Score", "Subjects", "Values", "leaf_types", "of_expression
 
 Values = npt.NDArray[np.float64]
 
+DEFAULT_MEMORY = 1 << 29
+
 
 @dataclass(frozen=True, eq=False)
 class Subjects:
@@ -40,8 +42,12 @@ class Subjects:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Evaluates expressions on the columns, sharing common parts between scores."""
+        return self.remembering(DEFAULT_MEMORY)
+
+    def remembering(self, memory: int) -> Evaluator:
+        """An evaluator that remembers parts of expressions in up to ``memory`` bytes."""
         gaps = {name: Failed(reason) for name, reason in self.missing.items()}
-        return Evaluator({**self.columns, **gaps})
+        return Evaluator({**self.columns, **gaps}, memory)
 
 
 @dataclass(frozen=True)
