@@ -84,7 +84,12 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
             "pairs": [family.describe() for family in families],
             "rows": table,
             "seconds": time.perf_counter() - start,
-            "verdict": [line for name in names for line in verdict(table, get_score(name).name)],
+            "verdict": [
+                line
+                for score in scores
+                if score.name not in SIZES
+                for line in verdict(table, score.name, called=score.name, unseen=False)
+            ],
         }
         directory.write_results(results)
     return results | {"summary": [*summary_table(table), *results["verdict"]]}

@@ -8,34 +8,44 @@ from typing import Any
 __all__ = ["verdict"]
 
 
-def verdict(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    """One sentence per (space, target): does ``name`` beat the number of parameters?
+def verdict(
+    rows: Sequence[Mapping[str, Any]], name: str, *, called: str = "the proxy", unseen: bool = True
+) -> list[str]:
+    """One sentence per (space, target): does a score beat the number of parameters?
 
     Args:
         rows: Rows of the honest table.
         name: The score to judge.
+        called: What the sentences call it.
+        unseen: Whether nobody chose anything by looking at these architectures.
     """
-    return [_sentence(row, rows) for row in rows if row["score"] == name]
+    which = "unseen architectures" if unseen else "architectures"
+    return [_sentence(row, rows, called, which) for row in rows if row["score"] == name]
 
 
-def _sentence(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    where = f"On {row['space']} ({row['target']}, {row['n']} unseen architectures)"
+def _sentence(
+    row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], called: str, which: str
+) -> str:
+    where = f"On {row['space']} ({row['target']}, {row['n']} {which})"
     if row["tau"] is None:
-        return f"{where} the proxy gives no ranking: {row['failed']}."
-    low, high = row["delta_params_low"], row["delta_params_high"]
+        return f"{where} {called} gives no ranking: {row['failed']}."
     size = next(
         r["tau"]
         for r in rows
         if r["score"] == "params" and (r["space"], r["target"]) == (row["space"], row["target"])
     )
-    compared = f"τ {row['tau']:.2f} against {size:.2f} for #params"
-    interval = f"difference {row['delta_params']:+.2f}, 95 % interval {low:+.2f} to {high:+.2f}"
+    delta, low, high = (row[f"delta_params{end}"] for end in ("", "_low", "_high"))
+    if size is None or None in (delta, low, high):
+        return f"{where} {called} reaches τ {row['tau']:.2f}; #params gives no ranking there."
     if low > 0:
-        judged = "the proxy beats #params"
+        judged = f"{called} beats #params"
     elif high < 0:
-        judged = "the proxy is worse than #params"
-    elif row["delta_params"] > 0:
-        judged = "the proxy is not shown to beat #params"
+        judged = f"{called} is worse than #params"
+    elif delta > 0:
+        judged = f"{called} is not shown to beat #params"
     else:
-        judged = "the proxy does not beat #params"
-    return f"{where} {judged}: {compared} ({interval})."
+        judged = f"{called} does not beat #params"
+    return (
+        f"{where} {judged}: τ {row['tau']:.2f} against {size:.2f} for #params "
+        f"(difference {delta:+.2f}, 95 % interval {low:+.2f} to {high:+.2f})."
+    )
