@@ -185,7 +185,8 @@ def test_gaps_in_the_data_are_left_out(tmp_path: Path) -> None:
     trained["students"][0] |= {"vanilla": None, "history": []}
     trained["students"][0]["accuracies"] = [96.0]
     trained["teacher_accuracy"] = None
-    page_of(tmp_path / "c", trained)
+    page = page_of(tmp_path / "c", trained)
+    assert [a["aria-labelledby"].split("-")[0] for a in page.of("svg")] == ["students"]
 
 
 # ---- self-contained ---------------------------------------------------------------------------

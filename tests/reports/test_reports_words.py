@@ -87,7 +87,10 @@ def test_a_broken_formula_shows_its_nesting() -> None:
     assert broken(text, 200) == text
 
 
-@pytest.mark.parametrize("text", ["", "a b", "f(", "f(a))", "f(,)", "f()", "(a)", "f(" * 500])
+DEEP = "f(" * 3000 + "x" + ")" * 3000
+
+
+@pytest.mark.parametrize("text", ["", "a b", "f(", "f(a))", "f(,)", "f()", "(a)", "f(" * 500, DEEP])
 def test_text_that_is_no_formula_comes_back(text: str) -> None:
     assert broken(text, 3) == text
 

@@ -21,7 +21,6 @@ What = Literal[
     "statistics",
     "primitives",
     "scores",
-    "proxies",
     "recipes",
 ]
 
@@ -33,7 +32,6 @@ CATALOGS: dict[str, tuple[str, str]] = {
     "statistics": ("autodas.statistics", "STATISTICS"),
     "primitives": ("autodas.primitives", "PRIMITIVES"),
     "scores": ("autodas.scores", "SCORES"),
-    "proxies": ("autodas.scores", "PROXIES"),
     "recipes": ("autodas.distill", "RECIPES"),
 }
 

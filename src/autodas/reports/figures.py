@@ -68,7 +68,8 @@ def scatter(entry: Row, rows: Sequence[Row], name: str) -> str | None:
     """
     if entry.get("score") is None:
         return None
-    accuracy = np.asarray([math.nan if v is None else v for v in entry["accuracy"]], dtype=float)
+    # NumPy reads None, a missing accuracy, as NaN, which is not drawn.
+    accuracy = np.asarray(entry["accuracy"], dtype=float)
     unseen = np.asarray([part == "report" for part in entry["part"]])
     by_score = {"score" if is_proxy(row) else row["score"]: row["tau"] for row in rows}
     with Drawing(name, height=3.7, columns=2, share="y") as drawing:
