@@ -9,7 +9,7 @@ import torch
 from python2_pickle import python2_pickle
 
 from autodas.core.errors import FileProblem, MissingData
-from autodas.data import cifar
+from autodas.data import bundles, cifar
 from autodas.data.normalisation import CIFAR100, IMAGENET
 
 PER_FILE = 4
@@ -173,6 +173,20 @@ def test_an_archive_with_a_huge_file_is_refused_before_it_is_read(own):
 
     place.write_bytes(gzip.compress(huge.tobuf() + bytes(4096)))
     with pytest.raises(FileProblem, match="1099511627776 bytes"):
+        cifar.load_cifar10()
+
+
+def test_an_archive_that_holds_a_file_twice(own):
+    twice = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+    write_archive(own, "python", extra=[twice])
+    with pytest.raises(FileProblem, match="'cifar-10-batches-py/data_batch_1' twice"):
+        cifar.load_cifar10()
+
+
+def test_a_huge_file_in_a_folder(own, monkeypatch):
+    write_folder(own, "binary")
+    monkeypatch.setattr(bundles, "LARGEST", 1000)
+    with pytest.raises(FileProblem, match=r"data_batch_1\.bin: has 12292 bytes, at most 1000"):
         cifar.load_cifar10()
 
 

@@ -73,6 +73,12 @@ def test_reads_images_with_their_labels(save, form):
     assert (data.train_images[:, 2].float() - 200).abs().max() <= 3
 
 
+def test_rows_stay_rows(save):
+    picture = np.arange(5 * 8 * 3, dtype=np.uint8).reshape(5, 8, 3)
+    save(container(plain, **plain([picture], [0], "test")))
+    assert load().test_images[0, 1, 2].tolist() == picture[2, :, 1].tolist()
+
+
 def test_the_order_is_mixed_and_fixed(save):
     save(container(plain))
     numbers = (load().train_images[:, 0, 0, 0] // 10).tolist()
@@ -81,6 +87,7 @@ def test_the_order_is_mixed_and_fixed(save):
 
 
 JPEGS = compressed(PICTURES, LABELS, "train")
+MIXED = JPEGS["train_offsets"][[0, 2, 1, *range(3, 21)]]
 CUT = jpeg(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))[:-40]
 
 
@@ -98,6 +105,7 @@ CUT = jpeg(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))
         (container(plain, test_images=np.zeros((6, 8, 8, 3))), "'test_images' is float64"),
         (container(compressed, train_offsets=JPEGS["train_offsets"][1:]), "do not divide"),
         (container(compressed, train_offsets=JPEGS["train_offsets"][::-1]), "do not divide"),
+        (container(compressed, train_offsets=MIXED), "do not divide"),
         (container(compressed, train_jpeg=JPEGS["train_jpeg"][:-1]), "do not divide"),
         (container(compressed, train_jpeg=JPEGS["train_jpeg"].astype(int)), "no list of bytes"),
         (container(compressed, **compressed([b"hello"], [0], "test")), "test image 0: is no image"),

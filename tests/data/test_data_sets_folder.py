@@ -190,7 +190,7 @@ def test_more_than_memory_holds(root, monkeypatch):
 def test_a_decompression_bomb(root):
     file = root / "train" / "pear" / "1.png"
     content = bytearray(file.read_bytes())
-    content[16:24] = (100_000).to_bytes(4) * 2
+    content[16:24] = (10_000).to_bytes(4) * 2  # few enough for Pillow to warn only
     import zlib
 
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)

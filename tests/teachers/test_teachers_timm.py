@@ -186,15 +186,16 @@ def test_missing_operators_are_declared_and_the_import_tried_again(fresh):
     plant(
         fresh,
         "torchvision",
-        'import torch\nfor name in ("first", "second"):\n'
+        "import torch, torchvision.extension\ntorchvision.extension.flag\n"
+        'for name in ("first", "second"):\n'
         '    torch.library.register_fake(f"autodastest::{name}", lambda x: x)\n'
         "# autodastest::first and autodastest::second\n",
     )
+    (fresh / "torchvision" / "extension.py").write_text("flag = True\n")
     plant(fresh, "timm", "import torchvision\nanswer = 42\n")
     with pytest.raises(RuntimeError, match="operator autodastest::first does not exist"):
         importlib.import_module("timm")
-    for name in ("timm", "torchvision"):
-        sys.modules.pop(name, None)
+    del sys.modules["torchvision.extension"]  # what a failed import leaves behind
     found = guard.import_timm()
     assert isinstance(found, types.ModuleType)
     assert found.answer == 42
