@@ -28,7 +28,7 @@ def slow(*values):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("cifar10-resnet20", 91.64),
+        slow("cifar10-resnet20", 91.64),
         slow("cifar10-resnet56", 92.72),
         ("cifar100-resnet8w", 66.38),
         slow("cifar100-resnet14w", 67.14),
@@ -44,6 +44,7 @@ def test_accuracy_on_the_lossless_test_sample(data_folder, name, expected):
     assert found == pytest.approx(expected, abs=0.005)
 
 
+@pytest.mark.slow
 def test_accuracy_on_images_normalised_otherwise(data_folder):
     sample = load_data("cifar100-sample")
     other = replace(sample, normalisation=HALF)
