@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from expression_samples import FIXED, TYPES
@@ -11,8 +13,19 @@ from hypothesis import strategies as st
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed
 from autodas.core.values import SCALAR, Kind, Type
-from autodas.expressions import Call, Evaluator, Grammar, Leaf, Symbol, grow, parse, type_of, walk
-from autodas.expressions.sense import GROWN_KINDS, RULES, WEIGHTS
+from autodas.expressions import (
+    Call,
+    Evaluator,
+    Grammar,
+    Leaf,
+    Symbol,
+    grow,
+    observed_rules,
+    parse,
+    type_of,
+    walk,
+)
+from autodas.expressions.sense import GROWN_KINDS, MUST_VARY, RULES, WEIGHTS
 from autodas.primitives import PRIMITIVES
 
 SEEDS = st.integers(0, 2**32)
@@ -123,6 +136,7 @@ def test_one_statistic_suffices():
         "add(layers_last(cka), layers_mean(effective_rank(channel_gram)))",
         "layers_sum(l1(mul(weight, weight_grad)))",
         "layers_mean(l2(sigmoid(standardise(feature))))",
+        "layers_mean(l2(sub(sample_gram, teacher_sample_gram)))",
     ],
 )
 def test_sensible_formulas_raise_no_objection(grammar, text):
@@ -148,6 +162,8 @@ def test_sensible_formulas_raise_no_objection(grammar, text):
         ("add(mean(logits), mean(teacher_logits))", "the same for all architectures"),
         ("layers_mean(trace(teacher_sample_gram))", "the same for all architectures"),
         ("layers_mean(max_of(cka, l2(teacher_sample_gram)))", "the same for all architectures"),
+        ("layers_mean(add(cka, l2(teacher_sample_gram)))", "the same for all architectures"),
+        ("layers_mean(l2(add(sample_gram, teacher_sample_gram)))", "the same for all"),
         ("layers_mean(var(l2_normalise(sample_gram)))", "norm, which is known"),
         ("l2(weight)", "not a scalar but a vector"),
     ],
@@ -162,9 +178,34 @@ def test_tables_name_existing_primitives():
         assert rule.above | rule.heads | rule.only | rule.through <= names, rule.why
         assert rule.why
         assert bool(rule.heads) != bool(rule.only)
-    assert set(GROWN_KINDS) | set(WEIGHTS) <= names
-    for name, kinds in GROWN_KINDS.items():
+    assert set(GROWN_KINDS) | set(WEIGHTS) | set(MUST_VARY) <= names
+    for name, kinds in [*GROWN_KINDS.items(), *MUST_VARY.items()]:
         assert kinds <= PRIMITIVES.get(name).kinds
+
+
+def test_rules_observed_on_the_columns_keep_what_is_constant_out(columns):
+    # A statistic normalised by whoever measured it: rows of unit sum.
+    share = np.abs(columns["sample_gram"].data) + 1
+    column = dataclasses.replace(columns["sample_gram"], data=share)
+    flat = [b / b.sum(axis=(1, 2), keepdims=True) for _, b in column.blocks()]
+    column = dataclasses.replace(column, data=np.concatenate([b.reshape(-1) for b in flat]))
+    evaluator = Evaluator({"attention": column, "cka": columns["cka"]})
+    leaves = {"attention": column.type, "cka": TYPES["cka"]}
+    rules = observed_rules([evaluator], leaves)
+    assert {rule.statistics for rule in rules} == {frozenset({"attention"})}
+    assert [rule.above for rule in rules] == [
+        {"sum", "mean", "l1", "fraction_positive"},
+        {"fraction_positive"},  # constant also of the square
+    ]
+    assert observed_rules([evaluator], leaves, fixed={"attention"}) == ()
+    grammar = Grammar(leaves, rules=(*RULES, *rules))
+    for text in ("layers_mean(sum(attention))", "layers_mean(sum(abs(attention)))"):
+        assert "attention is the same for all" in grammar.objection(parse(text))
+    assert not grammar.objection(parse("layers_mean(sum(log(attention)))"))
+    rng = np.random.default_rng(0)
+    texts = [str(grow(grammar, rng)) for _ in range(500)]
+    assert not any(f"{name}(attention)" in t for t in texts for name in ("sum", "mean"))
+    assert any("l2(attention)" in text for text in texts)
 
 
 def test_weights_steer_and_zero_forbids(grammar):

@@ -22,7 +22,9 @@ from autodas.expressions.node import (
     replace,
     walk,
 )
+from autodas.expressions.observed import observed_rules
 from autodas.expressions.prose import in_words, to_latex
+from autodas.expressions.sense import RULES, Rule
 from autodas.expressions.simplify import canonical, simplify
 from autodas.expressions.text import MAX_LENGTH, parse, to_text
 from autodas.expressions.types import annotate, type_of
@@ -34,6 +36,7 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_NODES",
     "MUTATIONS",
+    "RULES",
     "Call",
     "Evaluator",
     "Expression",
@@ -41,6 +44,7 @@ __all__ = [
     "Law",
     "Leaf",
     "Production",
+    "Rule",
     "Symbol",
     "annotate",
     "at",
@@ -53,6 +57,7 @@ __all__ = [
     "is_constant",
     "leaf_names",
     "mutate",
+    "observed_rules",
     "parse",
     "replace",
     "simplify",

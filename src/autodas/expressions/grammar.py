@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
-from autodas.core.values import SCALAR, Type
+from autodas.core.values import SCALAR, Kind, Type
 from autodas.expressions.node import Expression, Leaf, Path
-from autodas.expressions.sense import GROWN_KINDS, LEAF, PICKING, WEIGHTS, forbidden, rules_below
+from autodas.expressions.sense import (
+    GROWN_KINDS,
+    LEAF,
+    MUST_VARY,
+    RULES,
+    WEIGHTS,
+    Rule,
+    rules_below,
+)
 from autodas.expressions.types import annotate
 from autodas.expressions.worth import worth_combining
 from autodas.primitives import ENTRIES, PRIMITIVES, Form, Primitive
@@ -67,6 +75,8 @@ class Grammar:
             Every scalar sub-expression depends on at least one that is not.
         weights: Relative frequencies of primitives and statistics that override the defaults;
             0 leaves one out.
+        rules: Compositions to avoid; to the default ones, those of
+            :func:`~autodas.expressions.observed_rules` may be added.
 
     Raises:
         InvalidInput: no scalar can be made from the statistics.
@@ -79,10 +89,12 @@ class Grammar:
         *,
         fixed: Collection[str] = (),
         weights: Mapping[str, float] | None = None,
+        rules: Sequence[Rule] = RULES,
     ) -> None:
         self.leaves = dict(leaves)
         self.primitives = primitives
         self.fixed = frozenset(fixed)
+        self.rules = tuple(rules)
         self._weights = {**WEIGHTS, **(weights or {})}
         self._by_result = self._signatures()
         self._behind = self._leaves_behind()
@@ -177,24 +189,30 @@ class Grammar:
         self._measure(new)
 
     def _leaves_of(self, symbol: Symbol) -> list[Production]:
-        if forbidden(LEAF, symbol.type.kind, symbol.rules):
-            return []
         return [
             Production(name, None, (), self._weights.get(name, 1.0))
             for name, type_ in self.leaves.items()
             if type_ == symbol.type
             and not (symbol.varies and name in self.fixed)
+            and not self._forbidden(LEAF, symbol.type.kind, symbol.rules, name)
             and self._weights.get(name, 1.0) > 0
         ]
+
+    def _forbidden(self, head: str, kind: Kind, rules: frozenset[int], statistic: str = "") -> str:
+        """Why ``head`` must not stand where ``rules`` are in force; empty if it may."""
+        for number in sorted(rules):
+            if self.rules[number].forbids(head, kind, statistic):
+                return self.rules[number].why
+        return ""
 
     def _calls_of(self, symbol: Symbol) -> list[Production]:
         found = []
         for primitive, given in self._by_result.get(symbol.type, ()):
-            if forbidden(primitive.name, symbol.type.kind, symbol.rules):
+            if self._forbidden(primitive.name, symbol.type.kind, symbol.rules):
                 continue
             if self._needs_two(primitive, given) and len(self.leaves_behind(given)) < 2:
                 continue
-            rules = rules_below(primitive.name, symbol.rules)
+            rules = rules_below(primitive.name, symbol.rules, self.rules)
             weight = self._weights.get(primitive.name, 1.0)
             choices = self._variation(symbol, primitive, given)
             for varies in choices:
@@ -218,7 +236,7 @@ class Grammar:
         if not self.fixed:
             return [(True,) * primitive.arity]
         # A scalar that depends on nothing is a dummy constant.
-        needed = given == SCALAR or primitive.name in PICKING
+        needed = given == SCALAR or given.kind in MUST_VARY.get(primitive.name, ())
         needed |= symbol.varies and primitive.arity == 1
         if needed:
             return [(True,) * primitive.arity]
@@ -265,9 +283,10 @@ class Grammar:
         for number in path:
             arg = node.args[number]
             others = [a for i, a in enumerate(node.args) if i != number]
-            free = types[arg] != SCALAR and node.name not in PICKING
+            kind = types[arg].kind
+            free = types[arg] != SCALAR and kind not in MUST_VARY.get(node.name, ())
             free &= not symbol.varies or any(map(self.depends, others))
-            rules = rules_below(node.name, symbol.rules)
+            rules = rules_below(node.name, symbol.rules, self.rules)
             symbol, node = Symbol(types[arg], rules, not free), arg
         return symbol
 
@@ -286,7 +305,7 @@ class Grammar:
             objection = self._objection_to(node, types, rules)
             if objection:
                 return objection
-            below = rules_below(node.name, rules) if node.args else frozenset()
+            below = rules_below(node.name, rules, self.rules) if node.args else frozenset()
             todo.extend((arg, below) for arg in node.args)
         return ""
 
@@ -297,14 +316,14 @@ class Grammar:
         if types[node] == SCALAR and not self.depends(node):
             return f"{node} is the same for all architectures"
         if isinstance(node, Leaf):
-            return forbidden(LEAF, kind, rules)
+            return self._forbidden(LEAF, kind, rules, node.name)
         primitive = self.primitives.get(node.name)
         below = types[node.args[0]].kind
         if below not in GROWN_KINDS.get(node.name, primitive.kinds):
             return f"{node.name} of a {below} is not grown"
-        if node.name in PICKING and not all(map(self.depends, node.args)):
+        if below in MUST_VARY.get(node.name, ()) and not all(map(self.depends, node.args)):
             return f"{node.name} of an argument that is the same for all architectures"
         if not worth_combining(primitive, below, node.args):
             return f"{node.name} of arguments that say the same"
-        why = forbidden(node.name, kind, rules)
+        why = self._forbidden(node.name, kind, rules)
         return f"{node.name}: {why}" if why else ""

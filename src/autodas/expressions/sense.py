@@ -7,7 +7,7 @@ compositions out. They remain legal in formulas written by hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autodas.core.values import Kind
@@ -16,11 +16,10 @@ from autodas.primitives import ENTRIES
 __all__ = [
     "GROWN_KINDS",
     "LEAF",
-    "PICKING",
+    "MUST_VARY",
     "RULES",
     "WEIGHTS",
     "Rule",
-    "forbidden",
     "rules_below",
 ]
 
@@ -56,6 +55,7 @@ class Rule:
         only: if given instead, the names that alone are allowed below.
         through: Primitives that do not change the matter: below them the rule still holds.
         kinds: Kinds of the value below for which the rule holds; all if empty.
+        statistics: Statistics that are forbidden below, by name.
     """
 
     above: frozenset[str]
@@ -64,11 +64,14 @@ class Rule:
     only: frozenset[str] = frozenset()
     through: frozenset[str] = frozenset()
     kinds: frozenset[Kind] = frozenset()
+    statistics: frozenset[str] = frozenset()
 
-    def forbids(self, head: str, kind: Kind) -> bool:
-        """Whether a value of ``kind`` made by ``head`` must not stand here."""
+    def forbids(self, head: str, kind: Kind, statistic: str = "") -> bool:
+        """Whether a value of ``kind`` made by ``head``, or a statistic, must not stand here."""
         if self.kinds and kind not in self.kinds:
             return False
+        if statistic in self.statistics:
+            return True
         return head not in self.only if self.only else head in self.heads
 
 
@@ -88,14 +91,14 @@ RULES: tuple[Rule, ...] = (
     _never("std var", "standardise", "the deviation is one", _names("symmetrise")),
     _never("l2 square", "standardise", "the deviation is one", _KEEPS_NORM),
     _never("l2 square", "l2_normalise row_normalise", "the norm is known", _KEEPS_NORM),
+    _never("l2_normalise", "centre", "the mean is zero and the norm one"),
     _never("std var", "l2_normalise row_normalise", "next to the norm, which is known"),
     _never("sqrt", "softmax", "the norm is known"),
     _never("min max", "min_max", "the extremes are zero and one", _UNARY),
     _never("min max median", "sign clip tanh sigmoid", "the extremes are saturated", _UNARY),
     _never("min median", "relu softmax", "often zero throughout", _UNARY),
     # Saturated, or rounded away, unless the argument is of order one.
-    _only(_SQUASHING, "standardise min_max", _TENSORS, "saturates unless normalised"),
-    _only(_SQUASHING, "leaf standardise sub add", frozenset({Kind.LOGITS}), "saturates"),
+    _only(_SQUASHING, "standardise min_max", ENTRIES, "saturates unless normalised"),
     _only(_SQUASHING, "cosine pearson cka", _NUMBERS, "saturates"),
     _only(_names("clip"), "standardise", ENTRIES, "saturates, or does nothing"),
     _only(_names("softmax log_softmax"), "standardise min_max", _TENSORS, "uniform or one-hot"),
@@ -131,8 +134,15 @@ RULES: tuple[Rule, ...] = (
     _only(_names("symmetrise"), "row_normalise", frozenset({Kind.GRAM}), "already symmetric"),
 )
 
-PICKING = frozenset({"max_of", "min_of"})
-"""Primitives that give one of their arguments: neither may be the same everywhere."""
+MUST_VARY: Mapping[str, frozenset[Kind]] = {
+    "max_of": _NUMBERS,
+    "min_of": _NUMBERS,
+    "add": ENTRIES | _NUMBERS,
+    "sub": _NUMBERS,
+    "power": _NUMBERS,
+}
+"""Primitives, and kinds of their arguments, with which nothing that is the same for all
+architectures is combined: it would be picked, or add a constant, or drown the other."""
 
 _SIGNED = frozenset({Kind.ELEMENTS, Kind.LOGITS})
 
@@ -143,7 +153,7 @@ GROWN_KINDS: Mapping[str, frozenset[Kind]] = {
     "clip": ENTRIES,
     "neg": _NUMBERS,
     # Quotients of entries are ruled by the smallest divisor, often rounding noise.
-    **dict.fromkeys(("reciprocal", "power", *PICKING), _NUMBERS),
+    **dict.fromkeys(("reciprocal", "power", "max_of", "min_of"), _NUMBERS),
     "div": _NUMBERS | {Kind.ELEMENTS},
     # Two stages always correlate perfectly.
     "pearson": ENTRIES,
@@ -170,7 +180,7 @@ WEIGHTS: Mapping[str, float] = {
     "add": 3.0,
     "mul": 3.0,
     "sub": 2.0,
-    "power": 0.2,
+    "power": 0.1,
     "max_of": 0.3,
     "min_of": 0.3,
     "sum": 2.0,
@@ -189,23 +199,18 @@ WEIGHTS: Mapping[str, float] = {
 """How often a primitive is chosen among those of its form; 1 if not listed."""
 
 
-def rules_below(primitive: str, inherited: frozenset[int]) -> frozenset[int]:
+def rules_below(
+    primitive: str, inherited: frozenset[int], rules: Sequence[Rule] = RULES
+) -> frozenset[int]:
     """Numbers of the rules in force for the arguments of ``primitive``.
 
     Args:
         primitive: The name of the parent.
-        inherited: Rules in force where the parent stands.
+        inherited: Numbers of the rules in force where the parent stands.
+        rules: All rules.
     """
     return frozenset(
         number
-        for number, rule in enumerate(RULES)
+        for number, rule in enumerate(rules)
         if primitive in rule.above or (number in inherited and primitive in rule.through)
     )
-
-
-def forbidden(head: str, kind: Kind, rules: frozenset[int]) -> str:
-    """Why ``head`` must not stand where ``rules`` are in force; empty if it may."""
-    for number in sorted(rules):
-        if RULES[number].forbids(head, kind):
-            return RULES[number].why
-    return ""
