@@ -92,9 +92,12 @@ def test_later_statistics_are_added(cache):
 
 def test_what_is_measured_again_replaces_what_was(cache):
     cache.write(KEY, VALUES)
-    changed = {"weight": Failed("no longer"), "attention_rank": VALUES["loss"]}
-    cache.write(KEY, changed)
-    assert same_all(cache.read(KEY, NAMES), {**VALUES, **changed})
+    for changed in (
+        {"loss": Failed("no longer"), "attention_rank": VALUES["sample_gram"]},
+        {"loss": VALUES["weight"], "attention_rank": Failed("not any more")},
+    ):
+        cache.write(KEY, changed)
+        assert same_all(cache.read(KEY, NAMES), {**VALUES, **changed})
 
 
 def test_keys_do_not_share_files(cache):

@@ -227,7 +227,7 @@ UNANNOUNCED = {
     "forward": lambda p: p.logits,
     "backward": lambda p: p.weight_gradients,
     "jacobian": lambda p: p.jacobian,
-    "norms": lambda p: p.norm_inputs,
+    "norms": lambda p: p.norm_moments,
     "activations": lambda p: p.activation_signs,
     "attention": lambda p: p.attentions,
     "classifier": lambda p: p.classifier_input,

@@ -17,7 +17,7 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR
 from autodas.networks import StagedNetwork
-from autodas.statistics import STATISTICS, TeacherSignals, measure
+from autodas.statistics import STATISTICS, TeacherSignals, measure, views
 from autodas.statistics.catalog import Statistic
 from autodas.statistics.probe import NEEDS
 
@@ -124,6 +124,7 @@ def same_result(a, b):
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_network_and_process_are_left_as_they_were(kind, mode):
     network, teacher, pixels = prepared(kind, mode), prepared("cnn", mode), images()
+    torch.backends.mha.set_fastpath_enabled(True)
     before, before_teacher = trace(network, pixels), trace(teacher, pixels)
     measure(network, pixels, labels(), OWN, teacher=signals(teacher))
     assert_untouched(before, trace(network, pixels))
@@ -263,7 +264,7 @@ class ForwardOnly(ToyCNN):
 
     def forward_stages(self, x):
         stages, logits = super().forward_stages(NoBackward.apply(x))
-        self.recorded = logits.requires_grad
+        self.recorded |= logits.requires_grad
         return stages, logits
 
 
@@ -277,6 +278,28 @@ def test_forward_statistics_do_not_even_record_a_graph():
     ]
     with pytest.raises(Boom):
         measure(network, images(), labels(), ["jacobian_gram"])
+
+
+def test_every_view_is_taken_once(monkeypatch):
+    """Of the student for all statistics, of the teacher for all students."""
+    seen = []
+    teacher = signals(ToyViT())
+    for name in ("sample_gram", "channel_gram", "projected_gram", "attention_map"):
+        view = getattr(views, name)
+
+        def counted(feature, view=view):
+            seen.append(tuple(feature.shape))
+            return view(feature)
+
+        monkeypatch.setattr(views, name, counted)
+    names = [n for n in OWN if n not in ("grad_gram", "covariance_spectrum")]
+    student, other = (5, 3, 6, 6), (5, 5, 6)
+    measure(ToyCNN(), images(), labels(), names, teacher=teacher)
+    assert seen.count(student) == 4
+    assert seen.count(other) == 3 * 3
+    measure(ToyCNN(), images(), labels(), names, teacher=teacher)
+    assert seen.count(student) == 4 * 2
+    assert seen.count(other) == 3 * 3
 
 
 def test_the_teacher_runs_once_for_many_students(passes):

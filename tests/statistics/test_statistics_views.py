@@ -50,14 +50,6 @@ def test_feature_maps_stay_as_they_are():
     assert views.spatial(feature) is feature
 
 
-def test_positions_are_one_row_per_sample_and_position():
-    feature = random((2, 3, 4, 5))
-    rows = views.positions(feature)
-    assert torch.equal(rows.reshape(2, 4, 5, 3), feature.permute(0, 2, 3, 1))
-    tokens = random((2, 7, 3))
-    assert torch.equal(views.positions(tokens), tokens.reshape(14, 3))
-
-
 @pytest.mark.parametrize("shape", SHAPES + TOKENS)
 def test_attention_maps_are_distributions(shape):
     found = views.attention_map(random(shape))

@@ -186,6 +186,19 @@ def test_pytorchs_encoder_is_seen_with_and_without_gradients():
     assert [s.size for s in both["weight_grad"].value.segments] == [64, 192, 64, 80, 80, 24]
 
 
+def test_the_fused_encoder_is_never_used(monkeypatch):
+    """It would give other last digits than the pass with gradients."""
+
+    def fused(*_):
+        raise AssertionError("fused")
+
+    monkeypatch.setattr(torch, "_transformer_encoder_layer_fwd", fused)
+    network = Encoder().eval()
+    with torch.no_grad(), pytest.raises(AssertionError, match="fused"):
+        network(images())
+    measure(network, images(), labels(), ["sample_gram"], teacher=None)
+
+
 class Windows(StagedNetwork):
     """A linear layer that sees the four windows of each image as a longer batch."""
 
@@ -203,6 +216,36 @@ class Windows(StagedNetwork):
 def test_operations_are_counted_per_image_not_per_window():
     found = measure(Windows(), images(), labels(), ["layer_macs"])["layer_macs"]
     assert [float(s) for s in found.value.segments] == [8 * 36, 12]
+
+
+class Normalised(StagedNetwork):
+    """Normalises feature maps with channels at the end, in the middle, and single vectors."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.group = nn.LayerNorm(2), nn.GroupNorm(1, 2)
+        self.vector, self.whole = nn.BatchNorm1d(2), nn.LayerNorm((2, 6, 6))
+        self.classifier = nn.Linear(2, 3)
+
+    def forward_stages(self, x):
+        self.last(x.permute(0, 2, 3, 1))
+        self.whole(self.group(x))
+        stage = x * 2
+        return [stage], self.classifier(self.vector(stage.mean((2, 3))))
+
+
+def test_moments_are_those_of_channels_wherever_they_lie():
+    found = measure(Normalised(), images(), labels(), ["norm_mean", "norm_var"])
+    maps = images().double().numpy()
+    centred = maps - maps.mean((1, 2, 3), keepdims=True)
+    # GroupNorm of one group, whose output the last LayerNorm sees.
+    whole = centred / np.sqrt((centred**2).mean((1, 2, 3), keepdims=True) + 1e-5)
+    axes = (0, 2, 3)
+    vectors = 2 * maps.mean((2, 3))
+    for name, moment in (("norm_mean", np.mean), ("norm_var", np.var)):
+        expected = [moment(maps, axes), moment(maps, axes), moment(whole, axes), moment(vectors, 0)]
+        for segment, values in zip(found[name].value.segments, expected, strict=True):
+            np.testing.assert_allclose(segment, values, rtol=1e-4, atol=1e-6)
 
 
 def test_even_attention_has_full_entropy_and_rank_one():

@@ -8,12 +8,14 @@ therefore always correspond, and networks with the same number of stages corresp
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from autodas.core.errors import InvalidInput
 
 __all__ = ["match_stages"]
 
 
+@lru_cache(maxsize=1024)
 def match_stages(student: int, teacher: int) -> tuple[int, ...]:
     """The teacher stage for each student stage.
 

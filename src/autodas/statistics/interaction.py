@@ -76,13 +76,13 @@ def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
 )
 def cka(probe: Probe) -> list[float]:
     """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1]."""
-    return _compare_grams(probe, lambda s, t: _cosine(_centred(s), _centred(t)))
+    return _compare(probe, views.sample_gram, lambda s, t: _cosine(_centred(s), _centred(t)))
 
 
 @statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
 def gram_cosine(probe: Probe) -> list[float]:
     """Cosine similarity of the sample Grams at every stage, without centring, in [−1, 1]."""
-    return _compare_grams(probe, _cosine)
+    return _compare(probe, views.sample_gram, _cosine)
 
 
 @statistic(
@@ -93,8 +93,10 @@ def gram_cosine(probe: Probe) -> list[float]:
 )
 def gram_distance(probe: Probe) -> list[float]:
     """Mean squared distance of row-normalised sample Grams at every stage, in [0, 4 / B]."""
-    return _compare_grams(
-        probe, lambda s, t: (F.normalize(s, dim=1) - F.normalize(t, dim=1)).square().mean()
+    return _compare(
+        probe,
+        views.sample_gram,
+        lambda s, t: (F.normalize(s, dim=2) - F.normalize(t, dim=2)).square().mean((1, 2)),
     )
 
 
@@ -106,30 +108,31 @@ def gram_distance(probe: Probe) -> list[float]:
 )
 def relation_correlation(probe: Probe) -> list[float]:
     """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1]."""
-    return _compare_grams(probe, lambda s, t: _pearson(_pairwise(s), _pairwise(t)))
+    return _compare(
+        probe, views.sample_gram, lambda s, t: _cosine(_centred_relations(s), _centred_relations(t))
+    )
 
 
 @statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
 def channel_gram_distance(probe: Probe) -> list[float]:
     """Mean squared distance of normalised channel Grams after projection to 16, per stage."""
-    student = probe.viewed(views.projected_gram)
-    teacher = _teacher_views(probe, views.projected_gram)
-    return [
-        float((s / s.norm().clamp_min(TINY) - t / t.norm().clamp_min(TINY)).square().mean())
-        for s, t in zip(student, teacher, strict=True)
-    ]
+    return _compare(
+        probe, views.projected_gram, lambda s, t: (_unit(s) - _unit(t)).square().mean(1)
+    )
 
 
 @statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
 def attention_cosine(probe: Probe) -> list[float]:
     """Mean cosine similarity of spatial attention maps at every stage, in [0, 1]."""
-    return _compare_attention(probe, lambda s, t: F.cosine_similarity(s, t, dim=1).mean())
+    return _compare(
+        probe, views.attention_map, lambda s, t: F.cosine_similarity(s, t, dim=2).mean(1)
+    )
 
 
 @statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
 def attention_kl(probe: Probe) -> list[float]:
     """Mean KL divergence of spatial attention, teacher against student, in nats, ≥ 0."""
-    return _compare_attention(probe, _kl)
+    return _compare(probe, views.attention_map, _kl)
 
 
 @statistic(
@@ -140,8 +143,10 @@ def attention_kl(probe: Probe) -> list[float]:
 )
 def attention_distance(probe: Probe) -> list[float]:
     """Mean distance of l2-normalised spatial attention maps at every stage, in [0, √2]."""
-    return _compare_attention(
-        probe, lambda s, t: (F.normalize(s, dim=1) - F.normalize(t, dim=1)).norm(dim=1).mean()
+    return _compare(
+        probe,
+        views.attention_map,
+        lambda s, t: (F.normalize(s, dim=2) - F.normalize(t, dim=2)).norm(dim=2).mean(1),
     )
 
 
@@ -206,38 +211,47 @@ def _teacher_views(probe: Probe, view: Callable[[Tensor], Tensor]) -> list[Tenso
     return [teacher[j] for j in match_stages(len(probe.stages), len(teacher))]
 
 
-def _compare_grams(probe: Probe, compare: Callable[[Tensor, Tensor], Tensor]) -> list[float]:
-    student = probe.viewed(views.sample_gram)
-    teacher = _teacher_views(probe, views.sample_gram)
-    return [float(compare(s, t)) for s, t in zip(student, teacher, strict=True)]
+def _compare(
+    probe: Probe,
+    view: Callable[[Tensor], Tensor],
+    compare: Callable[[Tensor, Tensor], Tensor],
+) -> list[float]:
+    """Compare ``view`` of student and teacher at every stage.
+
+    Args:
+        probe: The student.
+        view: Makes one matrix of a stage, of the same shape for every architecture.
+        compare: Two ``(L, …)`` stacks over the student's L stages -> ``(L,)``. All stages at
+            once, because the matrices are so small that the calls would cost more than the sums.
+    """
+    student, teacher = torch.stack(probe.viewed(view)), torch.stack(_teacher_views(probe, view))
+    values: list[float] = compare(student, teacher).tolist()
+    return values
 
 
-def _compare_attention(probe: Probe, compare: Callable[[Tensor, Tensor], Tensor]) -> list[float]:
-    student = probe.viewed(views.attention_map)
-    teacher = _teacher_views(probe, views.attention_map)
-    return [float(compare(s, t)) for s, t in zip(student, teacher, strict=True)]
-
-
-def _centred(gram: Tensor) -> Tensor:
-    rows = gram - gram.mean(0, keepdim=True)
-    return rows - rows.mean(1, keepdim=True)
+def _unit(stack: Tensor) -> Tensor:
+    """``(L, n)``: the entries of each matrix as a vector of length 1."""
+    return F.normalize(stack.flatten(1), dim=1)
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:
-    return F.normalize(a.flatten(), dim=0) @ F.normalize(b.flatten(), dim=0)
+    return (_unit(a) * _unit(b)).sum(1)
 
 
-def _pairwise(gram: Tensor) -> Tensor:
-    scale = gram.diagonal().clamp_min(TINY).sqrt()
-    above = torch.triu_indices(len(gram), len(gram), offset=1)
-    cosines: Tensor = gram / scale[:, None] / scale[None, :]
-    return cosines[above[0], above[1]]
+def _centred(grams: Tensor) -> Tensor:
+    rows = grams - grams.mean(1, keepdim=True)
+    return rows - rows.mean(2, keepdim=True)
 
 
-def _pearson(a: Tensor, b: Tensor) -> Tensor:
-    return _cosine(a - a.mean(), b - b.mean())
+def _centred_relations(grams: Tensor) -> Tensor:
+    """``(L, B·(B − 1) / 2)``: cosine similarities of all pairs of samples, minus their mean."""
+    scale = grams.diagonal(dim1=1, dim2=2).clamp_min(TINY).sqrt()
+    cosines = grams / scale[:, :, None] / scale[:, None, :]
+    first, second = torch.triu_indices(grams.shape[1], grams.shape[2], offset=1)
+    pairs = cosines[:, first, second]
+    return pairs - pairs.mean(1, keepdim=True)
 
 
 def _kl(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean over rows of KL(teacher ‖ student) between distributions."""
-    return (teacher * (teacher.clamp_min(TINY) / student.clamp_min(TINY)).log()).sum(1).mean()
+    """Mean over rows of KL(teacher ‖ student) between distributions along the last axis."""
+    return (teacher * (teacher.clamp_min(TINY) / student.clamp_min(TINY)).log()).sum(-1).mean(-1)

@@ -112,13 +112,13 @@ def spatial_attention(probe: Probe) -> list[Tensor]:
 @statistic(NORM_CHANNEL, needs={"forward", "norms"})
 def norm_mean(probe: Probe) -> list[Tensor]:
     """Batch mean of every channel at the input of every normalisation layer."""
-    return [_channels(value).mean(0) for value in probe.norm_inputs]
+    return [mean for mean, _ in probe.norm_moments]
 
 
 @statistic(NORM_CHANNEL, needs={"forward", "norms"})
 def norm_var(probe: Probe) -> list[Tensor]:
     """Batch variance of every channel at the input of every normalisation layer."""
-    return [_channels(value).var(0, correction=0) for value in probe.norm_inputs]
+    return [variance for _, variance in probe.norm_moments]
 
 
 @statistic(
@@ -198,11 +198,6 @@ def attention_rank(probe: Probe) -> list[float]:
         share = values / values.sum().clamp_min(1e-30)
         ranks.append(float((-(share * share.clamp_min(1e-30).log()).sum()).exp()))
     return ranks
-
-
-def _channels(value: Tensor) -> Tensor:
-    """``(rows, C)`` of a normalisation's input; (B, C) inputs are already that."""
-    return views.positions(value) if value.ndim > 2 else value
 
 
 def _singular_values(matrix: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.networks import Cost, StagedNetwork, count
+from autodas.statistics import views
 from autodas.statistics.attention import Attention
 from autodas.statistics.modes import measuring_mode
 from autodas.statistics.teacher import TeacherSignals
@@ -34,7 +35,7 @@ NEEDS = frozenset(
         "forward",  # stage features and logits
         "backward",  # gradients of the cross-entropy
         "classifier",  # input of the last linear layer
-        "norms",  # inputs of normalisation layers
+        "norms",  # moments of the inputs of normalisation layers
         "activations",  # inputs of activation functions
         "attention",  # queries and keys
         "sizes",  # output shapes of layers
@@ -99,7 +100,7 @@ class Probe:
         self.images = images
         self.labels = labels
         self.needs = frozenset(needs)
-        self._norm_inputs: list[Tensor] = []
+        self._norm_moments: list[tuple[Tensor, Tensor]] = []
         self._watch = Watch(
             activations="activations" in self.needs, attention="attention" in self.needs
         )
@@ -191,9 +192,11 @@ class Probe:
         return self._views[view]
 
     @property
-    def norm_inputs(self) -> list[Tensor]:
-        """Inputs of normalisation layers in order of execution (need ``norms``)."""
-        return self._captured("norms", self._norm_inputs, "normalisation layers")
+    def norm_moments(self) -> list[tuple[Tensor, Tensor]]:
+        """``(C,)`` mean and variance of the channels at the input of every normalisation layer, in
+        order of execution (need ``norms``).
+        """
+        return self._captured("norms", self._norm_moments, "normalisation layers")
 
     @property
     def activation_signs(self) -> list[Tensor]:
@@ -299,11 +302,16 @@ class Probe:
             )
 
     def _watch_norm(self, module: nn.Module) -> None:
+        def keep(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            value = inputs[0].detach()
+            # Tokens have their channels at the end, and so have some feature maps.
+            is_last = isinstance(norm, nn.LayerNorm) and norm.normalized_shape == value.shape[-1:]
+            # At once, because keeping the inputs would keep every activation alive.
+            moments = views.channel_moments(value.movedim(-1, 1) if is_last else value)
+            self._norm_moments.append(moments)
+
         if isinstance(module, _NORMS):
-            hook = module.register_forward_pre_hook(
-                lambda _, inputs: self._norm_inputs.append(inputs[0].detach())
-            )
-            self._hooks.append(hook)
+            self._hooks.append(module.register_forward_pre_hook(keep))
 
     def _watch_size(self, module: nn.Module) -> None:
         # Divided by the batch, not by the length of the output: windows of an image may be

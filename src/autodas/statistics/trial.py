@@ -138,7 +138,7 @@ def _visible(probe: Probe) -> list[Tensor]:
         "forward": lambda: [*probe.stages, probe.logits],
         "backward": lambda: [*probe.weight_gradients, *probe.stage_gradients],
         "classifier": lambda: [probe.classifier_input],
-        "norms": lambda: probe.norm_inputs,
+        "norms": lambda: [t for moments in probe.norm_moments for t in moments],
         "activations": lambda: probe.activation_signs,
         "attention": lambda: [t for a in probe.attentions for t in (a.queries, a.keys)],
         "jacobian": lambda: [probe.jacobian],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import Tensor
 __all__ = [
     "attention_map",
     "channel_gram",
-    "positions",
+    "channel_moments",
     "projected_gram",
     "sample_gram",
     "spatial",
@@ -20,17 +21,6 @@ __all__ = [
 GRID = 4  # spatial attention is compared on a GRID × GRID map, whatever the resolution
 PROJECTED = 16  # channels after projection, where networks of different widths are compared
 CHANNELS = 64  # channel Grams wider than this are projected, so that spectra stay affordable
-
-
-def positions(feature: Tensor) -> Tensor:
-    """``(B·P, C)``: one row per sample and position.
-
-    Args:
-        feature: ``(B, C, H, W)`` or ``(B, N, D)``.
-    """
-    if feature.ndim == 4:
-        return feature.permute(0, 2, 3, 1).reshape(-1, feature.shape[1])
-    return feature.reshape(-1, feature.shape[-1])
 
 
 def spatial(feature: Tensor) -> Tensor:
@@ -63,10 +53,7 @@ def channel_gram(feature: Tensor) -> Tensor:
 
     Wider features are first projected to 64 channels by a fixed orthonormal matrix.
     """
-    rows = positions(feature)
-    if rows.shape[1] > CHANNELS:
-        rows = rows @ _projection(rows.shape[1], CHANNELS)
-    return rows.T @ rows / len(rows)
+    return _second_moments(feature, CHANNELS)
 
 
 def projected_gram(feature: Tensor) -> Tensor:
@@ -74,12 +61,17 @@ def projected_gram(feature: Tensor) -> Tensor:
 
     Networks of different widths can be compared; narrower features are padded with zeros.
     """
-    rows = positions(feature)
-    if rows.shape[1] > PROJECTED:
-        rows = rows @ _projection(rows.shape[1], PROJECTED)
-    gram = rows.T @ rows / len(rows)
+    gram = _second_moments(feature, PROJECTED)
     missing = PROJECTED - gram.shape[0]
     return F.pad(gram, (0, missing, 0, missing))
+
+
+def channel_moments(value: Tensor) -> tuple[Tensor, Tensor]:
+    """``(C,)`` mean and ``(C,)`` variance of every channel of ``(B, C, …)``."""
+    others = [axis for axis in range(value.ndim) if axis != 1]
+    mean = value.mean(others, keepdim=True)
+    # In two passes by hand: torch.var is tens of times slower.
+    return mean.flatten(), (value - mean).square_().mean(others)
 
 
 def attention_map(feature: Tensor) -> Tensor:
@@ -95,6 +87,16 @@ def attention_map(feature: Tensor) -> Tensor:
     return torch.where(total > 0, grid / total.clamp_min(torch.finfo(grid.dtype).tiny), uniform)
 
 
+def _second_moments(feature: Tensor, channels: int) -> Tensor:
+    """``(c, c)``, c = min(C, ``channels``): mean of x·xᵀ over samples and positions."""
+    # One product per sample, because turning channels to the end would copy every map.
+    maps = feature.flatten(2) if feature.ndim == 4 else feature.transpose(1, 2)
+    if maps.shape[1] > channels:
+        maps = _projection(maps.shape[1], channels).T @ maps
+    return (maps @ maps.transpose(1, 2)).sum(0) / (maps.shape[0] * maps.shape[2])
+
+
+@lru_cache(maxsize=256)
 def _projection(width: int, to: int) -> Tensor:
     """``(width, to)``: a fixed matrix with orthogonal columns, scaled to keep mean energy."""
     generator = torch.Generator().manual_seed(width * 1009 + to)
