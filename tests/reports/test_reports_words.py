@@ -151,7 +151,7 @@ def test_students_are_compared_with_an_interval(tmp_path: Path) -> None:
             student("chosen", 96.0, 96.2, 96.4),
             student("largest", 95.0, 95.2, 95.4),
             student("random 1", 97.0, 97.1),
-            student("random 2", 96.0, 96.1),
+            student("random 2", 96.0, 96.2),
         ),
     )
     assert finding.judgement == "better"
@@ -160,10 +160,17 @@ def test_students_are_compared_with_an_interval(tmp_path: Path) -> None:
         "95.2 %: +1.0 points (95 % interval [+0.5, +1.5])."
     )
     assert other.judgement == "open"
-    # Variances 0.04 and 0.3367: standard error 0.3122 with 3.88 degrees of freedom, whose quantile
-    # is 2.81: −0.35 ± 0.88. Pooled variances would give −0.35 ± 0.92.
-    assert "random ones that fit reach 96.5 %: −0.3 points" in other.text
+    # Variances 0.04 and 0.3092: standard error 0.3010 with 3.95 degrees of freedom, whose quantile
+    # is 2.79: −0.375 ± 0.840. Pooled variances would give −0.375 ± 0.881.
+    assert "random ones that fit reach 96.6 %: −0.4 points" in other.text
     assert "95 % interval [−1.2, +0.5]" in other.text
+
+
+def test_what_the_teacher_adds_is_compared_too(tmp_path: Path) -> None:
+    taught = student("chosen", 82.0, 82.1) | {"vanilla": [84.0, 84.1]}
+    (finding,) = findings_of(tmp_path, distilled(taught))
+    assert finding.judgement == "worse"
+    assert "without a teacher it reaches 84.0 %: −2.0 points" in finding.text
 
 
 def test_a_worse_student_is_called_worse(tmp_path: Path) -> None:

@@ -141,15 +141,16 @@ def _against_students(results: Row) -> Iterator[Finding]:
     )
     for name, students in others.items():
         if students:
-            yield _against(start, first, name, students)
+            theirs = [value for student in students for value in student["accuracies"]]
+            yield _against(start, first, name, theirs)
+    if first.get("vanilla"):
+        yield _against(start, first, "without a teacher it reaches", first["vanilla"])
 
 
-def _against(start: str, first: Row, name: str, students: Sequence[Row]) -> Finding:
-    mean = float(np.mean([student["accuracy"] for student in students]))
+def _against(start: str, first: Row, name: str, theirs: Sequence[float]) -> Finding:
+    mean = float(np.mean(theirs))
     gap = first["accuracy"] - mean
-    low, high = _welch(
-        first["accuracies"], [value for student in students for value in student["accuracies"]]
-    )
+    low, high = _welch(first["accuracies"], theirs)
     if low is None or high is None:
         between = "one training each says nothing about chance"
     else:
