@@ -175,11 +175,7 @@ class _Search:
         self.evaluators = {f.name: f.subjects.remembering(share) for f in families}
         self.on_search = _objective(families, "search")
         self.on_validation = _objective(families, "validation")
-        self.leaves = usable_leaves(families, size_leaves=config.size_leaves)
-        self.grammar = Grammar(
-            {name: STATISTICS.get(name).type for name in self.leaves},
-            fixed=[n for n in self.leaves if STATISTICS.get(n).origin == "teacher"],
-        )
+        self.grammar = grammar_of(families, size_leaves=config.size_leaves)
 
     def algorithm(self) -> Algorithm[Expression]:
         config, grammar, size = self.config, self.grammar, self.config.max_nodes
@@ -245,6 +241,16 @@ class _Search:
 
 def _objective(families: Sequence[Family], part: str) -> Objective:
     return Objective([Goal(f.name, f.truth, rows=getattr(f.split, part)) for f in families])
+
+
+def grammar_of(families: Sequence[Family], *, size_leaves: bool) -> Grammar:
+    """All sensible formulas over the statistics that every family has."""
+    leaves = usable_leaves(families, size_leaves=size_leaves)
+    return Grammar(
+        {name: STATISTICS.get(name).type for name in leaves},
+        # A teacher on its own is the same for all students.
+        fixed=[name for name in leaves if STATISTICS.get(name).origin == "teacher"],
+    )
 
 
 def usable_leaves(families: Sequence[Family], *, size_leaves: bool) -> list[str]:
