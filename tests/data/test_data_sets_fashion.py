@@ -1,5 +1,6 @@
 """Fashion-MNIST from IDX files."""
 
+import functools
 import gzip
 import struct
 from pathlib import Path
@@ -12,10 +13,13 @@ from autodas.core.errors import FileProblem, MissingData
 from autodas.data import fashion_mnist
 from autodas.data.fashion_mnist import DEBIAN, FILES, load_fashion_mnist, read_idx
 
+# The time of day in the header would give every worker of pytest-xdist other test names.
+packed = functools.partial(gzip.compress, mtime=0)
+
 
 def idx(array):
     header = b"\x00\x00\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return gzip.compress(header + array.astype(np.uint8).tobytes())
+    return packed(header + array.astype(np.uint8).tobytes())
 
 
 RNG = np.random.default_rng(0)
@@ -88,14 +92,14 @@ GOOD = gzip.decompress(idx(np.arange(6).reshape(2, 3)))
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (gzip.compress(GOOD)[:20], "cut off or no gzip"),
+        (packed(GOOD)[:20], "cut off or no gzip"),
         (b"hello", "cut off or no gzip"),
-        (gzip.compress(b""), "no IDX file"),
-        (gzip.compress(b"\x00\x00\x0d" + GOOD[3:]), "no IDX file of bytes"),
-        (gzip.compress(b"\x00\x00\x08\x09" + GOOD[4:]), "no IDX file of bytes"),
-        (gzip.compress(GOOD[:8]), "cut off"),
-        (gzip.compress(GOOD[:-1]), "announces 6 bytes, holds 5"),
-        (gzip.compress(GOOD[:4] + b"\xff" * 8 + GOOD[12:]), "announces 18446744065119617025"),
+        (packed(b""), "no IDX file"),
+        (packed(b"\x00\x00\x0d" + GOOD[3:]), "no IDX file of bytes"),
+        (packed(b"\x00\x00\x08\x09" + GOOD[4:]), "no IDX file of bytes"),
+        (packed(GOOD[:8]), "cut off"),
+        (packed(GOOD[:-1]), "announces 6 bytes, holds 5"),
+        (packed(GOOD[:4] + b"\xff" * 8 + GOOD[12:]), "announces 18446744065119617025"),
     ],
 )
 def test_damaged_files(tmp_path, content, complaint):
@@ -108,14 +112,14 @@ def test_damaged_files(tmp_path, content, complaint):
 
 def test_reads_shape_and_order(tmp_path):
     file = tmp_path / "file.gz"
-    file.write_bytes(gzip.compress(GOOD))
+    file.write_bytes(packed(GOOD))
     assert read_idx(file).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_an_unpacked_bomb_is_not_held_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(fashion_mnist, "LARGEST", 100)
     file = tmp_path / "file.gz"
-    file.write_bytes(gzip.compress(GOOD + bytes(10**6)))
+    file.write_bytes(packed(GOOD + bytes(10**6)))
     with pytest.raises(FileProblem, match="announces 6 bytes, holds 89"):
         read_idx(file)
 
