@@ -18,8 +18,7 @@ FORMULAS = 1000
 
 def test_at_least_99_of_100_random_formulas_give_a_score():
     families = [
-        load_family(table, STATISTICS.names(), Protocol())
-        for table in ("digits-cnn", "digits-vit")
+        load_family(table, STATISTICS.names(), Protocol()) for table in ("digits-cnn", "digits-vit")
     ]
     grammar = grammar_of(families, size_leaves=True)
     rng = np.random.default_rng(11)
