@@ -156,6 +156,7 @@ def test_sensible_formulas_raise_no_objection(grammar, text):
         ("layers_mean(abs(l2(weight)))", "already non-negative"),
         ("layers_mean(sign(l2(weight)))", "sign of a vector is not grown"),
         ("sub(layers_mean(cka), layers_mean(cka))", "say the same"),
+        ("layers_mean(max_of(cka, neg(cka)))", "say the same"),
         ("layers_mean(cosine(weight, abs(weight)))", "say the same"),
         ("layers_mean(l2(sub(weight, sub(weight, weight_grad))))", "say the same"),
         ("mean(teacher_logits)", "the same for all architectures"),

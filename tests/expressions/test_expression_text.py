@@ -169,6 +169,12 @@ def test_json_writes_shared_parts_once():
     }
 
 
+def chain(levels: int) -> dict:
+    return {
+        "nodes": [{"leaf": "x"}] + [{"call": "neg", "args": [n]} for n in range(levels)],
+    }
+
+
 def bomb(levels: int) -> dict:
     return {
         "nodes": [{"leaf": "x"}] + [{"call": "add", "args": [n, n]} for n in range(levels)],
@@ -194,10 +200,11 @@ def bomb(levels: int) -> dict:
             {"nodes": [{"leaf": "a"}, {"call": "f", "args": [-1]}]},
             "accepted: an earlier node, 0",
         ),
-        ({"nodes": [{"leaf": "a"}, {"call": "f", "args": [True]}]}, "refers to True"),
+        ({"nodes": [{"leaf": "a"}, {"leaf": "b"}, {"call": "f", "args": [True]}]}, "to True"),
         ({"nodes": [{"leaf": "a"}, {"call": "f", "args": [0.0]}]}, "refers to 0.0"),
         ({"nodes": [{"leaf": "a"}, {"call": "f(", "args": [0]}]}, "node 1"),
         ({"nodes": [{"leaf": "a"}] * 501}, "expression of 501 nodes"),
+        (chain(MAX_DEPTH), f"expression of depth {MAX_DEPTH + 1}; at most {MAX_DEPTH} allowed"),
         (bomb(60), "expression of 511 nodes; at most 500 allowed"),
     ],
 )
