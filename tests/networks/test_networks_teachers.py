@@ -86,6 +86,12 @@ def test_stages_lie_on_the_way_to_the_logits(make, stages, size):
     assert all(g.abs().sum() > 0 for g in gradients)
 
 
+def test_vgg_halves_the_resolution_between_stages():
+    stages, _ = VGG(8).forward_stages(torch.randn(2, 3, 18, 32))
+    shapes = [(64, 18, 32), (128, 9, 16), (256, 5, 8), (512, 3, 4), (512, 2, 2)]
+    assert [tuple(s.shape[1:]) for s in stages] == shapes
+
+
 def test_wide_blocks_activate_before_the_shortcut():
     x = torch.randn(2, 4, 6, 6)
     for outputs in (4, 8):

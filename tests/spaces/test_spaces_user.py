@@ -52,6 +52,10 @@ def make():
     return SPACE
 
 
+def fresh():
+    return ChoiceSpace("f", "d", {"a": (1, 2)}, build, input_shape=(1, 8, 8), num_classes=10)
+
+
 class Named:
     inner = SPACE
 
@@ -77,6 +81,7 @@ def test_a_module_in_the_current_folder_is_a_space(module):
     space = get_space(f"{module}:SPACE")
     assert space is get_space(f"{module}:SPACE")
     assert space is get_space(f"{module}:make")
+    assert get_space(f"{module}:fresh") is get_space(f"{module}:fresh")
     assert space is get_space(f"{module}:Named.inner")
     assert space.size == 6 * 2
     rng = np.random.default_rng(0)
@@ -183,6 +188,29 @@ def test_rule_without_neighbours_still_mutates():
     assert space.mutate(first, rng) == second
     assert space.mutate(second, rng) == first
     assert {space.crossover(first, second, rng) for _ in range(20)} == {first, second}
+
+
+def test_crossover_without_valid_mixtures_returns_either_parent():
+    # Twelve equal genes: a random mixture of the two parents is practically never valid.
+    space = ChoiceSpace(
+        "s", "d", {"a": Each.of((0, 1), 12)}, None,
+        valid=lambda arch: len(set(arch["a"])) == 1, input_shape=(1, 8, 8), num_classes=2,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    first, second = space.enumerate()
+    assert {space.crossover(first, second, rng) for _ in range(20)} == {first, second}
+
+
+def test_text_is_read_strictly():
+    space = ChoiceSpace("s", "d", {"a": (1, 2)}, None, input_shape=(1, 8, 8), num_classes=2)
+    assert space.decode('{"a": 1.0}') == space.decode('{"a":1}')
+    for wrong in ('{"a":true}', '{"a":"1"}', '{"a":[1]}', '{"a":1,"a":1}', '{"a":1,"b":1}'):
+        with pytest.raises(InvalidInput):
+            space.decode(wrong)
+    flag = ChoiceSpace("s", "d", {"a": (False, True)}, None, input_shape=(1, 8, 8), num_classes=2)
+    assert flag.decode('{"a":true}')["a"] is True
+    with pytest.raises(InvalidInput):
+        flag.decode('{"a":1}')
 
 
 def test_sampling_is_uniform_over_valid_combinations():
