@@ -159,3 +159,16 @@ def test_a_discovered_proxy_is_a_score(undisturbed):
     assert get_score(f"proxy:{undisturbed / 'proxy.json'}").formula
     with pytest.raises(UnknownName):
         get_score("nothing")
+
+
+@pytest.mark.parametrize(
+    ("leaves", "words"),
+    [
+        ({"numel", "layer_macs"}, "sizes only"),
+        ({"numel", "weight_grad"}, "student alone"),
+        ({"numel", "cka"}, "with the teacher"),
+        ({"teacher_logits", "logits"}, "with the teacher"),
+    ],
+)
+def test_a_formula_says_whether_it_sees_the_teacher(leaves, words):
+    assert words in discover.what_it_sees(frozenset(leaves))

@@ -26,6 +26,9 @@ class DemoConfig:
     """Run directory; what is already done in it is not done again."""
     generations: int = 40
     """Generations of the proxy search."""
+    size_leaves: bool = False
+    """Whether the formula may use sizes. Without them, as in the paper, it can only know what
+    weights, features, gradients and the teacher show."""
     seed: int = 0
     """Seed of everything."""
     jobs: int = 2
@@ -48,6 +51,7 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
         discover.Config(
             out=config.out / "discover",
             generations=config.generations,
+            size_leaves=config.size_leaves,
             cache=config.cache,
             **shared,
         ),

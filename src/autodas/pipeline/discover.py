@@ -271,6 +271,7 @@ def _results(
 ) -> dict[str, Any]:
     scores = [proxy.score, *(SCORES.get(name) for name in BASELINES)]
     table = rows(families, scores, seed=config.seed)
+    sees = what_it_sees(finalist.expression.leaves)
     failures: Counter[str] = Counter()
     for record in algorithm.history:
         failures.update(record.failures)
@@ -288,6 +289,7 @@ def _results(
             "leaves": sorted(finalist.expression.leaves),
             "search_tau": finalist.search,
             "validation_tau": finalist.validation,
+            "sees": sees,
         },
         "history": [
             {
@@ -302,8 +304,18 @@ def _results(
         ],
         "rows": table,
         "scatter": [_scatter(family, proxy) for family in families],
-        "verdict": verdict(table, proxy.name),
+        "verdict": [*verdict(table, proxy.name), sees],
     }
+
+
+def what_it_sees(leaves: frozenset[str]) -> str:
+    """In one sentence, whether a formula knows more than shapes, and whether of the teacher."""
+    used = [STATISTICS.get(name) for name in leaves]
+    if all(statistic.size for statistic in used):
+        return "The formula reads layer sizes only: no image, gradient or teacher changes it."
+    if all(statistic.origin == "intrinsic" for statistic in used):
+        return "The formula looks at the student alone: another teacher would not change it."
+    return "The formula compares the student with the teacher."
 
 
 def _scatter(family: Family, proxy: Proxy) -> dict[str, Any]:
