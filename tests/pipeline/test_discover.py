@@ -66,8 +66,10 @@ def test_results_hold_the_honest_table(undisturbed):
                 continue
             assert row["tau_low"] <= row["tau"] <= row["tau_high"]
         assert rows["params"]["delta_params"] == 0
-    assert len(results["verdict"]) == 2
-    assert all("#params" in line for line in results["verdict"])
+    *compared, sees = results["verdict"]
+    assert len(compared) == 2
+    assert all("#params" in line for line in compared)
+    assert sees == results["proxy"]["sees"]
     assert len(results["history"]) == SMALL["generations"]
 
 
@@ -166,8 +168,8 @@ def test_a_discovered_proxy_is_a_score(undisturbed):
     [
         ({"numel", "layer_macs"}, "sizes only"),
         ({"numel", "weight_grad"}, "student alone"),
-        ({"numel", "cka"}, "with the teacher"),
-        ({"teacher_logits", "logits"}, "with the teacher"),
+        ({"numel", "cka"}, "compare the student with the teacher"),
+        ({"teacher_logits", "logits"}, "compare the student with the teacher"),
     ],
 )
 def test_a_formula_says_whether_it_sees_the_teacher(leaves, words):

@@ -30,6 +30,7 @@ from autodas.evolution import (
     replay,
 )
 from autodas.expressions import (
+    RULES,
     Call,
     Expression,
     Grammar,
@@ -38,6 +39,7 @@ from autodas.expressions import (
     grow,
     in_words,
     mutate,
+    observed_rules,
     to_latex,
     to_text,
 )
@@ -244,13 +246,18 @@ def _objective(families: Sequence[Family], part: str) -> Objective:
 
 
 def grammar_of(families: Sequence[Family], *, size_leaves: bool) -> Grammar:
-    """All sensible formulas over the statistics that every family has."""
-    leaves = usable_leaves(families, size_leaves=size_leaves)
-    return Grammar(
-        {name: STATISTICS.get(name).type for name in leaves},
-        # A teacher on its own is the same for all students.
-        fixed=[name for name in leaves if STATISTICS.get(name).origin == "teacher"],
-    )
+    """All sensible formulas over the statistics that every family has.
+
+    What is constant on the columns at hand, such as the trace of a correlation matrix, is left
+    out as well.
+    """
+    leaves = {
+        name: STATISTICS.get(name).type for name in usable_leaves(families, size_leaves=size_leaves)
+    }
+    # A teacher on its own is the same for all students.
+    fixed = [name for name in leaves if STATISTICS.get(name).origin == "teacher"]
+    observed = observed_rules([f.subjects.evaluator for f in families], leaves, fixed=fixed)
+    return Grammar(leaves, fixed=fixed, rules=(*RULES, *observed))
 
 
 def usable_leaves(families: Sequence[Family], *, size_leaves: bool) -> list[str]:
@@ -315,7 +322,7 @@ def what_it_sees(leaves: frozenset[str]) -> str:
         return "The formula reads layer sizes only: no image, gradient or teacher changes it."
     if all(statistic.origin == "intrinsic" for statistic in used):
         return "The formula looks at the student alone: another teacher would not change it."
-    return "The formula compares the student with the teacher."
+    return "The formula has terms that compare the student with the teacher."
 
 
 def _scatter(family: Family, proxy: Proxy) -> dict[str, Any]:
