@@ -233,19 +233,20 @@ def _truth(store: Store) -> npt.NDArray[np.float64]:
 
 
 def _roofline(store: Store, clocks: dict[str, Clock]) -> dict[str, Any]:
-    """Time of a cold proxy over the time of streaming its statistics from memory once."""
+    """Processor time of a proxy over the time of streaming its statistics from memory once."""
     formulas = [e for n in range(3) for e in proxies(grammar_of(store), COLD, "cold", str(n))]
-    touched = [sum(store.columns[leaf].nbytes for leaf in e.leaves) for e in formulas]
+    touched = float(np.mean([sum(store.columns[n].nbytes for n in e.leaves) for e in formulas]))
     bandwidth = _bandwidth()
-    cold = clocks["cold"]
     return {
         "roofline": {
             "bandwidth, GB/s": bandwidth / 1e9,
-            "bytes a proxy must touch, MB": float(np.mean(touched)) / 1e6,
-            "cold, times that minimum": cold.wall / cold.done / (np.mean(touched) / bandwidth),
-            "warm, times that minimum": clocks["warm"].wall
-            / clocks["warm"].done
-            / (np.mean(touched) / bandwidth),
+            "bytes a proxy must touch, MB": touched / 1e6,
+            **{
+                f"{name}, times that minimum": clocks[name].cpu
+                / clocks[name].done
+                / (touched / bandwidth)
+                for name in ("cold", "warm")
+            },
         }
     }
 

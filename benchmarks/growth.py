@@ -127,7 +127,7 @@ def _draw(curves: dict[str, Curve], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    mpl.rcParams["svg.hashsalt"] = "autodas"
+    mpl.rcParams.update({"svg.hashsalt": "autodas", "svg.fonttype": "none"})
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for name, curve in curves.items():
         n, seconds = zip(*curve, strict=True)
