@@ -13,7 +13,15 @@ from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.expressions import parse
 from autodas.networks import seeded
-from autodas.scores import SCORES, Proxy, Subjects, get_score, load_proxy, of_expression
+from autodas.scores import (
+    SCORES,
+    Proxy,
+    Subjects,
+    get_score,
+    load_proxy,
+    of_expression,
+    score_names,
+)
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS, TeacherSignals, columns, measure
 
@@ -158,3 +166,18 @@ def test_a_damaged_proxy_file_is_refused_by_name(tmp_path, change):
 
 def test_size_leaves_are_marked():
     assert {s.name for s in STATISTICS if s.size} >= {"params", "macs", "numel", "layer_macs"}
+
+
+def test_a_formula_is_a_score(subjects):
+    score = get_score("mul(params, layers_mean(cka))")
+    assert score.leaves == {"params", "cka"}
+    with pytest.raises(UnknownName, match=r"'layers_mena'.*'layers_mean'"):
+        get_score("layers_mena(cka)")
+
+
+def test_commas_separate_scores_but_not_arguments():
+    assert score_names("params, add(params, macs),proxy:a.json,") == [
+        "params",
+        "add(params, macs)",
+        "proxy:a.json",
+    ]

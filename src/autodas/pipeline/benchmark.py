@@ -13,7 +13,7 @@ from autodas.core.runs import RunDirectory
 from autodas.pipeline.families import load_family, rows
 from autodas.pipeline.measure import Protocol
 from autodas.pipeline.verdict import verdict
-from autodas.scores import get_score
+from autodas.scores import get_score, score_names
 
 __all__ = ["BenchmarkConfig", "Config", "run"]
 
@@ -33,8 +33,8 @@ class BenchmarkConfig:
     target: str = "distilled"
     """Column of the tables that is to be predicted."""
     scores: tuple[str, ...] = ("diswot",)
-    """Scores, or proxy:path/to/proxy.json; commas may separate them. Parameters, MACs and depth
-    are always compared as well."""
+    """Scores, proxy:path/to/proxy.json, or formulas such as "layers_mean(cka)"; commas may separate
+    them. Parameters, MACs and depth are always compared as well."""
     part: Literal["all", "search", "validation", "report"] = "all"
     """Architectures to compare on. A proxy discovered on the same table has seen the search and
     validation parts of it: use report."""
@@ -55,7 +55,7 @@ Config = BenchmarkConfig
 
 def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """Compare scores; ``rows`` has one entry per score and table."""
-    names = [name for text in config.scores for name in text.split(",") if name]
+    names = [name for text in config.scores for name in score_names(text)]
     scores = [get_score(name) for name in dict.fromkeys([*names, *SIZES])]
     if config.limit is not None and config.limit < 3:
         raise InvalidInput(f"a ranking needs a limit of at least 3, got {config.limit}")

@@ -34,7 +34,7 @@ class SearchConfig:
     space: str = "digits-cnn"
     """Search space."""
     score: str = "params"
-    """What to rank by: a score, or proxy:path/to/proxy.json."""
+    """What to rank by: a score, proxy:path/to/proxy.json, or a formula."""
     max_params: float | None = None
     """Largest number of trainable parameters."""
     max_macs: float | None = None

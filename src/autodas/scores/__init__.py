@@ -4,13 +4,13 @@ A *score* names the statistics it needs and computes its values for many archite
 Most scores are expressions of the proxy language and are written as such: that is their
 definition. Sizes are scores too, because they are what every other score has to beat.
 
-Names: ``get_score`` (``"params"``, ``"diswot"``, ``"proxy:path/to/proxy.json"``), ``SCORES``,
+Names: ``get_score`` (``"params"``, ``"proxy:path/to/proxy.json"``, a formula), ``SCORES``,
 ``Score``, ``Subjects`` (what a score sees), ``Proxy`` (an expression and how it was found).
 """
 
 from autodas.scores import diswot, size  # noqa: F401 - they fill the catalogue
 from autodas.scores.proxy import Proxy, load_proxy
-from autodas.scores.resolve import get_score
+from autodas.scores.resolve import get_score, score_names
 from autodas.scores.score import SCORES, Score, Subjects, leaf_types, of_expression
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "leaf_types",
     "load_proxy",
     "of_expression",
+    "score_names",
 ]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from autodas.core.errors import UnknownName
 from autodas.scores.proxy import load_proxy
-from autodas.scores.score import SCORES, Score
+from autodas.scores.score import SCORES, Score, of_expression
 
-__all__ = ["get_score"]
+__all__ = ["get_score", "score_names"]
 
 PREFIX = "proxy:"
 
@@ -17,14 +17,30 @@ def get_score(name: str) -> Score:
     """The score called ``name``.
 
     Args:
-        name: A name of the catalogue, or ``proxy:`` and the path of a proxy file.
+        name: A name of the catalogue, ``proxy:`` and the path of a proxy file, or a formula.
 
     Raises:
-        UnknownName: there is no such score; the message names the nearest.
+        UnknownName: there is no such score, statistic or primitive; the message names the
+            nearest.
+        InvalidInput: the formula is malformed or ill-typed.
         FileProblem: the proxy file cannot be used.
     """
     if name.startswith(PREFIX):
         return load_proxy(Path(name.removeprefix(PREFIX))).score
+    if "(" in name:
+        return of_expression(name, name, "formula")
     if name not in SCORES:
         raise UnknownName("score", name, [*SCORES.names(), "proxy:path/to/proxy.json"])
     return SCORES.get(name)
+
+
+def score_names(text: str) -> list[str]:
+    """Names separated by commas; the commas inside a formula's parentheses do not count."""
+    names, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            names.append("")
+        else:
+            names[-1] += character
+    return [name.strip() for name in names if name.strip()]
