@@ -394,3 +394,9 @@ def test_figures_stand_alone_as_files(tmp_path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert "var(" not in text
         assert ElementTree.fromstring(text).tag.endswith("svg")
+
+
+def test_what_the_formula_sees_is_said_beside_it(tmp_path: Path) -> None:
+    found = fake_runs.discover()
+    found["proxy"]["sees"] = "The formula reads layer sizes only."
+    assert "The formula reads layer sizes only." in page_of(tmp_path, found).words
