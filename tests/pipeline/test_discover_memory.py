@@ -11,7 +11,7 @@ SMALL = {"tables": ("digits-cnn",), "limit": 20, "population": 8, "generations":
 
 def test_the_proxy_does_not_depend_on_memory(tmp_path):
     files = []
-    for memory in ("0", "100kB", "1GiB"):
+    for memory in ("0", "3MB", "1GiB"):
         folder = tmp_path / memory
         discover.run(DiscoverConfig(out=folder, memory=memory, **SMALL))
         files.append([(folder / name).read_bytes() for name in ("config.toml", "proxy.json")])

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 
-from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
-from autodas.core.values import Kind
-from autodas.statistics import STATISTICS, columns, measure
+from autodas.core.values import SCALAR, Column, Kind, Layout, Type
+from autodas.statistics import STATISTICS, Store, columns, measure, spilled
 from autodas.statistics.measure import Measured
 
 NAMES = STATISTICS.names()
@@ -141,3 +141,32 @@ def test_any_ragged_shapes_come_back(shapes, name):
             assert np.array_equal(a, b)
     counts = [length * factor for mine in shapes for length, factor in mine]
     assert store.columns[name].layout.counts.tolist() == counts
+
+
+def test_columns_beyond_the_bound_lie_on_disk_with_the_same_values():
+    type_, vector = Type(Kind.ELEMENTS, "layer", "weight"), Type(Kind.VECTOR, "layer")
+    layout = Layout.of_segments([[(300,), (40,)], [(300,)]], [[300, 40], [300]])
+    rng = np.random.default_rng(0)
+    found = {
+        "large": Column(type_, rng.normal(size=640).astype(np.float32), layout),
+        "small": Column(vector, rng.normal(size=3), layout),
+    }
+    store = Store(("a", "b"), found, {})
+    for most, moved in ((store.nbytes, set()), (100, {"large"}), (0, {"large", "small"})):
+        bounded = spilled(store, most)
+        for name, column in found.items():
+            after = bounded.columns[name]
+            assert after.layout is column.layout
+            assert after.data.dtype == column.data.dtype
+            np.testing.assert_array_equal(after.data, column.data)
+            assert (after.data is column.data) == (name not in moved)
+            assert type(after.data) is np.ndarray
+        with pytest.raises(ValueError, match="read-only"):
+            spilled(store, 0).columns["large"].data[0] = 1
+
+
+def test_a_full_temporary_folder_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    column = Column(SCALAR, np.ones(2), Layout.of_segments([[()], [()]], [[1], [1]]))
+    with pytest.raises(FileProblem, match="nowhere"):
+        spilled(Store(("a", "b"), {"x": column}, {}), 0)

@@ -90,7 +90,8 @@ class DiscoverConfig:
     jobs: int = 2
     """Processes for measuring."""
     memory: str = "512MB"
-    """Memory for remembered parts of formulas; the result does not depend on it."""
+    """Memory for statistics and remembered parts of formulas, half each; statistics beyond it are
+    kept on disk. The result does not depend on it."""
     cache: Path | None = None
     """Folder of the statistics cache."""
 
@@ -106,7 +107,8 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     """
     if not config.tables:
         raise InvalidInput("tables must name at least one table")
-    parse_bytes(config.memory)  # before minutes of measuring
+    # Before minutes of measuring; half for statistics, half for parts of formulas.
+    share = parse_bytes(config.memory) // (2 * len(config.tables))
     asked = asdict(config)
     for name in ("out", "jobs", "memory", "cache"):
         asked.pop(name)  # where and how fast, not what
@@ -120,6 +122,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
                 cache=config.cache,
                 jobs=config.jobs,
                 limit=config.limit,
+                memory=share,
                 progress=progress,
             )
             for pair in config.tables
@@ -173,7 +176,7 @@ class _Search:
     def __init__(self, config: DiscoverConfig, families: Sequence[Family]) -> None:
         self.config = config
         self.families = families
-        share = parse_bytes(config.memory) // len(families)
+        share = parse_bytes(config.memory) // (2 * len(families))
         self.evaluators = {f.name: f.subjects.remembering(share) for f in families}
         self.on_search = _objective(families, "search")
         self.on_validation = _objective(families, "validation")

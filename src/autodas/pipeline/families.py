@@ -91,6 +91,7 @@ def load_family(
     cache: Path | None = None,
     jobs: int = 1,
     limit: int | None = None,
+    memory: int | None = None,
     progress: Progress = Silent(),
 ) -> Family:
     """Read a table and measure its architectures.
@@ -103,6 +104,7 @@ def load_family(
         cache: Folder of the statistics cache.
         jobs: Processes.
         limit: Only the first rows of the table.
+        memory: Bytes of statistics to keep in memory, the rest on disk; None for all.
         progress: Hears of every architecture.
     """
     name, target = parse_pair(pair)
@@ -114,6 +116,8 @@ def load_family(
     subjects, networks, seconds = subjects_of(
         students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
     )
+    if memory is not None:
+        subjects = subjects.within(memory)
     parts = split(table.architectures, groups=table.groups)
     return Family(students, table, target, truth, parts, subjects, networks, seconds)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result
 from autodas.core.values import SCALAR, Column, Type
 from autodas.expressions import Evaluator, Expression, parse, type_of
-from autodas.statistics import STATISTICS
+from autodas.statistics import STATISTICS, Store, spilled
 
 __all__ = ["SCORES", "Score", "Subjects", "Values", "leaf_types", "of_expression", "parse_score"]
 
@@ -43,6 +43,11 @@ class Subjects:
     def evaluator(self) -> Evaluator:
         """Evaluates expressions on the columns, sharing common parts between scores."""
         return self.remembering(DEFAULT_MEMORY)
+
+    def within(self, memory: int) -> Subjects:
+        """The same, with columns beyond ``memory`` bytes on disk."""
+        store = spilled(Store(self.architectures, self.columns, self.missing), memory)
+        return replace(self, columns=store.columns)
 
     def remembering(self, memory: int) -> Evaluator:
         """An evaluator that remembers parts of expressions in up to ``memory`` bytes."""

@@ -7,7 +7,7 @@ them come out of one forward and one backward pass, are cached on disk by conten
 are laid out as columns over all architectures, so that a proxy is evaluated for all at once.
 
 Names: ``STATISTICS``, ``statistic`` and ``check`` (declare and try your own), ``measure`` (one
-network), ``TeacherSignals``, ``Cache``, ``columns`` and ``Store`` (many architectures),
+network), ``TeacherSignals``, ``Cache``; ``columns``, ``Store`` and ``spilled`` (many networks),
 ``match_stages`` (which teacher stage a student stage is compared with).
 """
 
@@ -18,6 +18,7 @@ from autodas.statistics.catalog import CHECKS, STATISTICS, Statistic, statistic
 from autodas.statistics.measure import Measured, measure
 from autodas.statistics.probe import Probe, Unmeasurable
 from autodas.statistics.sketch import DEFAULT_ENTRIES
+from autodas.statistics.spill import spilled
 from autodas.statistics.store import Store, columns
 from autodas.statistics.teacher import TeacherSignals
 from autodas.statistics.trial import check
@@ -36,6 +37,7 @@ __all__ = [
     "columns",
     "match_stages",
     "measure",
+    "spilled",
     "statistic",
 ]
 
