@@ -15,7 +15,7 @@ from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import Journal, RunDirectory
 from autodas.core.sizes import parse_bytes
 from autodas.evolution import (
     AdaptiveElite,
@@ -107,60 +107,75 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     """
     if not config.tables:
         raise InvalidInput("tables must name at least one table")
-    # Before minutes of measuring; half for statistics, half for parts of formulas.
-    share = parse_bytes(config.memory) // (2 * len(config.tables))
+    parse_bytes(config.memory)  # before minutes of measuring
     asked = asdict(config)
     for name in ("out", "jobs", "memory", "cache"):
         asked.pop(name)  # where and how fast, not what
     with RunDirectory(config.out, "discover", asked) as directory:
         start = time.perf_counter()
-        families = [
-            load_family(
-                pair,
-                STATISTICS.names(),
-                config.protocol,
-                cache=config.cache,
-                jobs=config.jobs,
-                limit=config.limit,
-                memory=share,
-                progress=progress,
-            )
-            for pair in config.tables
-        ]
+        families = _load(config, progress)
         measured = time.perf_counter() - start
         search = _Search(config, families)
-        algorithm = search.algorithm()
-        earlier = [Told.from_json(record) for record in directory.journal.records()]
-        replay(algorithm, earlier)
-        progress.start("evolving", config.generations, len(earlier))
-
-        def keep(told: Told) -> None:
-            directory.journal.append(told.to_json())
-            progress.advance()
-            if algorithm.best is not None and algorithm.generation % 10 == 0:
-                best = algorithm.best
-                progress.note(f"τ {best.value:.3f}  {best.candidate.key}")
-
-        evolve(algorithm, search.evaluate, keep)
-        progress.finish()
+        algorithm = _evolve(search, directory.journal, progress)
         finalist = search.choose(algorithm)
-        proxy = Proxy(
-            "proxy",
-            finalist.expression,
-            provenance={
-                "config": digest(asked),
-                "seed": config.seed,
-                "tables": [family.table.digest for family in families],
-                "pairs": [family.describe() for family in families],
-            },
-            results={"search_tau": finalist.search, "validation_tau": finalist.validation},
-        )
+        proxy = _proxy(finalist, families, config.seed, digest(asked))
         proxy.save(directory.path / "proxy.json")
         results = _results(config, families, algorithm, finalist, proxy)
-        results["seconds"] = {"measure": measured, "total": time.perf_counter() - start}
-        results["seconds"]["evolve"] = results["seconds"]["total"] - measured
+        total = time.perf_counter() - start
+        results["seconds"] = {"measure": measured, "evolve": total - measured, "total": total}
         directory.write_results(results)
     return results | {"summary": [f"proxy: {to_text(finalist.expression)}", *results["verdict"]]}
+
+
+def _load(config: DiscoverConfig, progress: Progress) -> list[Family]:
+    # Half of the memory is for statistics, half for remembered parts of formulas.
+    share = parse_bytes(config.memory) // (2 * len(config.tables))
+    return [
+        load_family(
+            pair,
+            STATISTICS.names(),
+            config.protocol,
+            cache=config.cache,
+            jobs=config.jobs,
+            limit=config.limit,
+            memory=share,
+            progress=progress,
+        )
+        for pair in config.tables
+    ]
+
+
+def _evolve(search: _Search, journal: Journal, progress: Progress) -> Algorithm[Expression]:
+    """Run the search from where the journal ends."""
+    algorithm = search.algorithm()
+    earlier = [Told.from_json(record) for record in journal.records()]
+    replay(algorithm, earlier)
+    progress.start("evolving", algorithm.generations, len(earlier))
+
+    def keep(told: Told) -> None:
+        journal.append(told.to_json())
+        progress.advance()
+        if algorithm.best is not None and algorithm.generation % 10 == 0:
+            best = algorithm.best
+            progress.note(f"τ {best.value:.3f}  {best.candidate.key}")
+
+    evolve(algorithm, search.evaluate, keep)
+    progress.finish()
+    return algorithm
+
+
+def _proxy(finalist: _Finalist, families: Sequence[Family], seed: int, config: str) -> Proxy:
+    return Proxy(
+        "proxy",
+        finalist.expression,
+        provenance={
+            "config": config,
+            "seed": seed,
+            "tables": [family.table.digest for family in families],
+            "pairs": [family.describe() for family in families],
+        },
+        results={"search_tau": finalist.search, "validation_tau": finalist.validation},
+    )
 
 
 @dataclass(frozen=True)
