@@ -12,7 +12,9 @@ import numpy as np
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
+from autodas.core.values import SCALAR, Column, Layout
 from autodas.fitness import honest_row
+from autodas.networks import Cost
 from autodas.pipeline.measure import Protocol, measure_space
 from autodas.scores import Score, Subjects
 from autodas.scores.score import Values
@@ -132,15 +134,31 @@ def subjects_of(
     jobs: int = 1,
     progress: Progress = Silent(),
 ) -> tuple[Subjects, int, float]:
-    """What scores see of architectures, the networks run for it, and their seconds."""
+    """What scores see of architectures, the networks run for it, and their seconds.
+
+    If only sizes are asked for, no network is run and no data or teacher is needed.
+    """
     names = tuple(dict.fromkeys([*SIZES, *leaves]))
+    decoded = [space.decode(text) for text in architectures]
+    depth = np.asarray([float(space.depth(arch)) for arch in decoded])
+    if set(names) == set(SIZES):
+        # Nothing to measure: sizes for the images and classes that the space is made for.
+        costs = [space.cost(arch) for arch in decoded]
+        return Subjects(tuple(architectures), depth, _size_columns(costs), {}), 0, 0.0
     measured = measure_space(
         space, architectures, names, protocol, cache=cache, jobs=jobs, progress=progress
     )
-    depth = [float(space.depth(space.decode(text))) for text in architectures]
     store = measured.store
-    subjects = Subjects(tuple(architectures), np.asarray(depth), store.columns, store.missing)
+    subjects = Subjects(tuple(architectures), depth, store.columns, store.missing)
     return subjects, measured.networks, measured.seconds
+
+
+def _size_columns(costs: Sequence[Cost]) -> dict[str, Column]:
+    layout = Layout.of_segments([[()]] * len(costs), [[1.0]] * len(costs))
+    return {
+        name: Column(SCALAR, np.asarray([getattr(c, name) for c in costs], dtype=float), layout)
+        for name in SIZES
+    }
 
 
 def rows(
