@@ -77,6 +77,11 @@ def test_a_sample_of_candidates_is_searched_on_request(tmp_path):
     assert search.run(config)["within_budget"] == 5
 
 
+def test_a_space_too_large_to_take_whole_is_refused_at_once(tmp_path):
+    with pytest.raises(InvalidInput, match="1,056,964,608 architectures; say how many"):
+        search.run(SearchConfig(out=tmp_path / "run", space="autoformer"))
+
+
 def test_an_unknown_space_or_score_is_named(tmp_path):
     with pytest.raises(UnknownName, match="digits-cnn"):
         search.run(SearchConfig(out=tmp_path / "a", space="digit-cnn"))

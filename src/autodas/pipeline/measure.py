@@ -14,7 +14,7 @@ import torch
 
 from autodas.backends import backend
 from autodas.core.digest import digest, digest_bytes
-from autodas.core.errors import AutodasError
+from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.places import cache_folder
 from autodas.core.plugins import load_plugins
 from autodas.core.progress import Progress, Silent
@@ -38,6 +38,7 @@ from autodas.teachers import fitted, load_teacher
 
 __all__ = ["Config", "MeasureConfig", "Protocol", "measure_space", "run"]
 
+LARGEST = 100_000  # spaces up to this size are taken whole if nobody says how many
 CHUNK = 8  # architectures per unit of work: long enough to hide the cost of handing it out
 
 
@@ -131,11 +132,15 @@ def space_sample(space: Space, students: int, seed: int) -> list[str]:
     """Strings of ``students`` different sampled architectures, or of all if 0.
 
     Raises:
-        AutodasError: the space cannot be enumerated and no number was given.
+        InvalidInput: the space is too large to take all of it.
     """
     if students == 0 or (space.size is not None and students >= space.size):
-        if space.size is None:
-            raise AutodasError(f"space {space.name!r} cannot be enumerated; say how many students")
+        if space.size is None or space.size > LARGEST:
+            count = "uncounted" if space.size is None else f"{space.size:,}"
+            raise InvalidInput(
+                f"space {space.name!r} has {count} architectures; say how many to sample, at most "
+                f"{LARGEST:,} are taken whole"
+            )
         return [space.encode(arch) for arch in space.enumerate()]
     rng = derive(seed, "space sample", space.name)
     chosen: dict[str, None] = {}
