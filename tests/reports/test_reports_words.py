@@ -167,10 +167,13 @@ def test_students_are_compared_with_an_interval(tmp_path: Path) -> None:
 
 
 def test_what_the_teacher_adds_is_compared_too(tmp_path: Path) -> None:
-    taught = student("chosen", 82.0, 82.1) | {"vanilla": [84.0, 84.1]}
+    # The interval is the run's own, of trainings paired by seed.
+    gain = {"mean": -2.0, "low": -2.3, "high": -1.7, "seeds": 2}
+    taught = student("chosen", 82.0, 82.1) | {"vanilla": [84.0, 84.1], "gain": gain}
     (finding,) = findings_of(tmp_path, distilled(taught))
     assert finding.judgement == "worse"
     assert "without a teacher it reaches 84.0 %: −2.0 points" in finding.text
+    assert "95 % interval [−2.3, −1.7]" in finding.text
 
 
 def test_a_worse_student_is_called_worse(tmp_path: Path) -> None:
