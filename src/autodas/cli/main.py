@@ -13,6 +13,7 @@ from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
 from autodas.core.errors import AutodasError
 from autodas.core.plugins import load_plugins
+from autodas.core.printable import printable
 
 __all__ = ["main"]
 
@@ -125,7 +126,7 @@ def _show(results: dict[str, Any], as_json: bool) -> None:
 
 
 def _failed(message: str, status: int, as_json: bool) -> int:
-    line = " ".join(message.splitlines())
+    line = printable(" ".join(message.splitlines()))
     print(f"autodas: {line}", file=sys.stderr)
     if as_json:
         from autodas.cli.output import print_json

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from autodas.core.printable import printable_json, printable_lines
+
 __all__ = ["print_json", "print_summary", "reserved_stdout"]
 
 
@@ -36,7 +38,7 @@ def print_json(results: dict[str, Any]) -> None:
     Raises:
         ValueError: a number is NaN or infinite, which is a defect of the step.
     """
-    print(json.dumps(results, ensure_ascii=False, allow_nan=False))
+    print(printable_json(json.dumps(results, ensure_ascii=False, allow_nan=False)))
 
 
 def print_summary(results: dict[str, Any]) -> None:
@@ -44,4 +46,5 @@ def print_summary(results: dict[str, Any]) -> None:
     lines = results.get("summary")
     if lines is None:
         lines = [json.dumps(results, ensure_ascii=False, allow_nan=False, indent=1)]
-    print(*lines, sep="\n")
+    # Names that a file gave must not steer the terminal.
+    print(*(printable_lines(str(line)) for line in lines), sep="\n")

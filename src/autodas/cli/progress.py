@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from autodas.core.printable import printable, printable_lines
 from autodas.core.progress import Facts, Progress
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def reporting(tensorboard: Path | None = None) -> Iterator[Progress]:
 
 def spelt(value: str | float) -> str:
     """A fact as people read it."""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
 
 
 class Bar:
@@ -73,7 +74,7 @@ class Bar:
         self.finish()
         console = self._console or Console(stderr=True)
         self._bars = bars.Progress(
-            bars.TextColumn("{task.description}"),
+            bars.TextColumn("{task.description}", markup=False),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
             bars.TextColumn("·"),
@@ -83,7 +84,7 @@ class Bar:
             console=console,
         )
         # rich estimates the pace from advances alone, so what was done before does not count.
-        self._task = self._bars.add_task(task, total=total, completed=done)
+        self._task = self._bars.add_task(printable(task), total=total, completed=done)
         self._live = Live(get_renderable=self._view, console=console, refresh_per_second=5)
         self._live.start()
 
@@ -93,9 +94,9 @@ class Bar:
 
     def note(self, text: str) -> None:
         if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
+            self._live.console.print(printable_lines(text), markup=False, highlight=False)
         else:
-            print(text, file=sys.stderr)
+            print(printable_lines(text), file=sys.stderr)
 
     def state(self, facts: Facts) -> None:
         self._facts = dict(facts)
@@ -170,7 +171,7 @@ class Lines:
             self.note(f"{self._task}: {self._done}/{self._total}{self._time_left(now)}")
 
     def note(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(printable_lines(text), file=self._stream, flush=True)
 
     def state(self, facts: Facts) -> None:
         now = self._clock()

@@ -9,11 +9,19 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from autodas.core.printable import printable
+
 __all__ = ["AutodasError", "FileProblem", "InvalidInput", "MissingData", "UnknownName"]
 
 
 class AutodasError(Exception):
-    """Root of all errors that are explained to the user in one line."""
+    """Root of all errors that are explained to the user in one line.
+
+    Whatever the message quotes, it is one line and holds nothing that a terminal would obey.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(" ".join(message.splitlines())))
 
 
 class InvalidInput(AutodasError):
@@ -51,7 +59,7 @@ class FileProblem(AutodasError):
     def __init__(self, path: Path | str, why: str) -> None:
         self.path = Path(path)
         self.why = why
-        super().__init__(f"{path}: {why}")
+        super().__init__(f"{printable(str(path))}: {why}")
 
 
 class MissingData(AutodasError):

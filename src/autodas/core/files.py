@@ -1,17 +1,44 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, and are read with limits.
+
+What is read may be damaged or made to harm: sizes are looked at before anything is allocated,
+and JSON is taken strictly, without the numbers and characters that other programs choke on.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import re
+import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import FileProblem
 
-__all__ = ["read_json", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "LARGEST_JSON",
+    "json_text",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
+LARGEST_JSON = 1 << 24
+"""Bytes of the largest JSON file that is read; as objects it takes some thirty times as many."""
+
+LARGEST_FILE = 1 << 31
+DEEPEST = 100
+LONGEST_NUMBER = 300  # digits; the largest float has 309
+_NUMBER = re.compile(rb"\d{%d}" % (LONGEST_NUMBER + 1))
+_EXPONENT = re.compile(rb"\d[eE]\+?\d")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -41,25 +68,111 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically; see :func:`write_bytes`."""
-    write_bytes(path, text.encode())
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        bad = text[error.start : error.start + 1]
+        raise FileProblem(path, f"cannot be written: {bad!r} is no character") from None
+    write_bytes(path, data)
+
+
+def json_text(value: Any) -> str:  # noqa: ANN401
+    """Readable JSON, as :func:`write_json` writes it."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
     """Write readable JSON atomically. NaN and infinity are refused: they are not JSON."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401
-    """Read a JSON file.
+def read_bytes(path: Path, most: int = LARGEST_FILE) -> bytes:
+    """The content of a file.
+
+    Args:
+        path: A regular file, or a link to one: reading a device or a pipe may never end.
+        most: Bytes; a larger file is refused before it is read.
 
     Raises:
-        FileProblem: it is missing, unreadable or not JSON.
+        FileProblem: it is missing, unreadable, too large or no file.
     """
     try:
-        return json.loads(path.read_bytes())
+        with open(path, "rb", opener=_without_waiting) as handle:
+            state = os.fstat(handle.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise FileProblem(path, "is not a regular file")
+            data = handle.read(most + 1) if state.st_size <= most else b""
     except FileNotFoundError:
         raise FileProblem(path, "no such file") from None
-    except OSError as error:
-        raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a NUL.
+        why = getattr(error, "strerror", None) or error
+        raise FileProblem(path, f"cannot be read: {why}") from None
+    if state.st_size > most or len(data) > most:
+        raise FileProblem(path, f"has {state.st_size} bytes; at most {most} are read")
+    return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    # Opening a pipe that nobody writes to would wait for ever.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def read_json(path: Path, most: int = LARGEST_JSON) -> Any:  # noqa: ANN401
+    """Read a JSON file; see :func:`parse_json`.
+
+    Raises:
+        FileProblem: it is missing, unreadable, larger than ``most`` bytes or not JSON.
+    """
+    return parse_json(read_bytes(path, most), path)
+
+
+def parse_json(data: bytes, path: Path | str) -> Any:  # noqa: ANN401
+    """JSON as RFC 8259 has it: UTF-8, no NaN or infinity, every number within a float's range.
+
+    Args:
+        data: The text.
+        path: Named in messages.
+
+    Raises:
+        FileProblem: it is not that, nested deeper than ``DEEPEST``, or has a number of more than
+            ``LONGEST_NUMBER`` digits.
+    """
+    try:
+        if _NUMBER.search(data):
+            raise ValueError(f"a number of more than {LONGEST_NUMBER} digits")
+        text = data.decode("utf-8-sig")
+        # Without an exponent, a number of so few digits is finite; asking for each takes time.
+        parse_float = _finite if _EXPONENT.search(data) else None
+        value = json.loads(text, parse_constant=_finite, parse_float=parse_float)
+        _check_depth(value)
+        if _SURROGATE.search(data):
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as error:
-        raise FileProblem(path, f"is not valid JSON ({error})") from None
+        why = " ".join(str(error).split())[:200]
+        raise FileProblem(path, f"is not valid JSON ({why})") from None
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:30]} is no number that can be computed with")
+    return value
+
+
+def _check_depth(value: object) -> None:
+    # What Python itself does with deep nesting depends on how deep its own stack is.
+    level, depth = [value], 0
+    while level := [
+        inner for each in level for inner in _inside(each) if isinstance(inner, dict | list)
+    ]:
+        depth += 1
+        if depth >= DEEPEST:
+            raise ValueError(f"nested deeper than {DEEPEST}")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
