@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from autodas.core.errors import InvalidInput
+from autodas.pipeline.families import as_labelled
 from autodas.pipeline.measure import cache_key, implementation
 from autodas.pipeline.protocol import PROTOCOLS, TEACHERS, Protocol, resolved, signals
 from autodas.spaces import SPACES, get_space
+from autodas.tables import load_table
 from autodas.teachers import TEACHERS as KNOWN
 
 DIGITS = Protocol("digits", "digits-cnn-teacher", 20)
@@ -43,6 +45,21 @@ def test_vision_transformers_see_the_size_they_were_published_with() -> None:
 def test_data_without_a_known_teacher_need_one_to_be_named() -> None:
     with pytest.raises(InvalidInput, match=r"'fashion-mnist'.*--teacher"):
         resolved(Protocol(data="fashion-mnist"), get_space("digits-cnn"))
+
+
+def test_any_part_of_the_images_has_the_teacher_of_the_whole() -> None:
+    found = resolved(Protocol(data="fashion-mnist@12/4000"), get_space("digits-cnn"))
+    assert found.teacher == "fashion-cnn-teacher"
+
+
+def test_a_table_brings_the_data_and_the_teacher_of_its_students() -> None:
+    table = load_table("fashion-cnn")
+    found = as_labelled(Protocol(), table)
+    assert (found.data, found.teacher) == ("fashion-mnist@12/4000", "fashion-cnn-teacher")
+    assert as_labelled(Protocol(teacher="other"), table).teacher == "other"
+    # Its teacher was not trained on other data than its own.
+    assert as_labelled(Protocol(data="digits"), table) == Protocol(data="digits")
+    assert as_labelled(Protocol(), replace(table, meta={})) == Protocol()
 
 
 @pytest.mark.parametrize("resolution", [0, -3, 10_000])

@@ -210,7 +210,7 @@ class TableRun:
         return seen_with_seeds(
             family,
             self.compared.each,
-            options.protocol,
+            family.protocol,
             init_seeds=options.init_seeds,
             batch_seeds=options.batch_seeds,
             cache=options.cache,
@@ -231,7 +231,7 @@ class TableRun:
         for (_, name), row in known.items():
             if name == contender.name and row.get("seconds_per_arch"):
                 return float(row["seconds_per_arch"])  # timed for another target of the table
-        return alone(comparison, contender, self.options.protocol)
+        return alone(comparison, contender)
 
 
 def _on(family: Family, target: str) -> Family:

@@ -183,7 +183,7 @@ def _proxy(
             proxy.score,
             family.space,
             family.table.architectures,
-            config.protocol,
+            family.protocol,
             terms=proxy.terms,
             most=config.collapse,
             cache=config.cache,

@@ -19,7 +19,7 @@ from autodas.fitness import TauAgainst
 from autodas.pipeline.collapse import MOST, check, check_sample, terms_of
 from autodas.pipeline.contributions import contributions, moves_with_size
 from autodas.pipeline.drawing import draw
-from autodas.pipeline.families import parse_pair, subjects_of
+from autodas.pipeline.families import as_labelled, parse_pair, subjects_of
 from autodas.pipeline.measure import space_sample
 from autodas.pipeline.protocol import Protocol, resolved
 from autodas.pipeline.terms import summands
@@ -110,20 +110,22 @@ class _Ground:
     truth: Floats | None
     table: str | None
     target: str | None
+    protocol: Protocol
 
 
 def _ground(config: ExplainConfig) -> _Ground:
     if config.table is None and config.space is not None:
         space = get_space(config.space)
         chosen = space_sample(space, config.architectures, config.seed)
-        return _Ground(space, chosen, None, None, None)
+        return _Ground(space, chosen, None, None, None, config.protocol)
     name, target = parse_pair(config.table or "digits-cnn")
     table = load_table(name, config.space)
     values = dict(zip(table.architectures, table.target(target).values, strict=True))
     known = [architecture for architecture, value in values.items() if np.isfinite(value)]
     chosen = check_sample(known, config.architectures, config.seed)
     truth = np.asarray([values[each] for each in chosen])
-    return _Ground(get_space(table.space), chosen, truth, table.name, target)
+    protocol = as_labelled(config.protocol, table)
+    return _Ground(get_space(table.space), chosen, truth, table.name, target, protocol)
 
 
 # ---- the numbers ----------------------------------------------------------------------------
@@ -136,7 +138,7 @@ def _measured(
     ground: _Ground,
     progress: Progress,
 ) -> dict[str, Any]:
-    protocol = resolved(config.protocol, ground.space)
+    protocol = resolved(ground.protocol, ground.space)
     subjects, networks, _ = subjects_of(
         ground.space,
         ground.architectures,

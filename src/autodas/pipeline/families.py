@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from autodas.scores.score import Values
 from autodas.spaces import Space, get_space
 from autodas.tables import Split, Table, label_noise, load_table, split
 
-__all__ = ["Family", "load_family", "parse_pair", "subjects_of", "with_labels"]
+__all__ = ["Family", "as_labelled", "load_family", "parse_pair", "subjects_of", "with_labels"]
 
 SIZES = ("params", "macs")
 FEWEST_VALIDATION = 6
@@ -39,6 +39,7 @@ class Family:
         truth: ``(A,)`` accuracies in percent, NaN where unknown.
         split: Which architectures discovery sees, which select, which report.
         subjects: What scores see.
+        protocol: What they were measured with, as far as it was asked for or the table says.
         networks: Networks that had to be run for it; the others were cached.
         seconds: Network seconds of those.
     """
@@ -49,6 +50,7 @@ class Family:
     truth: Values
     split: Split
     subjects: Subjects
+    protocol: Protocol
     networks: int
     seconds: float
 
@@ -105,7 +107,7 @@ def load_family(
     Args:
         pair: ``TABLE`` or ``TABLE:TARGET``.
         leaves: Statistics to measure; sizes are always added.
-        protocol: Batch, teacher and initialisation.
+        protocol: Batch, teacher and initialisation; what it leaves open, the table may say.
         space: Of the architectures, if the table does not say.
         cache: Folder of the statistics cache.
         jobs: Processes.
@@ -122,7 +124,7 @@ def load_family(
     if sample is not None:
         table = sampled(table, sample)
     truth = table.target(target).values
-    students = get_space(table.space)
+    students, protocol = get_space(table.space), as_labelled(protocol, table)
     subjects, networks, seconds = subjects_of(
         students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
     )
@@ -131,7 +133,23 @@ def load_family(
     parts = split(table.architectures, groups=table.groups)
     if labels is not None:
         parts = with_labels(parts, table.architectures, labels)
-    return Family(students, table, target, truth, parts, subjects, networks, seconds)
+    return Family(students, table, target, truth, parts, subjects, protocol, networks, seconds)
+
+
+def as_labelled(protocol: Protocol, table: Table) -> Protocol:
+    """The protocol, with the data and the teacher that the table's students were trained with.
+
+    Labels of our own say both in their header. What is asked for wins: other data bring their own
+    teacher, since that of the table was not trained on them.
+    """
+    data, teacher = table.meta.get("dataset"), table.meta.get("teacher")
+    if not isinstance(data, str) or protocol.data not in (None, data):
+        return protocol
+    protocol = replace(protocol, data=data)
+    name = teacher.get("name") if isinstance(teacher, Mapping) else None
+    if protocol.teacher is None and isinstance(name, str):
+        protocol = replace(protocol, teacher=name)
+    return protocol
 
 
 def sampled(table: Table, rows: int) -> Table:

@@ -82,9 +82,10 @@ TEACHERS: Mapping[str, str] = MappingProxyType(
         "cifar10-jpeg": "cifar10-resnet56",
         "cifar100": "cifar100-resnet32w",
         "cifar100-sample": "cifar100-resnet32w",
+        "fashion-mnist@12": "fashion-cnn-teacher",
     }
 )
-"""Data set -> a teacher that was trained on it."""
+"""Data set -> a teacher that was trained on it, whatever part of its images is used."""
 
 
 def resolved(protocol: Protocol, space: Space) -> Protocol:
@@ -99,7 +100,7 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     """
     default = PROTOCOLS.get(space.name, DIGITS if space.input_shape[0] == 1 else CIFAR10)
     data = protocol.data or default.data
-    teacher = protocol.teacher or TEACHERS.get(str(data))
+    teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
     if teacher is None:
         raise InvalidInput(
             f"no teacher is known for data {data!r}; name one with --teacher, for example "

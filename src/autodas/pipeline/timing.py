@@ -12,7 +12,6 @@ import numpy as np
 from autodas.networks import cost
 from autodas.pipeline.comparison import Comparison, Contender, values_of
 from autodas.pipeline.families import subjects_of
-from autodas.pipeline.measure import Protocol
 from autodas.scores import Score
 from autodas.spaces import Space
 
@@ -21,7 +20,7 @@ __all__ = ["TIMED", "alone"]
 TIMED = 5
 
 
-def alone(comparison: Comparison, contender: Contender, protocol: Protocol) -> float:
+def alone(comparison: Comparison, contender: Contender) -> float:
     """Mean seconds per architecture over :data:`TIMED` of the family, from small to large.
 
     Of a score: to build the network, measure what the score alone needs, and evaluate it; one
@@ -46,7 +45,7 @@ def alone(comparison: Comparison, contender: Contender, protocol: Protocol) -> f
         for name, chosen in once:
             start = time.perf_counter()
             subjects, _, _ = subjects_of(
-                family.space, chosen, contender.leaves, protocol, cache=Path(folder) / name
+                family.space, chosen, contender.leaves, family.protocol, cache=Path(folder) / name
             )
             values_of(contender, subjects, reference=family.subjects)
             seconds = (time.perf_counter() - start) / len(chosen)

@@ -83,6 +83,20 @@ for _source in (
         embedded=True,
     ),
     TableSource(
+        "fashion-cnn",
+        "digits-cnn",
+        "the same kind of convolutional students on Fashion-MNIST at 12 pixels, distilled",
+        "fashion-cnn.csv",
+        embedded=True,
+    ),
+    TableSource(
+        "fashion-vit",
+        "digits-vit",
+        "the same kind of transformer students on Fashion-MNIST at 12 pixels, distilled",
+        "fashion-vit.csv",
+        embedded=True,
+    ),
+    TableSource(
         "s0",
         "resnet",
         "64 CIFAR ResNets on CIFAR-100, distilled and vanilla",

@@ -206,5 +206,9 @@ def _public(checkpoint: PublicCheckpoint) -> None:
 
 
 _shipped("digits-cnn-teacher", "ResNet with 175 thousand parameters, trained on digits with shifts")
+_shipped(
+    "fashion-cnn-teacher",
+    "ResNet with 273 thousand parameters, trained on fashion-mnist@12/20000 with shifts",
+)
 for _checkpoint in PUBLIC:
     _public(_checkpoint)
