@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autodas.spaces import get_space
-from benchmarks import search_strategies
+from benchmarks import end_to_end, search_strategies
 
 NODES = ("|nor_conv_3x3~0|", "|nor_conv_3x3~0|nor_conv_3x3~1|")
 FULL = "+".join([*NODES, "|nor_conv_3x3~0|nor_conv_3x3~1|skip_connect~2|"])
@@ -53,3 +53,20 @@ def test_without_tables_it_says_what_is_missing(monkeypatch):
     monkeypatch.delenv("AUTODAS_DATA", raising=False)
     monkeypatch.setattr(search_strategies, "_digits", lambda *_: {})
     assert "AUTODAS_DATA" in next(iter(search_strategies.main(2, (10,))["left out"]))
+
+
+def test_gains_are_paired_by_seed_and_random_students_count_together():
+    chosen = {name: {"arch": name, "params": 1000} for name in ("own", "other", "random 1")}
+    chosen["random 2"] = {"arch": "own", "params": 1000}
+    accuracies = {
+        "own": np.array([80.0, 82.0, 84.0]),
+        "other": np.array([79.0, 81.0, 83.0]),
+        "random 1": np.array([70.0, 74.0, 78.0]),
+    }
+    told = end_to_end._told(chosen, accuracies, "own")
+    assert told["other"] == "81.00 %, 1,000 parameters"
+    # The mean of the random ones is 75, 78, 81: gains 5, 4, 3, whose standard error is 1/√3.
+    assert told["gain of own"] == {
+        "over other": "+1.00",
+        "over random ones": "+4.00 [+1.52, +6.48]",
+    }
