@@ -131,6 +131,36 @@ def test_what_is_left_open_suits_what_is_given(given, space, data, teacher):
     assert (found.space, found.protocol.data, found.protocol.teacher) == (space, data, teacher)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            {"protocol": Protocol(teacher="untrained:digits-cnn-teacher/3")},
+            InvalidInput,
+            "3 classes",
+        ),
+        ({"recipe": "digits-cnn-shrot"}, UnknownName, "digits-cnn-short"),
+        ({"epochs": 0}, InvalidInput, "epochs"),
+    ],
+)
+def test_what_cannot_be_trained_is_not_searched_for(wrong, error, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "run", lambda config, progress: pytest.fail("it searched"))
+    with pytest.raises(error, match=message):
+        run.run(quick(tmp_path / "run", **wrong))
+
+
+def test_epochs_reach_the_training(tmp_path, monkeypatch):
+    asked = []
+
+    def fake(config, progress):
+        asked.append(config.epochs)
+        return {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"}
+
+    monkeypatch.setattr(distill, "run", fake)
+    run.run(quick(tmp_path / "run", epochs=2))
+    assert asked == [2]
+
+
 def test_colour_images_get_a_space_for_colour_images():
     assert run._space_for(3) == "resnet"
     assert run._space_for(1) == "digits-cnn"

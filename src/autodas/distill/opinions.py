@@ -10,13 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autodas.core.errors import InvalidInput
 from autodas.data import ImageData
 from autodas.distill.objective import Seen, look
 from autodas.distill.recipe import Recipe
 from autodas.distill.views import Views, predict, resident
 from autodas.networks import StagedNetwork, VisionTransformer
-from autodas.teachers import Teacher, fitted
+from autodas.teachers import Teacher, matched
 
 __all__ = ["Opinions", "at_native_size", "native_size", "teacher_logits", "usable"]
 
@@ -32,13 +31,7 @@ def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list
     if teacher is None:
         return []
     teachers = [teacher] if isinstance(teacher, Teacher) else list(teacher)
-    for each in teachers:
-        if each.num_classes != data.num_classes:
-            raise InvalidInput(
-                f"teacher {each.name!r} knows {each.num_classes} classes, "
-                f"data set {data.name!r} has {data.num_classes}"
-            )
-    return [fitted(each, data) for each in teachers]
+    return [matched(each, data) for each in teachers]
 
 
 def native_size(network: StagedNetwork) -> Size | None:

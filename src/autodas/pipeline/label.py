@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from autodas.backends import Backend, backend
+from autodas.backends import Backend
+from autodas.backends.workers import ELSEWHERE, Workers
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
@@ -27,7 +28,7 @@ from autodas.pipeline.label_train import Task, Unit, checkpoint_of, train_studen
 from autodas.pipeline.overrides import parse_losses
 from autodas.spaces import get_space
 from autodas.tables.labels import write_labels
-from autodas.teachers import load_teacher
+from autodas.teachers import load_teacher, matched
 
 __all__ = ["Config", "LabelConfig", "Unit", "run", "sample_students", "train_student"]
 
@@ -35,7 +36,7 @@ TABLE_SECONDS = 20.0  # between two tables of what is there so far
 
 
 @dataclass(frozen=True)
-class LabelConfig:
+class LabelConfig(Workers):
     """Which students to train, and how."""
 
     out: Path = Path("runs/label")
@@ -72,15 +73,13 @@ class LabelConfig:
     """Half precision, on GPUs."""
     time_limit: float | None = None
     """Stop after so many minutes with a table of what is there; the same command goes on."""
-    jobs: int = 2
-    """Processes; on GPUs as many students are trained at once, several on each."""
-    backend: Literal["serial", "processes"] = "processes"
-    """Where the trainings run."""
+    ray_gpus: float = 1.0
+    """Share of a GPU that a training on --device cuda asks Ray for: 0.25 puts four on each."""
 
 
 Config = LabelConfig
 # What does not influence a single number of the table.
-INDIFFERENT = ("out", "time_limit", "jobs", "backend")
+INDIFFERENT = ("out", "time_limit", "ray_gpus", *ELSEWHERE)
 # Said only where it differs from the default, so that runs of earlier versions can go on.
 OPTIONAL = ("losses", "epochs", "device", "amp")
 
@@ -102,7 +101,8 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         FileProblem: the disk is full; the message says what is kept.
     """
     start = time.perf_counter()
-    task, runner = _task(config), backend(config.backend, config.jobs)
+    task = _task(config)
+    runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
     asked = _stated(config) | {"resolved": task.recipe.describe()}
     with RunDirectory(config.out, "label", asked) as directory:
         units = _units(config)
@@ -210,7 +210,8 @@ def _task(config: LabelConfig) -> Task:
             raise InvalidInput(f"{name} must be at least 1, got {getattr(config, name)}")
     if config.time_limit is not None and not config.time_limit > 0:
         raise InvalidInput(f"the time limit must be positive, got {config.time_limit} minutes")
-    if config.device != "cpu" and not torch.cuda.is_available():
+    # On a cluster, it is Ray that knows of GPUs.
+    if config.device != "cpu" and config.backend != "ray" and not torch.cuda.is_available():
         raise InvalidInput(f"device {config.device!r}: PyTorch sees no CUDA device here; use cpu")
     space = get_space(config.space)
     recipe = _recipe(config).changed(
@@ -221,11 +222,7 @@ def _task(config: LabelConfig) -> Task:
         epochs=config.epochs,
     )
     data, teacher = load_data(config.data), load_teacher(config.teacher)
-    if teacher.num_classes != data.num_classes:
-        raise InvalidInput(
-            f"teacher {teacher.name!r} knows {teacher.num_classes} classes, "
-            f"data set {data.name!r} has {data.num_classes}"
-        )
+    matched(teacher, data)  # before anything is trained
     limit = config.time_limit
     return Task(
         space.name,
@@ -234,7 +231,7 @@ def _task(config: LabelConfig) -> Task:
         recipe,
         config.device,
         config.amp,
-        config.out / "checkpoints",
+        (config.out / "checkpoints").absolute(),
         None if limit is None else time.time() + 60 * limit,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from autodas.backends.workers import ELSEWHERE, Workers
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.runs import RunDirectory
@@ -16,6 +17,8 @@ from autodas.data import load_data
 from autodas.expressions import in_words
 from autodas.pipeline import distill, search
 from autodas.pipeline.budgets import Amount, Budgets
+from autodas.pipeline.default_recipe import default_recipe
+from autodas.pipeline.distill_train import recipe_of
 from autodas.pipeline.latency import Device
 from autodas.pipeline.protocol import Protocol, resolved
 from autodas.pipeline.search import DEFAULT_SCORE
@@ -23,6 +26,7 @@ from autodas.pipeline.search_strategies import Strategy
 from autodas.scores import get_score
 from autodas.scores.score import parse_score
 from autodas.spaces import get_space
+from autodas.teachers import load_teacher, matched
 
 __all__ = ["Config", "RunConfig", "run"]
 
@@ -32,7 +36,7 @@ SPACES: Mapping[str, str] = MappingProxyType({"digits": "digits-cnn"})
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Workers):
     """What is given, and what the student may cost."""
 
     out: Path = Path("runs/run")
@@ -59,6 +63,8 @@ class RunConfig:
     """Architectures that are scored unless the space is taken whole."""
     recipe: str | None = None
     """Training recipe; by default one that suits the space."""
+    epochs: int | None = None
+    """Passes over the training images, in place of the recipe's."""
     seeds: int = 1
     """Trainings of the student, with different initial weights and batches; the first is
     exported."""
@@ -69,8 +75,6 @@ class RunConfig:
     """Data, teacher and batch; data and teacher are those of the training, too."""
     seed: int = 0
     """Seed of everything."""
-    jobs: int = 2
-    """Processes."""
     cache: Path | None = None
     """Folder of the caches of statistics and costs."""
 
@@ -103,8 +107,9 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
         AutodasError: the data or the teacher are not there, or the score has no values.
     """
     config = _settled(config)
+    _check(config)
     asked = asdict(config)
-    for name in ("out", "jobs", "cache"):
+    for name in ("out", *ELSEWHERE, "cache", *([] if config.epochs else ["epochs"])):
         asked.pop(name)
     asked |= config.budgets.to_options()
     with RunDirectory(config.out, "run", asked) as directory:
@@ -144,6 +149,17 @@ def _settled(config: RunConfig) -> RunConfig:
     return replace(config, protocol=protocol)
 
 
+def _check(config: RunConfig) -> None:
+    """Refuse what the training would refuse, before minutes of search.
+
+    Raises:
+        InvalidInput: the teacher does not know these classes, or a number is out of range.
+        UnknownName: there is no such recipe.
+    """
+    matched(load_teacher(str(config.protocol.teacher)), load_data(str(config.protocol.data)))
+    recipe_of(config.recipe or default_recipe(get_space(str(config.space))), None, config.epochs)
+
+
 def _space_for(channels: int) -> str:
     return "digits-cnn" if channels == 1 else "resnet"
 
@@ -164,7 +180,7 @@ def _search_config(config: RunConfig) -> search.Config:
         random=1,
         protocol=config.protocol,
         seed=config.seed,
-        jobs=config.jobs,
+        **config.options,
         cache=config.cache,
     )
 
@@ -178,10 +194,11 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
         teacher=str(config.protocol.teacher),
         data=str(config.protocol.data),
         recipe=config.recipe,
+        epochs=config.epochs,
         seeds=config.seeds,
         vanilla=config.compare,
         seed=config.seed,
-        jobs=config.jobs,
+        **config.options,
     )
 
 

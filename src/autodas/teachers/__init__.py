@@ -6,7 +6,8 @@ unpickled, and a file that does not fit its description is refused. A network wi
 has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives one.
 
 Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``fitted`` (a
-teacher for images normalised otherwise than its own), ``Blueprint`` and ``BLUEPRINTS`` (networks
+teacher for images normalised otherwise than its own), ``matched`` (the same, if it knows the
+classes), ``Blueprint`` and ``BLUEPRINTS`` (networks
 as data), and the checkpoint functions ``save_checkpoint``,
 ``read_description`` and ``load_weights``.
 """
@@ -14,7 +15,7 @@ as data), and the checkpoint functions ``save_checkpoint``,
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
 from autodas.teachers.catalog import TEACHERS, TeacherSource, load_teacher
 from autodas.teachers.checkpoint import load_weights, read_description, save_checkpoint
-from autodas.teachers.fit import fitted
+from autodas.teachers.fit import fitted, matched
 from autodas.teachers.teacher import Teacher
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "fitted",
     "load_teacher",
     "load_weights",
+    "matched",
     "read_description",
     "save_checkpoint",
 ]

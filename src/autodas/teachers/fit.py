@@ -48,6 +48,21 @@ class Renormalised(StagedNetwork):
 
 
 @lru_cache(maxsize=8)
+def matched(teacher: Teacher, data: ImageData) -> Teacher:
+    """``teacher`` for the images of ``data``, as :func:`fitted`, if it knows their classes.
+
+    Raises:
+        InvalidInput: the numbers of classes or of channels differ.
+    """
+    if teacher.num_classes != data.num_classes:
+        raise InvalidInput(
+            f"teacher {teacher.name!r} knows {teacher.num_classes} classes, data set "
+            f"{data.name!r} has {data.num_classes}; name a teacher of these classes with "
+            "--teacher, such as one of autodas train-teacher"
+        )
+    return fitted(teacher, data)
+
+
 def fitted(teacher: Teacher, data: ImageData) -> Teacher:
     """``teacher`` for the images of ``data``.
 
