@@ -16,10 +16,11 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from autodas.core.errors import InvalidInput
-from autodas.core.results import Result
+from autodas.core.results import Failed, Result
 from autodas.core.rng import derive
 from autodas.evolution.history import GenerationRecord, summarise
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness, judge
+from autodas.evolution.seen import Seen
 from autodas.evolution.variation import Origin, Rates, Variation
 
 __all__ = ["Algorithm", "Proposal"]
@@ -66,8 +67,9 @@ class Algorithm(ABC, Generic[G]):
         self.attempts = attempts
         self.population: tuple[Individual[G], ...] = ()
         self.history: list[GenerationRecord] = []
+        self.failures = 0
         self._best: Individual[G] | None = None
-        self._seen: set[str] = set()
+        self._seen = Seen()
         self._pending: tuple[Candidate[G], ...] | None = None
         self._asked = 0
         self._exhausted = False
@@ -150,6 +152,7 @@ class Algorithm(ABC, Generic[G]):
         self._pending = None
         ranked = by_fitness([*([self._best] if self._best else []), *told])
         self._best = ranked[0] if ranked else None
+        self.failures += sum(isinstance(each.fitness, Failed) for each in told)
         self.history.append(
             summarise(
                 told,

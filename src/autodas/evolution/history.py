@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -62,7 +63,10 @@ def summarise(
 ) -> GenerationRecord:
     """The record of a generation from what was told and what survived."""
     values = [each.value for each in by_fitness(told)]
-    reasons = Counter(each.fitness.reason for each in told if isinstance(each.fitness, Failed))
+    # The same few reasons come back in every generation of a long search: kept once.
+    reasons = Counter(
+        sys.intern(each.fitness.reason) for each in told if isinstance(each.fitness, Failed)
+    )
     origins = Counter(str(each.candidate.origin) for each in told)
     return GenerationRecord(
         generation=generation,

@@ -20,6 +20,11 @@ __all__ = ["Evaluator", "is_constant"]
 # Values up to this many bytes are numbers per layer or architecture: cheap to keep, dear to lose.
 _SMALL = 1 << 16
 
+# What Python needs for a remembered value beside its numbers: the expression, the column, the
+# array and their place in the table. Without it, a memo of numbers per architecture of a small
+# table would take ten times the memory it is allowed.
+_OVERHEAD = 1024
+
 _ROUNDING = 1e-6
 
 
@@ -184,10 +189,11 @@ class _Memo:
         return column
 
     def put(self, key: Expression, column: Column) -> None:
-        if column.nbytes > self._limit:
+        size = column.nbytes + _OVERHEAD
+        if size > self._limit:
             return
         self._columns[key] = column
-        self._held += column.nbytes
+        self._held += size
         while self._held > self._limit:
             _, dropped = self._columns.popitem(last=False)
-            self._held -= dropped.nbytes
+            self._held -= dropped.nbytes + _OVERHEAD

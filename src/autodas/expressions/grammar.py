@@ -100,6 +100,9 @@ class Grammar:
         self._behind = self._leaves_behind()
         self.start = Symbol(SCALAR)
         self._productions: dict[Symbol, tuple[Production, ...]] = {}
+        # Thousands of symbols ask the same few questions.
+        self._below: dict[tuple[str, frozenset[int]], frozenset[int]] = {}
+        self._objections: dict[tuple[str, Kind, frozenset[int], str], str] = {}
         # _smallest[d][symbol]: fewest nodes of an expression of depth at most d.
         self._smallest: list[dict[Symbol, int]] = [{}]
         if not self.can_make(self.start):
@@ -200,10 +203,18 @@ class Grammar:
 
     def _forbidden(self, head: str, kind: Kind, rules: frozenset[int], statistic: str = "") -> str:
         """Why ``head`` must not stand where ``rules`` are in force; empty if it may."""
-        for number in sorted(rules):
-            if self.rules[number].forbids(head, kind, statistic):
-                return self.rules[number].why
-        return ""
+        asked = head, kind, rules, statistic
+        if asked not in self._objections:
+            inforce = (self.rules[number] for number in sorted(rules))
+            why = (rule.why for rule in inforce if rule.forbids(head, kind, statistic))
+            self._objections[asked] = next(why, "")
+        return self._objections[asked]
+
+    def _rules_below(self, head: str, rules: frozenset[int]) -> frozenset[int]:
+        """The rules in force for the arguments of ``head``."""
+        if (head, rules) not in self._below:
+            self._below[head, rules] = rules_below(head, rules, self.rules)
+        return self._below[head, rules]
 
     def _calls_of(self, symbol: Symbol) -> list[Production]:
         found = []
@@ -212,7 +223,7 @@ class Grammar:
                 continue
             if self._needs_two(primitive, given) and len(self.leaves_behind(given)) < 2:
                 continue
-            rules = rules_below(primitive.name, symbol.rules, self.rules)
+            rules = self._rules_below(primitive.name, symbol.rules)
             weight = self._weights.get(primitive.name, 1.0)
             choices = self._variation(symbol, primitive, given)
             for varies in choices:
@@ -286,7 +297,7 @@ class Grammar:
             kind = types[arg].kind
             free = types[arg] != SCALAR and kind not in MUST_VARY.get(node.name, ())
             free &= not symbol.varies or any(map(self.depends, others))
-            rules = rules_below(node.name, symbol.rules, self.rules)
+            rules = self._rules_below(node.name, symbol.rules)
             symbol, node = Symbol(types[arg], rules, not free), arg
         return symbol
 
@@ -305,7 +316,7 @@ class Grammar:
             objection = self._objection_to(node, types, rules)
             if objection:
                 return objection
-            below = rules_below(node.name, rules, self.rules) if node.args else frozenset()
+            below = self._rules_below(node.name, rules) if node.args else frozenset()
             todo.extend((arg, below) for arg in node.args)
         return ""
 

@@ -167,7 +167,7 @@ class ProxySearch:
                 found |= {f"τ {name}": tau for name, tau in judged.value[0].parts.items()}
         found["elite ratio"] = record.elite_ratio or 0.0
         found["diversity"] = record.distinct_fitness / self.config.population
-        found["failures"] = sum(sum(each.failures.values()) for each in algorithm.history)
+        found["failures"] = algorithm.failures
         return found
 
 
