@@ -90,7 +90,7 @@ def test_every_flipped_byte_loses_at_most_its_own_record(journal: Journal) -> No
 
 def test_a_line_with_a_right_checksum_that_is_no_object_is_left_out(journal: Journal) -> None:
     journal.append({"unit": 0})
-    from autodas.core.runs import _checksum
+    from autodas.core.journal import _checksum
 
     with journal.path.open("ab") as handle:
         handle.write(_checksum(b"[1]") + b" [1]\n")
@@ -135,6 +135,63 @@ def test_resumes_after_kill_9(journal: Journal) -> None:
 def test_lines_are_readable_json(journal: Journal) -> None:
     journal.append({"b": 1, "a": "ü"})
     (line,) = [line for line in journal.path.read_text().splitlines() if line]
-    checksum, _, body = line.partition(" ")
+    checksum, owner, number, body = line.split(" ", 3)
     assert len(checksum) == 16
+    assert (owner, number) == ("-" * 8, "0")
     assert json.loads(body) == {"a": "ü", "b": 1}
+
+
+def test_lines_of_earlier_versions_are_read_and_continued(journal: Journal) -> None:
+    from autodas.core.journal import _checksum
+
+    journal.path.parent.mkdir()
+    old = [b'{"unit":0}', b'{"unit":1}']
+    journal.path.write_bytes(b"".join(b"\n" + _checksum(o) + b" " + o + b"\n" for o in old))
+    journal.append({"unit": 2})
+    expected = [{"unit": 0}, {"unit": 1}, {"unit": 2}]
+    assert journal.records() == journal.unbroken() == expected
+    assert Journal(journal.path, "a" * 64).records() == expected[:2]
+
+
+def test_the_records_of_another_run_are_left_out(journal: Journal) -> None:
+    mine, other = Journal(journal.path, "a" * 64), Journal(journal.path, "b" * 64)
+    mine.append({"unit": 0})
+    assert other.records() == []
+    assert mine.records() == journal.records() == [{"unit": 0}]
+    assert other.unbroken() == []
+
+
+def test_work_that_builds_on_what_was_lost_is_given_up(journal: Journal) -> None:
+    for unit in range(4):
+        journal.append({"unit": unit})
+    lines = journal.path.read_bytes().split(b"\n\n")
+    journal.path.write_bytes(b"\n\n".join([lines[0], lines[1][:-2] + b"9}", *lines[2:]]))
+    assert journal.records() == [{"unit": 0}, {"unit": 2}, {"unit": 3}]
+    again = Journal(journal.path)
+    assert again.unbroken() == [{"unit": 0}]
+    again.append({"unit": 1})
+    assert again.records() == again.unbroken() == [{"unit": 0}, {"unit": 1}]
+
+
+def test_numbers_go_on_after_a_gap(journal: Journal) -> None:
+    for unit in range(3):
+        journal.append({"unit": unit})
+    lines = journal.path.read_bytes().split(b"\n\n")
+    journal.path.write_bytes(b"\n\n".join([lines[0], lines[2]]))
+    again = Journal(journal.path)
+    again.append({"unit": 1})
+    assert again.records() == [{"unit": 0}, {"unit": 2}, {"unit": 1}]
+
+
+def test_a_line_that_stands_twice_counts_once(journal: Journal) -> None:
+    journal.append({"unit": 0})
+    journal.path.write_bytes(2 * journal.path.read_bytes())
+    assert journal.records() == [{"unit": 0}]
+
+
+def test_lines_in_another_order_are_no_unbroken_work(journal: Journal) -> None:
+    for unit in range(3):
+        journal.append({"unit": unit})
+    lines = journal.path.read_bytes().split(b"\n\n")
+    journal.path.write_bytes(b"\n\n".join([lines[0], lines[2], lines[1]]))
+    assert journal.unbroken() == [{"unit": 0}]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
+from autodas.core.seals import read_sealed
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.expressions import parse
 from autodas.scores import Proxy, Scale, Subjects, Term, calibrated, get_score, load_proxy, score_of
@@ -174,7 +175,7 @@ def _damage(content: dict, change: dict) -> dict:
 def test_a_damaged_proxy_file_is_refused_by_name(tmp_path, change):
     path = tmp_path / "proxy.json"
     proxy().save(path)
-    path.write_text(json.dumps(_damage(json.loads(path.read_text()), dict(change))))
+    path.write_text(json.dumps(_damage(read_sealed(path), dict(change))))
     with pytest.raises(FileProblem) as caught:
         load_proxy(path)
     assert str(path) in str(caught.value)

@@ -8,6 +8,7 @@ import pytest
 
 from autodas.core.digest import canonical_json, digest_file
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, MissingData, UnknownName
+from autodas.core.seals import read_sealed
 from autodas.tables import (
     TABLES,
     LabelRow,
@@ -287,7 +288,7 @@ def test_a_header_that_does_not_fit_is_refused(tmp_path, change, message):
     path = tmp_path / "a.csv"
     write_labels(path, rows_of_labels(), HEADER)
     header = path.with_suffix(".json")
-    header.write_text(json.dumps(json.loads(header.read_text()) | change))
+    header.write_text(json.dumps(read_sealed(header) | change))
     with pytest.raises(FileProblem, match=message) as caught:
         read_table(path)
     assert str(caught.value).startswith(str(header))

@@ -12,6 +12,7 @@ import torch
 
 from autodas.core.digest import digest_file
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, MissingData, UnknownName
+from autodas.core.seals import read_sealed
 from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.networks import seeded
@@ -33,7 +34,7 @@ def copy(tmp_path) -> Path:
 def described(path, **changes):
     """Rewrite the description with some entries changed; None removes one."""
     file = path.with_suffix(".json")
-    about = json.loads(file.read_text()) | changes
+    about = read_sealed(file) | changes
     file.write_text(json.dumps({k: v for k, v in about.items() if v is not None}))
 
 
@@ -193,7 +194,7 @@ def test_a_wrong_description_is_refused(copy, changes, message):
     ],
 )
 def test_a_wrong_network_is_refused_in_one_line(copy, change, message):
-    about = json.loads(copy.with_suffix(".json").read_text())["network"] | change
+    about = read_sealed(copy.with_suffix(".json"))["network"] | change
     described(copy, network=about)
     load_teacher.cache_clear()
     with pytest.raises(AutodasError, match=message) as caught:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
+from autodas.core.seals import read_sealed
 from autodas.data import ImageData, Normalisation, load_data
 from autodas.data.normalisation import CIFAR100, IMAGENET
 from autodas.distill import evaluate
@@ -111,7 +112,7 @@ def described(tmp_path):
     def change(**changes):
         load_teacher.cache_clear()
         shutil.copy(WEIGHTS.with_suffix(".safetensors"), tmp_path / "mine.safetensors")
-        about = json.loads(WEIGHTS.with_suffix(".json").read_text()) | changes
+        about = read_sealed(WEIGHTS.with_suffix(".json")) | changes
         (tmp_path / "mine.json").write_text(json.dumps(about))
         return str(tmp_path / "mine.safetensors")
 

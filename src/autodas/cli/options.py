@@ -12,7 +12,6 @@ import dataclasses
 import importlib.util
 import io
 import re
-import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any, Literal
 from autodas.cli.commands import Command
 from autodas.cli.plain import made, usage
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
+from autodas.core.toml import read_toml
 
 __all__ = ["Common", "Option", "options_of", "parse"]
 
@@ -144,6 +144,7 @@ def parse(command: Command, config: type[Any], arguments: Sequence[str]) -> tupl
     _check_numbers(known, given)
     if file := given.get("--config"):
         given = {**_from_toml(command, own, Path(file[0])), **given}
+    _check_text(given)
     missing = [o for o in own.values() if o.required and o.name not in given]
     if missing:
         wanted = " and ".join(f"{option.name} ({option.expected})" for option in missing)
@@ -228,6 +229,14 @@ def _positive(known: Mapping[str, Option], name: str) -> str:
     return positive if is_negated else name
 
 
+def _check_text(given: Given) -> None:
+    """Refuse what no file can be called and no file can hold."""
+    for name, values in given.items():
+        for value in values:
+            if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+                raise InvalidInput(f"{name}: {value[:80]!r} holds a NUL or is not UTF-8")
+
+
 def _check_numbers(known: Mapping[str, Option], given: Given) -> None:
     for name, values in given.items():
         option = known[_positive(known, name)]
@@ -245,12 +254,7 @@ def _tokens(known: Mapping[str, Option], name: str, values: list[str]) -> Iterat
 
 
 def _from_toml(command: Command, known: Mapping[str, Option], path: Path) -> Given:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileProblem(path, f"is not valid TOML ({error})") from None
+    content = read_toml(path)
     # The configuration that a run leaves in its folder says which command it was for.
     if (written_for := content.pop("command", command.name)) != command.name:
         raise FileProblem(path, f"is the configuration of {written_for!r}, not of {command.name!r}")

@@ -1,8 +1,8 @@
 """Run directories: what was asked, what was done so far, and how to go on after a kill.
 
-A run directory belongs to one resolved configuration. ``journal.jsonl`` is append-only; each
-line carries a checksum, so a line torn by a crash or damaged on disk is left out and its work
-is done again instead of being believed.
+A run directory belongs to one resolved configuration. What its journal says and what
+``digests.json`` knows is checked when it is read; see :mod:`autodas.core.journal` and
+:mod:`autodas.core.seals`.
 """
 
 from __future__ import annotations
@@ -20,69 +20,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from autodas.core.digest import canonical_json, digest_bytes
+from autodas.core.digest import canonical_json, digest
 from autodas.core.errors import FileProblem, InvalidInput
-from autodas.core.files import write_json, write_text
+from autodas.core.files import json_text
+from autodas.core.journal import OWNER_DIGITS, Journal
+from autodas.core.seals import read_checked, write_checked
+from autodas.core.toml import parse_toml
 
 __all__ = ["Journal", "RunDirectory", "environment", "to_toml"]
 
-CHECKSUM_DIGITS = 16
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Journal:
-    """An append-only file of JSON records that survives kill -9.
-
-    Args:
-        path: The file; it need not exist.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def records(self) -> list[dict[str, Any]]:
-        """All intact records in the order written; damaged lines are skipped.
-
-        Raises:
-            FileProblem: the file exists and cannot be read.
-        """
-        try:
-            lines = self.path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise FileProblem(self.path, f"cannot be read: {error.strerror or error}") from error
-        return [record for line in lines if (record := _parse_line(line)) is not None]
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add one record; it is on disk when this returns.
-
-        Raises:
-            FileProblem: the disk is full or the file cannot be written.
-        """
-        body = canonical_json(dict(record)).encode()
-        # The leading newline closes a line that an earlier crash may have left torn.
-        data = b"\n" + _checksum(body) + b" " + body + b"\n"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
-        except OSError as error:
-            raise FileProblem(self.path, f"cannot be written: {error.strerror or error}") from error
-
-
-def _checksum(body: bytes) -> bytes:
-    return digest_bytes(body)[:CHECKSUM_DIGITS].encode()
-
-
-def _parse_line(line: bytes) -> dict[str, Any] | None:
-    checksum, _, body = line.partition(b" ")
-    if not body or checksum != _checksum(body):
-        return None
-    record = json.loads(body)
-    return record if isinstance(record, dict) else None
 
 
 class RunDirectory:
@@ -124,11 +71,14 @@ class RunDirectory:
     def _adopt(self) -> None:
         config_file = self.path / "config.toml"
         if config_file.exists():
-            self._compare(_read_toml(config_file))
             self.resumed = True
         else:
-            write_text(config_file, to_toml({"command": self.command, **self.config}))
-            write_json(self.path / "environment.json", environment())
+            _write(self.path / "environment.json", json_text(environment()))
+            _write(config_file, to_toml({"command": self.command, **self.config}))
+        found = parse_toml(read_checked(config_file), config_file)
+        self._compare(found)
+        # What another configuration has found is not believed, should its journal come here.
+        self.journal.owner = digest(canonical_json(found))[:OWNER_DIGITS]
 
     def _compare(self, earlier: dict[str, Any]) -> None:
         now = tomllib.loads(to_toml({"command": self.command, **self.config}))
@@ -141,7 +91,11 @@ class RunDirectory:
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write ``results.json`` atomically."""
-        write_json(self.path / "results.json", {"command": self.command, **results})
+        _write(self.path / "results.json", json_text({"command": self.command, **results}))
+
+
+def _write(path: Path, text: str) -> None:
+    write_checked(path, text.encode("utf-8", "backslashreplace"))
 
 
 @contextlib.contextmanager
@@ -157,15 +111,6 @@ def _locked(path: Path) -> Iterator[None]:
         handle.write(f"{os.getpid()}\n")
         handle.flush()
         yield
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileProblem(path, f"is not valid TOML ({error})") from None
 
 
 def to_toml(config: Mapping[str, Any]) -> str:

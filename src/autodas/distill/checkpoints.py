@@ -1,11 +1,12 @@
 """Where a training stood, in one file that appears whole or not at all.
 
 Tensors are safetensors; everything else is JSON in the file's own header, so weights and numbers
-can never be of different epochs. Nothing is unpickled.
+can never be of different epochs. A digest of both shows damage. Nothing is unpickled.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.optim import Optimizer
 
+from autodas.core.digest import digest
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_bytes
 
 __all__ = ["Checkpoint", "optimizer_tensors", "read_checkpoint", "restore_optimizer"]
 
-FORMAT = "autodas-training-1"
+FORMAT = "autodas-training-2"
+FORMATS = (FORMAT, "autodas-training-1")  # the first had no digest
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Checkpoint:
             FileProblem: the disk is full or the folder cannot be written to.
         """
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in self.tensors.items()}
-        metadata = {"format": FORMAT, "state": json.dumps(dict(self.state))}
+        state = json.dumps(dict(self.state))
+        metadata = {"format": FORMAT, "state": state, "sha256": _digest(state, tensors)}
         write_bytes(path, safetensors.torch.save(tensors, metadata))
 
     def under(self, prefix: str) -> dict[str, Tensor]:
@@ -71,16 +75,30 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
         with safetensors.safe_open(path, framework="pt") as handle:
             metadata = handle.metadata() or {}
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-        state = json.loads(metadata["state"]) if metadata.get("format") == FORMAT else None
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        text = metadata["state"] if metadata.get("format") in FORMATS else "null"
+        state = json.loads(text)
+        stated = metadata.get("sha256", "" if metadata.get("format") == FORMAT else None)
+        if stated is not None and stated != _digest(text, tensors):
+            raise ValueError("its digest does not fit its content")
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = " ".join(str(error).split())[:200]
         raise FileProblem(
-            path, f"is a damaged checkpoint ({error}); remove it to begin again"
+            path, f"is a damaged checkpoint ({why}); remove it to begin again"
         ) from None
     if not isinstance(state, dict):
         raise FileProblem(path, "is no checkpoint of a training")
     if state.get("fingerprint") != fingerprint:
         raise FileProblem(path, "is the checkpoint of another training; remove it to begin anew")
     return Checkpoint(tensors, state)
+
+
+def _digest(state: str, tensors: Mapping[str, Tensor]) -> str:
+    found = hashlib.sha256(digest(state).encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(digest(name, str(tensor.dtype), list(tensor.shape)).encode())
+        # Seen as bytes in place: some types of numbers NumPy does not have.
+        found.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

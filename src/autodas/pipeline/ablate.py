@@ -21,11 +21,11 @@ import torch
 from autodas.backends import backend
 from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
-from autodas.core.files import read_json
 from autodas.core.plugins import load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import RunDirectory
+from autodas.core.seals import read_checked_json
 from autodas.pipeline import discovery
 from autodas.pipeline.ablate_page import command_of, summary_table, write_ablation_page
 from autodas.pipeline.ablate_rows import Outcome, sentence, study_rows
@@ -208,7 +208,7 @@ def _outcomes(
     for variant in variants:
         mine = [u for u in units if (u.study, u.variant) == (study.name, variant.name)]
         results = {
-            unit.seed: read_json(unit.config.out / "results.json")
+            unit.seed: read_checked_json(unit.config.out / "results.json")
             for unit in mine
             if unit.config.out not in failed
         }

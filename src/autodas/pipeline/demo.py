@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import InvalidInput
-from autodas.core.files import read_json, write_json
+from autodas.core.files import json_text
 from autodas.core.progress import Progress, Silent
+from autodas.core.seals import read_checked_json, write_checked
 from autodas.pipeline import discover, distill, search
 from autodas.pipeline.benchmark import summary_table
 
@@ -63,14 +64,14 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
         for step, name in (("search", f"search-{space}"), ("distill", f"distill-{space}")):
             parts[step].append(name)
             _student_step(step, config, space, budget, progress)
-        students.append(read_json(config.out / f"distill-{space}" / "results.json"))
+        students.append(read_checked_json(config.out / f"distill-{space}" / "results.json"))
     results = {
         "command": "demo",
         "discover": "discover",
         **parts,
         "seconds": time.perf_counter() - start,
     }
-    write_json(config.out / "results.json", results)
+    write_checked(config.out / "results.json", json_text(results).encode())
     return results | {"summary": _summary(found, students)}
 
 

@@ -56,7 +56,8 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         families = _load(config, progress)
         measured = time.perf_counter() - start
         search = ProxySearch(config, families)
-        algorithm, evaluated = _evolve(search, directory.journal, progress)
+        journal = directory.journal.bound_to([family.table.digest for family in families])
+        algorithm, evaluated = _evolve(search, journal, progress)
         choice = choose(search, algorithm, evaluated)
         proxy = _proxy(config, choice, families, digest(asked), progress)
         proxy.save(directory.path / "proxy.json")
@@ -135,7 +136,7 @@ def _evolve(
 ) -> tuple[Algorithm[Expression], list[str]]:
     """Run the search from where the journal ends; and all formulas that did not fail."""
     algorithm = search.algorithm()
-    told = [Told.from_json(record) for record in journal.records()]
+    told = [Told.from_json(record) for record in journal.unbroken()]
     replay(algorithm, told)
     progress.start("evolving", algorithm.generations, len(told))
 

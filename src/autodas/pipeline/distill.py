@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from autodas.backends import backend
-from autodas.core.errors import AutodasError, InvalidInput
-from autodas.core.files import read_json
+from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.rng import derive_seed
 from autodas.core.runs import RunDirectory
+from autodas.core.seals import read_checked_json
 from autodas.distill import Recipe
 from autodas.pipeline.default_recipe import default_recipe
 from autodas.pipeline.distill_results import gain_of, verdict_of
@@ -122,12 +122,18 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
         arch = space.decode(config.arch)
         cost = space.cost(arch)
         return space.name, [_Student("chosen", space.encode(arch), cost.params, cost.macs)]
-    found = read_json(config.search / "results.json")
-    named = [("chosen", found["students"][0]), ("largest", found["largest"])]
-    named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
-    return found["space"], [
-        _Student(role, each["arch"], each["params"], each["macs"]) for role, each in named
-    ]
+    path = config.search / "results.json"
+    found = read_checked_json(path)
+    try:
+        named = [("chosen", found["students"][0]), ("largest", found["largest"])]
+        named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
+        return str(found["space"]), [
+            _Student(role, str(each["arch"]), int(each["params"]), int(each["macs"]))
+            for role, each in named
+        ]
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        why = f"is not what 'search' writes ({type(error).__name__}: {error})"
+        raise FileProblem(path, why) from None
 
 
 def _units(

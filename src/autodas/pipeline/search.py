@@ -76,7 +76,7 @@ def _same_score(directory: RunDirectory, formula: str | None) -> None:
     Raises:
         InvalidInput: the journal is of another formula.
     """
-    records = directory.journal.records()
+    records = directory.journal.unbroken()
     if not records:
         directory.journal.append({"formula": formula})
     elif (earlier := records[0].get("formula")) != formula:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from autodas import __version__
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
+from autodas.core.toml import parse_toml
 from autodas.reports import sentences
 from autodas.reports.environment import environment
 from autodas.reports.figures import forest
@@ -212,7 +212,7 @@ def _curves(sides: Sequence[Side]) -> Any:  # noqa: ANN401 - markup or nothing
 
 def _differences(sides: Sequence[Side]) -> list[dict[str, Any]]:
     """Options in which the configurations differ, by option."""
-    configs = [dict(_flat(_toml(side.run.config))) for side in sides]
+    configs = [dict(_flat(_toml(side.run))) for side in sides]
     keys = dict.fromkeys(key for config in configs for key in config)
     found = []
     for key in keys:
@@ -222,10 +222,10 @@ def _differences(sides: Sequence[Side]) -> list[dict[str, Any]]:
     return found
 
 
-def _toml(text: str) -> dict[str, Any]:
+def _toml(run: Run) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return parse_toml(run.config.encode(), run.path / "config.toml")
+    except FileProblem:
         return {}  # shown as having no options; the results are what is compared
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from autodas.core.errors import FileProblem
-from autodas.core.files import read_json
+from autodas.core.seals import read_checked_json
 from autodas.reports.spell import number
 from autodas.reports.standalone import write_figures
 from autodas.reports.svg import INK, PAPER, SERIES, Drawing
@@ -32,7 +32,7 @@ def write_ablation(path: Path) -> Path | None:
     Raises:
         FileProblem: the folder holds no finished ablation.
     """
-    results = read_json(path / "results.json")
+    results = read_checked_json(path / "results.json")
     try:
         drawn = ablation(results["rows"])
     except (KeyError, TypeError, ValueError) as error:

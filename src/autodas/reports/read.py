@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import FileProblem
-from autodas.core.files import read_json
+from autodas.core.files import parse_json
+from autodas.core.seals import read_checked, read_checked_json
 
 __all__ = ["Run", "read_run"]
 
@@ -72,7 +72,7 @@ def read_run(path: Path) -> Run:
         raise FileProblem(path, "is not a run directory")
     if not (path / "results.json").is_file():
         raise FileProblem(path, "holds no results.json: the run is not finished or not one of ours")
-    results = read_json(path / "results.json")
+    results = read_checked_json(path / "results.json")
     command = results.get("command") if isinstance(results, dict) else None
     if command not in (*COMMANDS, *COMPOSED):
         raise FileProblem(path / "results.json", f"is of no step a report knows ({command!r})")
@@ -102,18 +102,15 @@ def _inside(path: Path, name: str) -> Path:
 
 
 def _optional_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         return ""
-    except (OSError, UnicodeDecodeError) as error:
+    try:
+        return read_checked(path).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise FileProblem(path, f"cannot be read: {error}") from None
 
 
 def _optional_json(path: Path) -> dict[str, Any]:
     text = _optional_text(path)
-    try:
-        content = json.loads(text) if text else {}
-    except ValueError as error:
-        raise FileProblem(path, f"is not valid JSON ({error})") from None
+    content = parse_json(text.encode(), path) if text else {}
     return content if isinstance(content, dict) else {}

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
-from autodas.core.files import read_json, write_json
+from autodas.core.files import write_json
+from autodas.core.seals import read_sealed, sealed
 from autodas.expressions import from_json, to_json, to_text
 from autodas.scores.scale import Scale
 from autodas.scores.score import Score, parse_score
@@ -57,18 +58,20 @@ class Proxy:
         return sum(term.expression.size for term in self.terms)
 
     def save(self, path: Path) -> None:
-        """Write the proxy file atomically."""
+        """Write the proxy file atomically, sealed: see :mod:`autodas.core.seals`."""
         write_json(
             path,
-            {
-                "format": FORMAT,
-                "name": self.name,
-                "formula": self.formula,
-                "terms": [_term_json(term) for term in self.terms],
-                "leaves": sorted(self.leaves),
-                "provenance": dict(self.provenance),
-                "results": dict(self.results),
-            },
+            sealed(
+                {
+                    "format": FORMAT,
+                    "name": self.name,
+                    "formula": self.formula,
+                    "terms": [_term_json(term) for term in self.terms],
+                    "leaves": sorted(self.leaves),
+                    "provenance": dict(self.provenance),
+                    "results": dict(self.results),
+                }
+            ),
         )
 
 
@@ -92,7 +95,7 @@ def load_proxy(path: Path) -> Proxy:
         FileProblem: it is missing, damaged, of another format, or its formula does not fit the
             statistics and primitives that exist.
     """
-    content = read_json(path)
+    content = read_sealed(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else None
         raise FileProblem(path, f"is not a proxy of format {FORMAT} (found {found!r})")

@@ -6,7 +6,6 @@ The S0 labels belong to DisWOT (Dong et al., CVPR 2023), those of AutoFormer and
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from autodas.core.digest import canonical_json, digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.files import parse_json
 from autodas.tables.cells import Floats, Sheet, percent, reject_fractions, unique
 from autodas.tables.naming import ACCURACY_COLUMNS, meaning
 from autodas.tables.table import Table, Target
@@ -106,10 +106,7 @@ def read_accuracy_json(path: Path, data: bytes, space: str | None) -> Table:
 
 
 def _rows(path: Path, data: bytes) -> list[Mapping[str, Any]]:
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FileProblem(path, f"is not valid JSON ({error})") from None
+    content = parse_json(data, path)
     if not isinstance(content, list) or not content:
         raise FileProblem(path, "a JSON list with one object per architecture is expected")
     for number, row in enumerate(content, start=1):

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem
+from autodas.core.files import read_bytes
 
 __all__ = ["Sheet", "percent", "read_file", "read_sheet", "reject_fractions", "unique"]
 
 Floats = npt.NDArray[np.float64]
 SHOWN = 60
+LARGEST = 1 << 29  # bytes; the largest public table has a fifth of it
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ def percent(cell: object) -> float | str:
     """An accuracy in percent, or what is wrong with it."""
     try:
         value = float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return f"{str(cell)[:SHOWN]!r} is not a number; an accuracy in percent is expected"
     if isinstance(cell, bool) or not 0.0 <= value <= 100.0:
-        return f"{cell} is not an accuracy in percent, which lies in [0, 100]"
+        return f"{str(cell)[:SHOWN]} is not an accuracy in percent, which lies in [0, 100]"
     return value
 
 
@@ -134,14 +136,9 @@ def read_file(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        FileProblem: it is missing, empty or cannot be read.
+        FileProblem: it is missing, empty, larger than ``LARGEST`` bytes or cannot be read.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FileProblem(path, "no such file") from None
-    except OSError as error:
-        raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
+    data = read_bytes(path, LARGEST)
     if not data.strip():
         raise FileProblem(path, "the file is empty")
     return data

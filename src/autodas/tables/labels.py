@@ -2,7 +2,7 @@
 
 The CSV has one row per run: ``arch, accuracy, seed, training`` and optionally ``status`` (``ok``
 or ``failed``), ``reason`` and others. The header has the same name with the ending ``.json``; it
-says what the runs have in common and holds the SHA-256 of the CSV.
+says what the runs have in common, holds the SHA-256 of the CSV, and is sealed itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 
 from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
-from autodas.core.files import read_json, write_json, write_text
+from autodas.core.files import write_json, write_text
+from autodas.core.seals import read_sealed, sealed
 from autodas.tables.cells import Floats, Sheet, percent, reject_fractions
 from autodas.tables.table import Part, Table, Target, Training
 
@@ -94,7 +95,8 @@ def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]
     content = text.getvalue()
     write_text(path, content)
     start = {"format": FORMAT, "version": VERSION}
-    write_json(header_of(path), {**start, **header, "sha256": digest_bytes(content.encode())})
+    whole = {**start, **header, "sha256": digest_bytes(content.encode())}
+    write_json(header_of(path), sealed(whole))
 
 
 def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
@@ -103,7 +105,7 @@ def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
         if space is None:
             raise FileProblem(sheet.path, f"its header {path.name} is missing; name the space")
         return {"space": space, "dataset": "unknown"}
-    header = read_json(path)
+    header = read_sealed(path)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise FileProblem(path, f"is not the header of a table; its 'format' must be {FORMAT!r}")
     if header.get("version") != VERSION:

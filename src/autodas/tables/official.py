@@ -11,7 +11,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from autodas.core.digest import digest
+from autodas.core.digest import digest, digest_bytes, digest_file
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_text
 from autodas.core.places import cache_folder
@@ -51,9 +51,19 @@ def official_csv(path: Path) -> Path:
     state = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
     key = digest(VERSION, str(path.resolve()), state)[:16]
     found = cache_folder() / "tables" / f"{path.stem}-{key}.csv"
-    if not found.is_file():
-        write_text(found, official_text(path))
+    checksum = found.with_suffix(".sha256")
+    if not _is_whole(found, checksum):
+        text = official_text(path)
+        write_text(checksum, digest_bytes(text.encode()) + "\n")
+        write_text(found, text)
     return found
+
+
+def _is_whole(file: Path, checksum: Path) -> bool:
+    try:
+        return digest_file(file) == checksum.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return False  # absent or damaged: either way it is to be made
 
 
 def official_text(path: Path) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from autodas.core.errors import FileProblem
+from autodas.core.files import parse_json
 from autodas.tables.accuracy_files import read_accuracy_json, read_accuracy_sheet
 from autodas.tables.cells import Sheet, read_file, read_sheet
 from autodas.tables.labels import FORMAT, LABEL_COLUMNS, read_labels
@@ -84,8 +84,8 @@ def read_table(path: Path | str, space: str | None = None) -> Table:
 
 def _is_header(data: bytes) -> bool:
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+        content = parse_json(data, "")
+    except FileProblem:
         return False
     return isinstance(content, dict) and content.get("format") == FORMAT
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem
-from autodas.core.files import read_json, write_bytes, write_json
+from autodas.core.files import read_bytes, write_bytes, write_json
+from autodas.core.seals import read_sealed, sealed
 
 __all__ = ["COUNTER", "description_of", "load_weights", "read_description", "save_checkpoint"]
 
@@ -47,7 +48,7 @@ def save_checkpoint(weights: Path, network: nn.Module, description: Mapping[str,
     data = safetensors.torch.save(state)
     write_bytes(weights, data)
     header = {"format": FORMAT, "version": VERSION, "sha256": digest_bytes(data)}
-    write_json(description_of(weights), {**header, **description})
+    write_json(description_of(weights), sealed({**header, **description}))
 
 
 def read_description(weights: Path) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def read_description(weights: Path) -> dict[str, Any]:
         FileProblem: it is missing or not of this format.
     """
     path = description_of(weights)
-    description = read_json(path)
+    description = read_sealed(path)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise FileProblem(path, f"does not describe weights; its 'format' must be {FORMAT!r}")
     if description.get("version") != VERSION:
@@ -80,12 +81,7 @@ def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
     Raises:
         FileProblem: it is missing, damaged, another file than described, or of another network.
     """
-    try:
-        data = weights.read_bytes()
-    except FileNotFoundError:
-        raise FileProblem(weights, "no such file") from None
-    except OSError as error:
-        raise FileProblem(weights, f"cannot be read: {error.strerror or error}") from error
+    data = read_bytes(weights)
     found = digest_bytes(data)
     if found != sha256:
         raise FileProblem(
