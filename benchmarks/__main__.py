@@ -16,7 +16,7 @@ import benchmarks
 
 FOLDER = Path("runs") / "benchmarks"
 HELPERS = {"__main__", "timing", "workload"}
-LONG = {"end_to_end", "resolution", "splits"}  # public data, many minutes: only when named
+LONG = {"end_to_end", "endurance", "resolution", "splits"}  # public data, many minutes: only when named
 
 
 def names() -> list[str]:
