@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +19,7 @@ from hypothesis import strategies as st
 from autodas.core import files, places
 from autodas.core.digest import canonical_json, digest, digest_bytes, digest_file
 from autodas.core.errors import FileProblem, MissingData
+from autodas.core.files import write_text
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -140,3 +146,48 @@ def test_optional_data_is_found_or_asked_for(
     monkeypatch.setenv("AUTODAS_DATA", str(tmp_path / "absent"))
     with pytest.raises(FileProblem, match="not a folder"):
         places.data_folder()
+
+
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from autodas.core import files
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+files.write_text(Path(sys.argv[1]), "half")
+"""
+
+
+def test_a_file_left_by_a_killed_writer_is_removed_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    subprocess.run([sys.executable, "-c", KILLED_WRITER, str(path)], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".table.csv.")
+    assert left.read_bytes() == b"half"
+    other = tmp_path / ".other.csv.12345678.tmp"
+    other.write_text("of somebody else")
+    # One that is still being written.
+    alive = tmp_path / ".table.csv.abcdefgh.tmp"
+    with alive.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        write_text(path, "whole")
+        assert sorted(tmp_path.iterdir()) == sorted([alive, other, path])
+    write_text(path, "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([other, path])
+
+
+def test_a_new_file_that_was_swept_away_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, swept = tempfile.mkstemp, []
+
+    def make(**options: Any) -> tuple[int, str]:
+        descriptor, name = usual(**options)
+        if not swept:
+            Path(name).unlink()
+            swept.append(name)
+        return descriptor, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", make)
+    write_text(tmp_path / "a", "text")
+    assert swept
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]

@@ -7,6 +7,7 @@ and JSON is taken strictly, without the numbers and characters that other progra
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import math
 import os
@@ -35,6 +36,7 @@ LARGEST_JSON = 1 << 24
 
 LARGEST_FILE = 1 << 31
 DEEPEST = 100
+UNFINISHED = ".tmp"
 LONGEST_NUMBER = 300  # digits; the largest float has 309
 _NUMBER = re.compile(rb"\d{%d}" % (LONGEST_NUMBER + 1))
 _EXPONENT = re.compile(rb"\d[eE]\+?\d")
@@ -44,26 +46,62 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` atomically: a reader sees the old file or the new one.
 
+    A process that is killed in the middle leaves an unfinished file of a name that nobody reads,
+    ``.NAME.????????.tmp``; whoever writes the same file next removes it.
+
     Raises:
         FileProblem: the folder cannot be written to, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _sweep(path)
+        descriptor, name = _unfinished(path)
         try:
             with os.fdopen(descriptor, "wb") as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
-            # mkstemp makes files only the owner can read; results are meant to be shared.
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
+                # mkstemp makes files only the owner can read; results are meant to be shared.
+                Path(name).chmod(0o644)
+                Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
             raise
     except OSError as error:
         raise FileProblem(path, f"cannot be written: {error.strerror or error}") from error
+
+
+def _unfinished(path: Path) -> tuple[int, str]:
+    """A new file beside ``path``, locked as long as it is open."""
+    while True:
+        descriptor, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED
+        )
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Between the two lines somebody who writes the same file may have swept it away.
+        if os.path.lexists(name):
+            return descriptor, name
+        os.close(descriptor)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of ``path`` have left; the lock of a living one holds."""
+    prefix = f".{path.name}."
+    with os.scandir(path.parent) as entries:
+        names = [
+            entry.path
+            for entry in entries
+            if entry.name.startswith(prefix) and entry.name.endswith(UNFINISHED)
+        ]
+    for name in names:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                Path(name).unlink()
+            finally:
+                os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

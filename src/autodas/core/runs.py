@@ -8,14 +8,13 @@ A run directory belongs to one resolved configuration. What its journal says and
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import platform
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from autodas.core.digest import canonical_json, digest
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import json_text
 from autodas.core.journal import OWNER_DIGITS, Journal
+from autodas.core.locks import locked
 from autodas.core.seals import read_checked, write_checked
 from autodas.core.toml import parse_toml
 
@@ -57,7 +57,7 @@ class RunDirectory:
         except OSError as error:
             raise FileProblem(self.path, f"cannot be made: {error.strerror or error}") from error
         self._lock = contextlib.ExitStack()
-        self._lock.enter_context(_locked(self.path / "lock"))
+        self._lock.enter_context(locked(self.path / "lock"))
         try:
             self._adopt()
         except BaseException:
@@ -96,21 +96,6 @@ class RunDirectory:
 
 def _write(path: Path, text: str) -> None:
     write_checked(path, text.encode("utf-8", "backslashreplace"))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.seek(0)
-            holder = handle.read().strip() or "unknown"
-            raise InvalidInput(f"{path.parent} is in use by process {holder}") from None
-        handle.truncate(0)
-        handle.write(f"{os.getpid()}\n")
-        handle.flush()
-        yield
 
 
 def to_toml(config: Mapping[str, Any]) -> str:
