@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from autodas.backends.attempt import attempt
 from autodas.backends.processes import Processes
+from autodas.backends.ray import Ray
 from autodas.backends.serial import Serial
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
@@ -32,17 +34,36 @@ class Backend(Protocol):
         ...
 
 
-BACKENDS: Catalog[Callable[[int], Backend]] = Catalog("backend")
+@dataclass(frozen=True)
+class Place:
+    """What a backend may want to know.
+
+    Attributes:
+        jobs: Number of worker processes.
+        address: Of a Ray cluster.
+        gpus: Share of a GPU that a unit asks Ray for.
+    """
+
+    jobs: int
+    address: str | None
+    gpus: float
+
+
+BACKENDS: Catalog[Callable[[Place], Backend]] = Catalog("backend")
 BACKENDS.add("serial", lambda _: Serial())
-BACKENDS.add("processes", Processes)
+BACKENDS.add("processes", lambda place: Processes(place.jobs))
+BACKENDS.add("ray", lambda place: Ray(place.jobs, place.address, place.gpus))
 
 
-def backend(name: str, jobs: int = 1) -> Backend:
+def backend(name: str, jobs: int = 1, *, address: str | None = None, gpus: float = 0.0) -> Backend:
     """The backend called ``name``.
 
     Args:
-        name: ``"serial"`` or ``"processes"``.
-        jobs: Number of worker processes, at least 1; ``serial`` has one whatever is asked.
+        name: ``"serial"``, ``"processes"`` or ``"ray"``.
+        jobs: Number of worker processes, at least 1; ``serial`` has one whatever is asked, and an
+            existing Ray cluster has as many as it has CPUs.
+        address: ``HOST:PORT`` of a Ray cluster, or ``auto``; others pay no attention to it.
+        gpus: Share of a GPU that a unit asks Ray for.
 
     Raises:
         UnknownName: there is none of that name.
@@ -51,4 +72,4 @@ def backend(name: str, jobs: int = 1) -> Backend:
     make = BACKENDS.get(name)
     if jobs < 1:
         raise InvalidInput(f"the number of jobs must be at least 1, got {jobs}")
-    return make(jobs)
+    return make(Place(jobs, address, gpus))

@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 
-from autodas.backends import backend
 from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.core.plugins import load_plugins
@@ -32,6 +31,7 @@ from autodas.pipeline.ablate_rows import Outcome, sentence, study_rows
 from autodas.pipeline.ablate_studies import STUDIES, Study, Variant, chosen_studies
 from autodas.pipeline.benchmark import machine
 from autodas.pipeline.discover_config import DiscoverConfig
+from autodas.pipeline.home import Home, home
 from autodas.pipeline.measure import Protocol, plugins_of
 from autodas.statistics import STATISTICS
 
@@ -110,12 +110,14 @@ def _units(config: DiscoverConfig, study: str, variants: Iterable[Variant]) -> l
             study,
             variant.name,
             seed,
-            # Discoveries run side by side, so each takes one process.
+            # Discoveries run side by side, so each is done by its worker alone.
             replace(
                 variant.config,
                 out=config.out / study / variant.name / str(seed),
                 seed=seed,
                 jobs=1,
+                backend="serial",
+                ray_address=None,
             ),
         )
         for variant in variants
@@ -139,17 +141,18 @@ def _discover_all(
     failed: dict[Path, str] = {}
     progress.start("ablating", len(units), len(units) - sum(map(len, groups)))
     plugins = plugins_of(STATISTICS.names())
-    runner = backend("processes" if config.jobs > 1 else "serial", config.jobs)
-    jobs = [_Job(group[0].config, plugins) for group in groups]
-    for number, result in runner.run(_discover, jobs):
-        group = groups[number]
-        if isinstance(result, Failed):
-            failed |= {unit.config.out: result.reason for unit in group}
-            first = group[0]
-            progress.note(f"{first.study} {first.variant} {first.seed}: {result.reason}")
-        else:
-            _copy(group[0].config.out, group[1:])
-        progress.advance(len(group))
+    runner = config.workers.runner()
+    with home(config.out, runner) as place:
+        jobs = [_Job(group[0].config, plugins, place) for group in groups]
+        for number, result in runner.run(_discover, jobs):
+            group = groups[number]
+            if isinstance(result, Failed):
+                failed |= {unit.config.out: result.reason for unit in group}
+                first = group[0]
+                progress.note(f"{first.study} {first.variant} {first.seed}: {result.reason}")
+            else:
+                _copy(group[0].config.out, group[1:])
+            progress.advance(len(group))
     progress.finish()
     return measured, failed
 
@@ -184,7 +187,7 @@ def _measure(groups: Sequence[Sequence[_Unit]], config: DiscoverConfig, progress
         new = {(pair, each.protocol) for pair in each.tables}
         if not seen.issuperset(new):
             seen |= new
-            measured += discovery.prepare(replace(each, jobs=config.jobs), progress)
+            measured += discovery.prepare(replace(each, **config.options), progress)
     return measured
 
 
@@ -192,12 +195,14 @@ def _measure(groups: Sequence[Sequence[_Unit]], config: DiscoverConfig, progress
 class _Job:
     config: DiscoverConfig
     plugins: tuple[str, ...]
+    home: Home
 
 
 def _discover(job: _Job) -> None:
     """One discovery, in a process of its own or here; it leaves its results in its folder."""
     torch.set_num_threads(1)
     load_plugins(job.plugins)
+    job.home.require("ablations on several machines")
     discovery.run(job.config)
 
 

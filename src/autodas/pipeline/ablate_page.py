@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autodas.backends.workers import ELSEWHERE as WORKERS
 from autodas.pipeline.benchmark_config import command_line
 from autodas.pipeline.discover_config import DiscoverConfig
 from autodas.pipeline.results_page import write_between
@@ -13,7 +14,7 @@ from autodas.pipeline.results_page import write_between
 __all__ = ["BEGIN", "END", "command_of", "summary_table", "to_markdown", "write_ablation_page"]
 
 BEGIN, END = "<!-- ablation:begin -->", "<!-- ablation:end -->"
-ELSEWHERE = ("out", "jobs", "memory", "cache", "page")
+ELSEWHERE = ("out", *WORKERS, "memory", "cache", "page")
 NONE = "–"
 Row = Mapping[str, Any]
 

@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from autodas.backends import Jobs
+from autodas.backends.workers import ELSEWHERE
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
 from autodas.core.progress import Progress, Silent
@@ -47,7 +49,7 @@ Option: TypeAlias = str | float | Path | Sequence[str] | Protocol | None
 """What an option may be: what the command line would read, or the value itself."""
 
 # Where and how fast, not what: these do not make another run.
-INDIFFERENT = {"out", "jobs", "memory", "cache", "backend"}
+INDIFFERENT = {"out", *ELSEWHERE, "memory", "cache"}
 
 
 def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
@@ -195,7 +197,7 @@ def score(
     architectures: Iterable[Any],
     *,
     cache: Path | str | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Progress = Silent(),
     **protocol: Option,
 ) -> npt.NDArray[np.float64]:
@@ -207,7 +209,7 @@ def score(
         space: The space, or its name.
         architectures: A of them, as text or as the space's own values.
         cache: Folder of the statistics cache; the usual one by default.
-        jobs: Processes for what is not in the cache.
+        jobs: Processes, or workers, for what is not in the cache.
         progress: Hears of every network.
         **protocol: Fields of :class:`autodas.pipeline.measure.Protocol`, such as ``teacher``,
             ``data``, ``batch_size``, ``init_seed``.

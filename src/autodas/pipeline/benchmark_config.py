@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from autodas.backends import Workers
+from autodas.backends.workers import ELSEWHERE as WORKERS
 from autodas.core.errors import InvalidInput
 from autodas.core.sizes import parse_bytes
 from autodas.pipeline.comparison import Contender, PartName
@@ -21,7 +23,7 @@ __all__ = ["BenchmarkConfig", "check", "command_line", "command_of", "identity",
 
 
 @dataclass(frozen=True)
-class BenchmarkConfig:
+class BenchmarkConfig(Workers):
     """Which scores to compare, on which ground truth."""
 
     out: Path = Path("runs/benchmark")
@@ -60,8 +62,6 @@ class BenchmarkConfig:
     page: Path | None = None
     """Markdown page to write the tables into, between <!-- benchmark:begin --> and
     <!-- benchmark:end -->."""
-    jobs: int = 2
-    """Processes for measuring."""
     memory: str = "4GB"
     """Memory for the statistics of a table; those beyond it are kept on disk."""
     cache: Path | None = None
@@ -69,7 +69,7 @@ class BenchmarkConfig:
 
 
 # Where, how fast and what to show: nothing that decides the numbers.
-ELSEWHERE = ("out", "jobs", "memory", "cache", "page")
+ELSEWHERE = ("out", *WORKERS, "memory", "cache", "page")
 
 
 def resolved(config: BenchmarkConfig) -> BenchmarkConfig:

@@ -198,7 +198,7 @@ class TableRun:
             options.protocol,
             space=options.space,
             cache=options.cache,
-            jobs=options.jobs,
+            jobs=options.workers,
             limit=options.limit,
             sample=options.sample,
             memory=parse_bytes(options.memory),
@@ -214,7 +214,7 @@ class TableRun:
             init_seeds=options.init_seeds,
             batch_seeds=options.batch_seeds,
             cache=options.cache,
-            jobs=options.jobs,
+            jobs=options.workers,
             progress=self.progress,
         )
 

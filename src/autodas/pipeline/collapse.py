@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from autodas.backends import Jobs
 from autodas.core.errors import AutodasError
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
@@ -187,7 +188,7 @@ def check(
     most: int = MOST,
     seed: int = 0,
     cache: Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Progress = Silent(),
 ) -> Collapse:
     """Score the same architectures again under every change, and fit closed forms.
@@ -202,7 +203,7 @@ def check(
         most: Largest number of architectures.
         seed: Of the sample, and of the fits' random orders.
         cache: Folder of the statistics cache.
-        jobs: Processes for measuring.
+        jobs: Processes, or workers, for measuring.
         progress: Hears of every architecture.
     """
     chosen = check_sample(architectures, most, seed)
@@ -264,7 +265,7 @@ class _Place:
     space: Space
     architectures: Sequence[str]
     cache: Path | None
-    jobs: int
+    jobs: Jobs
     progress: Progress
     networks: int = 0
 

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import torch
 
-from autodas.backends import backend
+from autodas.backends import Jobs, workers_of
 from autodas.core.digest import canonical_json, digest, digest_bytes
 from autodas.core.errors import AutodasError
 from autodas.core.files import write_text
@@ -61,7 +61,7 @@ class CostBook:
         input_shape: (C, H, W) of the images they are built for.
         batch: Images in a pass, for memory.
         cache: Folder of the cache; the user's usual one by default.
-        jobs: Processes for many architectures at once.
+        jobs: Processes, or workers, for many architectures at once.
         progress: Hears of every architecture that has to be counted.
     """
 
@@ -73,14 +73,14 @@ class CostBook:
         input_shape: Shape | None = None,
         batch: int = 1,
         cache: Path | None = None,
-        jobs: int = 1,
+        jobs: Jobs = 1,
         progress: Progress = Silent(),
     ) -> None:
         self.space = space
         self.num_classes = space.num_classes if num_classes is None else num_classes
         self.input_shape = space.input_shape if input_shape is None else input_shape
         self.batch = batch
-        self.jobs = jobs
+        self.workers = workers_of(jobs)
         self.progress = progress
         self.counted = 0
         self._file = self._path(cache_folder(cache) / "costs")
@@ -135,7 +135,7 @@ class CostBook:
         ]
         if len(todo) > 1:
             self.progress.start(f"counting {quantity} of {self.space.name}", len(todo))
-        runner = backend("processes" if self.jobs > 1 and not few else "serial", self.jobs)
+        runner = self.workers.runner(small=few)
         for i, result in runner.run(_count_unit if not few else self._count_here, units):
             if isinstance(result, Failed):
                 self.save()

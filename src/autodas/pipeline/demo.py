@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
 from autodas.core.files import json_text
 from autodas.core.progress import Progress, Silent
@@ -20,7 +21,7 @@ BUDGETS = {"digits-cnn": 10_000, "digits-vit": 15_000}
 
 
 @dataclass(frozen=True)
-class DemoConfig:
+class DemoConfig(Workers):
     """The demonstration has few options: it is meant to be looked at."""
 
     out: Path = Path("runs/demo")
@@ -32,8 +33,6 @@ class DemoConfig:
     weights, features, gradients and the teacher show."""
     seed: int = 0
     """Seed of everything."""
-    jobs: int = 2
-    """Processes."""
     cache: Path | None = None
     """Folder of the statistics cache."""
 
@@ -46,7 +45,7 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
     if config.generations < 1:
         raise InvalidInput(f"generations must be at least 1, got {config.generations}")
     start = time.perf_counter()
-    shared: dict[str, Any] = {"seed": config.seed, "jobs": config.jobs}
+    shared: dict[str, Any] = {"seed": config.seed, **config.options}
     progress.note("discovering a proxy on digits-cnn and digits-vit")
     found = discover.run(
         discover.Config(
@@ -87,7 +86,7 @@ def _student_step(
                 score=f"proxy:{config.out / 'discover' / 'proxy.json'}",
                 max_params=budget,
                 seed=config.seed,
-                jobs=config.jobs,
+                **config.options,
                 cache=config.cache,
             ),
             progress,
@@ -98,7 +97,7 @@ def _student_step(
                 out=out,
                 search=config.out / f"search-{space}",
                 seed=config.seed,
-                jobs=config.jobs,
+                **config.options,
             ),
             progress,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
 from autodas.core.sizes import parse_bytes
 from autodas.pipeline.families import parse_pair
@@ -17,7 +18,7 @@ FEWEST_LABELS = 4  # fewer have next to no ranking
 
 
 @dataclass(frozen=True)
-class DiscoverConfig:
+class DiscoverConfig(Workers):
     """What to search for a proxy, and where."""
 
     out: Path = Path("runs/discover")
@@ -82,8 +83,6 @@ class DiscoverConfig:
     """Architectures of each space for the collapse check of the proxy; 0 for no check."""
     seed: int = 0
     """Seed of the evolution."""
-    jobs: int = 2
-    """Processes for measuring."""
     memory: str = "512MB"
     """Memory for statistics and remembered parts of formulas, half each; statistics beyond it are
     kept on disk. The result does not depend on it."""

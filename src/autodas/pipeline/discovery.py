@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from autodas.backends.workers import ELSEWHERE as WORKERS
 from autodas.core.digest import digest
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
@@ -39,7 +40,7 @@ OWN_PASSES = frozenset(
 SIZE_BASELINES = ("params", "macs", "depth")
 BASELINES = (*SIZE_BASELINES, "diswot_relation", "diswot_semantic", "diswot")
 
-ELSEWHERE = ("out", "jobs", "memory", "cache", "ablate", "ablation_seeds", "page")
+ELSEWHERE = ("out", *WORKERS, "memory", "cache", "ablate", "ablation_seeds", "page")
 """Options that decide nothing of a proxy."""
 
 
@@ -99,7 +100,7 @@ def _load(config: DiscoverConfig, progress: Progress) -> list[Family]:
                 measured,
                 config.protocol,
                 cache=config.cache,
-                jobs=config.jobs,
+                jobs=config.workers,
                 limit=config.limit,
                 sample=config.sample,
                 labels=config.labels,
@@ -122,7 +123,7 @@ def _held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[
             sorted(proxy.leaves),
             config.protocol,
             cache=config.cache,
-            jobs=config.jobs,
+            jobs=config.workers,
             limit=config.limit,
             sample=config.sample,
             progress=progress,
@@ -133,29 +134,29 @@ def _held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[
 
 def _evolve(
     search: ProxySearch, journal: Journal, progress: Progress
-) -> tuple[Algorithm[Expression], list[str]]:
+) -> tuple[Algorithm[Expression], Iterator[str]]:
     """Run the search from where the journal ends; and all formulas that did not fail."""
     algorithm = search.algorithm()
-    told = [Told.from_json(record) for record in journal.unbroken()]
-    replay(algorithm, told)
-    progress.start("evolving", algorithm.generations, len(told))
+    replay(algorithm, map(Told.from_json, journal.unbroken()))
+    progress.start("evolving", algorithm.generations, algorithm.generation)
 
     def keep(generation: Told) -> None:
         journal.append(generation.to_json())
-        told.append(generation)
         progress.advance()
         progress.state(search.facts(algorithm))
 
     several = search.config.selection == "nsga2"
     evolve(algorithm, search.evaluate, keep, search.objectives if several else None)
     progress.finish()
-    evaluated = [
-        key
-        for generation in told
-        for key, fitness in zip(generation.keys, generation.fitness, strict=True)
-        if isinstance(fitness, Ok)
-    ]
-    return algorithm, evaluated
+    return algorithm, _evaluated(journal)
+
+
+def _evaluated(journal: Journal) -> Iterator[str]:
+    """All formulas that did not fail, read again: a long search does not hold them in memory."""
+    for generation in map(Told.from_json, journal.unbroken()):
+        for key, fitness in zip(generation.keys, generation.fitness, strict=True):
+            if isinstance(fitness, Ok):
+                yield key
 
 
 def _proxy(
@@ -188,7 +189,7 @@ def _proxy(
             terms=proxy.terms,
             most=config.collapse,
             cache=config.cache,
-            jobs=config.jobs,
+            jobs=config.workers,
             progress=progress,
         ).to_json()
         for family in places.values()

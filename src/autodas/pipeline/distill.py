@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autodas.backends import backend
+from autodas.backends import Backend
+from autodas.backends.workers import ELSEWHERE, Workers
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
@@ -21,6 +22,7 @@ from autodas.distill import Recipe
 from autodas.pipeline.default_recipe import default_recipe
 from autodas.pipeline.distill_results import gain_of, verdict_of
 from autodas.pipeline.distill_train import Unit, recipe_of, train_unit
+from autodas.pipeline.home import home, unpack
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher
 
@@ -28,7 +30,7 @@ __all__ = ["Config", "DistillConfig", "run"]
 
 
 @dataclass(frozen=True)
-class DistillConfig:
+class DistillConfig(Workers):
     """Which student to train, and how."""
 
     out: Path = Path("runs/distill")
@@ -52,8 +54,6 @@ class DistillConfig:
     """Also train the chosen student without the teacher."""
     seed: int = 0
     """Base of all seeds."""
-    jobs: int = 2
-    """Processes."""
     losses: tuple[str, ...] | None = None
     """Losses beside the labels, NAME=WEIGHT each, in place of the recipe's: kd=0.9 at=1000."""
     epochs: int | None = None
@@ -66,6 +66,8 @@ class DistillConfig:
     """GPUs that share every batch; more than one needs the extra multi-gpu."""
     amp: bool = False
     """Half precision, on GPUs."""
+    ray_gpus: float = 1.0
+    """Share of a GPU that a training on --device cuda asks Ray for: 0.25 puts four on each."""
     formats: tuple[Literal["torch", "onnx"], ...] = ()
     """Further formats to export the chosen student in; onnx needs the extra."""
     tracking: bool = False
@@ -96,7 +98,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     config = replace(config, recipe=config.recipe or default_recipe(get_space(space_name)))
     _recipe(config)
     asked = asdict(config)
-    for name in ("out", "jobs", "search", "tracking"):
+    for name in ("out", *ELSEWHERE, "ray_gpus", "search", "tracking"):
         asked.pop(name)
     for each in (each for each in fields(config) if each.name in OPTIONAL):
         if asked[each.name] == each.default:
@@ -106,8 +108,9 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         start = time.perf_counter()
         units = _units(config, space_name, students, directory.path)
         # A training that starts processes of its own cannot run in one of ours.
-        jobs = 1 if config.devices > 1 else config.jobs
-        trained = _train_all(units, directory, jobs, progress)
+        workers = Workers(backend="serial") if config.devices > 1 else config.workers
+        runner = workers.runner(device=config.device, gpus=config.ray_gpus)
+        trained = _train_all(units, directory, runner, progress)
         results = _results(config, space_name, students, units, trained)
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
@@ -170,7 +173,7 @@ def _units(
 def _train_all(
     units: dict[tuple[str, bool, int], Unit],
     directory: RunDirectory,
-    jobs: int,
+    runner: Backend,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """Accuracy and history by unit key, from the journal where they are there already."""
@@ -178,20 +181,22 @@ def _train_all(
     # The same student can be the chosen and the largest one: it is trained once.
     todo = {unit.key: unit for unit in reversed(units.values()) if unit.key not in done}
     progress.start("distilling", len(done) + len(todo), len(done))
-    waiting = list(todo.values())
-    for i, result in backend("processes" if jobs > 1 else "serial", jobs).run(train_unit, waiting):
-        if isinstance(result, Failed):
-            raise AutodasError(
-                f"training {waiting[i].arch} failed: {result.reason}; {len(done)} finished "
-                "trainings and the checkpoints of others are kept"
-            )
-        for line in result.value.pop("notes", ()):
-            progress.note(f"{waiting[i].arch}: {line}")
-        done[waiting[i].key] = result.value
-        directory.journal.append({"key": waiting[i].key, "value": result.value})
-        if (path := waiting[i].checkpoint) is not None:
-            path.unlink(missing_ok=True)
-        progress.advance()
+    with home(directory.path, runner) as place:
+        waiting = [replace(unit, home=place) for unit in todo.values()]
+        for i, result in runner.run(train_unit, waiting):
+            if isinstance(result, Failed):
+                raise AutodasError(
+                    f"training {waiting[i].arch} failed: {result.reason}; {len(done)} finished "
+                    "trainings and the checkpoints of others are kept"
+                )
+            for line in result.value.pop("notes", ()):
+                progress.note(f"{waiting[i].arch}: {line}")
+            unpack(result.value.pop("parcel", {}), directory.path)
+            done[waiting[i].key] = result.value
+            directory.journal.append({"key": waiting[i].key, "value": result.value})
+            if (path := waiting[i].checkpoint) is not None:
+                path.unlink(missing_ok=True)
+            progress.advance()
     progress.finish()
     return done
 

@@ -14,6 +14,7 @@ from autodas.data import load_data
 from autodas.distill import Recipe, export_onnx, export_program, get_recipe, save_student, train
 from autodas.distill.several import train_on_several
 from autodas.networks import StagedNetwork, seeded
+from autodas.pipeline.home import Home
 from autodas.pipeline.label_train import Notes
 from autodas.pipeline.overrides import parse_losses
 from autodas.spaces import get_space
@@ -45,6 +46,7 @@ class Unit:
         checkpoints: Folder of checkpoints.
         tracking: Folder for TensorBoard.
         devices: GPUs that share every batch.
+        home: The run directory.
     """
 
     space: str
@@ -63,6 +65,7 @@ class Unit:
     checkpoints: Path | None = field(default=None, compare=False)
     tracking: Path | None = field(default=None, compare=False)
     devices: int = 1
+    home: Home | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
@@ -75,8 +78,8 @@ class Unit:
 
     @property
     def checkpoint(self) -> Path | None:
-        """Where it leaves its state."""
-        if self.checkpoints is None:
+        """Where it leaves its state; nowhere if its run is not on this node."""
+        if self.checkpoints is None or not (self.home is None or self.home.seen):
             return None
         return self.checkpoints / f"{self.key[:20]}.safetensors"
 
@@ -94,7 +97,8 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     """Train a student and export it.
 
     Returns:
-        ``accuracy`` in percent, ``history``, ``quality``, and ``notes`` if there are any.
+        ``accuracy`` in percent, ``history``, ``quality``, and ``notes`` if there are any; where the
+        run directory is not there, as ``parcel`` what belongs in it.
     """
     torch.set_num_threads(1)
     data = load_data(unit.data)
@@ -125,17 +129,23 @@ def train_unit(unit: Unit) -> dict[str, Any]:
             device=unit.device,
             amp=unit.amp,
             checkpoint=unit.checkpoint,
-            tracking=unit.tracking,
+            tracking=unit.tracking if unit.home is None or unit.home.seen else None,
             progress=notes,
         )
-    if unit.save is not None:
-        _export(unit, network.cpu(), unit.save, training.accuracy)
     found: dict[str, Any] = {
         "accuracy": training.accuracy,
         "history": training.history,
         "quality": asdict(training.quality),
     }
-    return found | ({"notes": notes.lines} if notes.lines else {})
+    if notes.lines:
+        found["notes"] = notes.lines
+    if unit.save is not None:
+        place = unit.home or Home(unit.save)
+        with place.visited() as folder:
+            _export(unit, network.cpu(), folder, training.accuracy)
+            if parcel := place.parcel(folder):
+                found["parcel"] = parcel
+    return found
 
 
 def _export(unit: Unit, network: StagedNetwork, folder: Path, accuracy: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodas.backends.workers import ELSEWHERE, Workers
 from autodas.core.errors import AutodasError
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
@@ -36,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ExplainConfig:
+class ExplainConfig(Workers):
     """Which score to explain, and on which architectures."""
 
     proxy: str
@@ -58,8 +59,6 @@ class ExplainConfig:
     """Whether to do the collapse check, which measures every architecture up to five more times."""
     seed: int = 0
     """Seed of samples."""
-    jobs: int = 2
-    """Processes for measuring."""
     cache: Path | None = None
     """Folder of the statistics cache."""
 
@@ -77,7 +76,7 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
     score, terms = _named(config.proxy)
     ground = _ground(config)
     asked = asdict(config) | {"formula": score.formula}
-    for name in ("out", "jobs", "cache"):
+    for name in ("out", *ELSEWHERE, "cache"):
         asked.pop(name)
     with RunDirectory(config.out, "explain", asked) as directory:
         start = time.perf_counter()
@@ -145,7 +144,7 @@ def _measured(
         sorted(score.leaves),
         protocol,
         cache=config.cache,
-        jobs=config.jobs,
+        jobs=config.workers,
         progress=progress,
     )
     if score.unscaled(ground.space.name):
@@ -169,7 +168,7 @@ def _measured(
             most=config.architectures,
             seed=config.seed,
             cache=config.cache,
-            jobs=config.jobs,
+            jobs=config.workers,
             progress=progress,
         )
     return {

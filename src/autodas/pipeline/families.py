@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autodas.backends import Jobs
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
@@ -95,7 +96,7 @@ def load_family(
     *,
     space: str | None = None,
     cache: Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     limit: int | None = None,
     sample: int | None = None,
     labels: int | None = None,
@@ -110,7 +111,7 @@ def load_family(
         protocol: Batch, teacher and initialisation; what it leaves open, the table may say.
         space: Of the architectures, if the table does not say.
         cache: Folder of the statistics cache.
-        jobs: Processes.
+        jobs: Processes, or workers.
         limit: Only the first rows of the table.
         sample: Only so many rows, those whose digests are smallest.
         labels: Only so many rows of the search part, as :func:`with_labels` says.
@@ -196,7 +197,7 @@ def subjects_of(
     protocol: Protocol,
     *,
     cache: Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Progress = Silent(),
 ) -> tuple[Subjects, int, float]:
     """What scores see of architectures, the networks run for it, and their seconds.

@@ -107,8 +107,8 @@ def train_student(task: Task, unit: Unit) -> dict[str, Any]:
 
 
 def checkpoint_of(task: Task, unit: Unit) -> Path | None:
-    """Where a long training of ``unit`` leaves its state."""
-    if task.folder is None:
+    """Where a long training of ``unit`` leaves its state; nowhere if its run is not here."""
+    if task.folder is None or not task.folder.parent.is_dir():
         return None
     return task.folder / f"{digest(unit.arch, unit.seed, unit.training)[:20]}.safetensors"
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from autodas.backends import backend
+from autodas.backends import Jobs, Workers, workers_of
 from autodas.core.digest import digest, digest_bytes
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.places import cache_folder
@@ -21,6 +22,7 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.rng import derive
 from autodas.networks import seeded
+from autodas.pipeline.home import Home, home, unpack
 from autodas.pipeline.protocol import Protocol, resolved, signals
 from autodas.spaces import Space, get_space
 from autodas.statistics import (
@@ -39,7 +41,7 @@ CHUNK = 8  # architectures per unit of work: long enough to hide the cost of han
 
 
 @dataclass(frozen=True)
-class MeasureConfig:
+class MeasureConfig(Workers):
     """What to measure."""
 
     space: str = "digits-cnn"
@@ -52,8 +54,6 @@ class MeasureConfig:
     """Batch, teacher and initialisation."""
     seed: int = 0
     """Seed of the sample."""
-    jobs: int = 2
-    """Processes."""
     cache: Path | None = None
     """Folder of the statistics cache."""
 
@@ -80,7 +80,7 @@ def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
         names,
         config.protocol,
         cache=config.cache,
-        jobs=config.jobs,
+        jobs=config.workers,
         progress=progress,
     )
     seconds = time.perf_counter() - start
@@ -144,7 +144,7 @@ def measure_space(
     protocol: Protocol,
     *,
     cache: Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Progress = Silent(),
 ) -> MeasuredSpace:
     """Statistics of many architectures as columns, from the cache where they are there.
@@ -155,7 +155,7 @@ def measure_space(
         names: Statistics.
         protocol: Batch, teacher and initialisation.
         cache: Folder of the cache; the user's usual one by default.
-        jobs: Processes for what is not in the cache.
+        jobs: Processes, or workers, for what is not in the cache.
         progress: Hears of every architecture.
 
     Raises:
@@ -167,26 +167,16 @@ def measure_space(
     known = [Cache(folder).read(key, names) for key in keys]
     todo = [i for i, found in enumerate(known) if len(found) < len(set(names))]
     progress.start(f"measuring {space.name}", len(architectures), len(architectures) - len(todo))
-    plugins = plugins_of(names)
-    units = [
-        _Unit(
-            space.reference or space.name,
-            tuple(architectures[i] for i in chunk),
-            tuple(names),
-            protocol,
-            folder,
-            plugins,
-        )
-        for chunk in _chunks(todo, CHUNK)
-    ]
-    seconds = 0.0
-    # Starting processes costs seconds; a handful of networks is measured here and now.
-    runner = backend("processes" if jobs > 1 and len(units) > 2 * jobs else "serial", jobs)
-    for i, result in runner.run(_measure_unit, units):
-        if isinstance(result, Failed):
-            raise AutodasError(f"measuring {space.name} failed: {result.reason}")
-        seconds += result.value
-        progress.advance(len(units[i].architectures))
+    missing = [architectures[i] for i in todo]
+    seconds = _measure_all(
+        space,
+        missing,
+        names,
+        protocol,
+        folder=folder,
+        workers=workers_of(jobs),
+        progress=progress,
+    )
     for i in todo:
         known[i] = Cache(folder).read(keys[i], names)
     progress.finish()
@@ -199,8 +189,49 @@ class _Unit:
     architectures: tuple[str, ...]
     names: tuple[str, ...]
     protocol: Protocol
-    folder: Path
+    home: Home
     plugins: tuple[str, ...]
+
+
+def _measure_all(
+    space: Space,
+    architectures: Sequence[str],
+    names: Sequence[str],
+    protocol: Protocol,
+    *,
+    folder: Path,
+    workers: Workers,
+    progress: Progress,
+) -> float:
+    """Measure architectures into the cache at ``folder``; the seconds of all workers."""
+    if not architectures:
+        return 0.0
+    chunks = [tuple(architectures[i : i + CHUNK]) for i in range(0, len(architectures), CHUNK)]
+    seconds = 0.0
+    # Starting processes costs seconds; a handful of networks is measured here and now.
+    runner = workers.runner(small=len(chunks) <= 2 * workers.jobs)
+    with home(folder, runner) as place:
+        known_as, plugins = space.reference or space.name, plugins_of(names)
+        units = [_Unit(known_as, chunk, tuple(names), protocol, place, plugins) for chunk in chunks]
+        for i, result in runner.run(_measure_unit, units):
+            if isinstance(result, Failed):
+                raise AutodasError(f"measuring {space.name} failed: {result.reason}")
+            each, parcel = result.value
+            seconds += each
+            if parcel:
+                _keep(parcel, space, units[i])
+            progress.advance(len(chunks[i]))
+    return seconds
+
+
+def _keep(parcel: dict[str, bytes], space: Space, unit: _Unit) -> None:
+    """Add what a worker has measured that does not see the cache."""
+    with TemporaryDirectory(prefix="autodas-") as folder:
+        unpack(parcel, Path(folder))
+        sent, cache = Cache(Path(folder)), Cache(unit.home.folder)
+        for architecture in unit.architectures:
+            key = cache_key(space, architecture, unit.protocol)
+            cache.write(key, sent.read(key, unit.names))
 
 
 def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -213,37 +244,41 @@ def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(m for m in modules if m.split(".")[0] not in {"autodas", "__main__"}))
 
 
-def _measure_unit(unit: _Unit) -> float:
-    """Measure a few architectures into the cache; the seconds it took."""
+def _measure_unit(unit: _Unit) -> tuple[float, dict[str, bytes]]:
+    """Measure a few architectures into the cache; the seconds it took, and files to send home."""
     torch.set_num_threads(1)
     load_plugins(unit.plugins)
     start = time.perf_counter()
-    space, protocol, cache = get_space(unit.space), unit.protocol, Cache(unit.folder)
+    with unit.home.visited() as folder:
+        for architecture in unit.architectures:
+            _measure_one(unit, architecture, Cache(folder))
+        return time.perf_counter() - start, unit.home.parcel(folder)
+
+
+def _measure_one(unit: _Unit, architecture: str, cache: Cache) -> None:
+    space, protocol = get_space(unit.space), unit.protocol
     batch, teacher = signals(protocol)
-    for architecture in unit.architectures:
-        key = cache_key(space, architecture, protocol)
-        missing = set(unit.names) - cache.read(key, unit.names).keys()
-        arch = space.decode(architecture)
-        shape = tuple(batch.images.shape[1:])
-        network = seeded(
-            lambda arch=arch, shape=shape: space.build(  # type: ignore[misc]
-                arch, num_classes=batch.num_classes, input_shape=shape
-            ),
-            protocol.init_seed,
-        )
-        names = [name for name in unit.names if name in missing]
-        cache.write(
-            key,
-            measure(
-                network,
-                batch.images,
-                batch.labels,
-                names,
-                teacher=teacher,
-                entries=protocol.entries,
-            ),
-        )
-    return time.perf_counter() - start
+    key = cache_key(space, architecture, protocol)
+    missing = set(unit.names) - cache.read(key, unit.names).keys()
+    arch = space.decode(architecture)
+    channels, height, width = batch.images.shape[1:]
+    shape = (channels, height, width)
+    network = seeded(
+        lambda: space.build(arch, num_classes=batch.num_classes, input_shape=shape),
+        protocol.init_seed,
+    )
+    names = [name for name in unit.names if name in missing]
+    cache.write(
+        key,
+        measure(
+            network,
+            batch.images,
+            batch.labels,
+            names,
+            teacher=teacher,
+            entries=protocol.entries,
+        ),
+    )
 
 
 def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
@@ -280,7 +315,3 @@ def implementation(space: Space) -> str:
         if own is not None and own.__file__ and Path(own.__file__) not in sources:
             sources.append(Path(own.__file__))
     return digest([digest_bytes(path.read_bytes()) for path in sorted(sources)])
-
-
-def _chunks(items: Sequence[int], size: int) -> Iterable[Sequence[int]]:
-    return (items[i : i + size] for i in range(0, len(items), size))

@@ -106,7 +106,7 @@ class _Search:
         self.journal = directory.journal
         shared: dict[str, Any] = {
             "cache": config.cache,
-            "jobs": config.jobs,
+            "jobs": config.workers,
             "progress": progress,
         }
         book = CostBook(space, batch=config.images_at_once, **_sizes(config, space), **shared)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autodas.backends.workers import ELSEWHERE, Workers
 from autodas.core.errors import InvalidInput
 from autodas.pipeline.budgets import Amount, Budgets, Quantity
 from autodas.pipeline.latency import Device
@@ -19,7 +20,7 @@ DEFAULT_SCORE = "proxy:general"
 
 
 @dataclass(frozen=True)
-class SearchConfig:
+class SearchConfig(Workers):
     """Which students to look for."""
 
     out: Path = Path("runs/search")
@@ -60,8 +61,6 @@ class SearchConfig:
     """Batch, teacher and initialisation the statistics are measured with."""
     seed: int = 0
     """Seed of samples and of evolution."""
-    jobs: int = 2
-    """Processes for counting and measuring."""
     cache: Path | None = None
     """Folder of the caches of statistics and costs."""
 
@@ -80,6 +79,6 @@ class SearchConfig:
     def asked(self) -> dict[str, Any]:
         """What decides the result, equal for equal budgets however they are written."""
         asked = asdict(self)
-        for name in ("out", "jobs", "cache"):
+        for name in ("out", *ELSEWHERE, "cache"):
             asked.pop(name)
         return asked | self.budgets.to_options()

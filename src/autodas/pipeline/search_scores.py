@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from autodas.backends import Jobs
 from autodas.core.errors import AutodasError
 from autodas.core.progress import Progress
 from autodas.core.results import Failed, Ok, Result
@@ -56,7 +57,7 @@ class Scorer:
         book: Costs, for scores that read sizes only.
         journal: Where computed scores are kept.
         cache: Folder of the statistics cache.
-        jobs: Processes for measuring.
+        jobs: Processes, or workers, for measuring.
         progress: Hears of every architecture that is measured.
     """
 
@@ -69,7 +70,7 @@ class Scorer:
         journal: Journal,
         *,
         cache: Path | None,
-        jobs: int,
+        jobs: Jobs,
         progress: Progress,
     ) -> None:
         self.space, self.score, self.protocol, self.book = space, score, protocol, book

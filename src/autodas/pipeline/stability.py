@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from autodas.backends import Jobs
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness import TauAgainst
@@ -43,7 +44,7 @@ def seen_with_seeds(
     init_seeds: int,
     batch_seeds: int,
     cache: Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Progress = Silent(),
 ) -> Seeds:
     """Values of scores with other seeds, as far as they could differ.
@@ -57,7 +58,7 @@ def seen_with_seeds(
         init_seeds: Seeds of initial weights, in all.
         batch_seeds: Seeds of batches, in all.
         cache: Folder of the statistics cache.
-        jobs: Processes.
+        jobs: Processes, or workers.
         progress: Hears of every architecture.
     """
     moved = [score for score in scores if isinstance(score, Score) and depends_on_seeds(score)]

@@ -1,0 +1,29 @@
+"""Which processes of Ray there are, to see that tests leave none behind."""
+
+import os
+import time
+from pathlib import Path
+
+
+def of_ray():
+    """Identifiers of the processes of Ray that belong to this user."""
+    found = set()
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and folder.stat().st_uid == os.getuid():
+                words = folder.joinpath("cmdline").read_bytes()
+                if words.startswith(b"ray::") or b"/ray/core/src/ray/" in words:
+                    found.add(int(folder.name))
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
+def settled(condition, seconds=40):
+    """Whether the condition holds within so many seconds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
