@@ -25,7 +25,7 @@ from autodas.data.normalisation import Normalisation
 
 __all__ = ["Pixels", "image_data"]
 
-FORMAT = 1  # raise when what is stored, or how it is decoded, changes
+FORMAT = 2  # raise when what is stored, or how it is decoded, changes
 NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -68,7 +68,9 @@ def image_data(
     pixels = decode()
     data = _assemble(name, normalisation, pixels)
     tensors = dict(zip(NAMES, (*pixels.train, *pixels.test), strict=True))
-    metadata = {"num_classes": str(pixels.num_classes), "digest": data.digest}
+    # With the name, so that another data set is not believed in this one's place.
+    checksum = digest(file.stem, data.digest)
+    metadata = {"num_classes": str(pixels.num_classes), "checksum": checksum}
     write_bytes(file, save(tensors, metadata))
     return data
 
@@ -96,9 +98,9 @@ def _load(file: Path, name: str, normalisation: Normalisation) -> ImageData | No
             (tensors[0], tensors[1]), (tensors[2], tensors[3]), int(metadata["num_classes"])
         )
         data = _assemble(name, normalisation, pixels)
-    except (OSError, safetensors.SafetensorError, ValueError, KeyError, AutodasError):
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, AutodasError):
         return None  # absent or damaged: either way it is to be decoded
-    return data if data.digest == metadata.get("digest") else None
+    return data if digest(file.stem, data.digest) == metadata.get("checksum") else None
 
 
 def _assemble(name: str, normalisation: Normalisation, pixels: Pixels) -> ImageData:

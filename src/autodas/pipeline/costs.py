@@ -112,7 +112,7 @@ class CostBook:
             return
         self._absorb()
         body = canonical_json(self._known)
-        write_text(self._file, digest_bytes(body.encode()) + "\n" + body + "\n")
+        write_text(self._file, _checksum(self._file, body) + "\n" + body + "\n")
         self._saved = time.monotonic()
 
     def _key(self, quantity: Counted, text: str) -> str:
@@ -176,12 +176,17 @@ class CostBook:
             return
         try:
             checksum, _, body = self._file.read_text(encoding="utf-8").strip().partition("\n")
-            content = json.loads(body) if digest_bytes(body.encode()) == checksum else {}
+            content = json.loads(body) if _checksum(self._file, body) == checksum else {}
         except (OSError, ValueError):
             return
         for quantity, numbers in content.items():
             mine = self._known.setdefault(quantity, {})
             mine.update((key, number) for key, number in numbers.items() if key not in mine)
+
+
+def _checksum(file: Path, body: str) -> str:
+    # With the name, so that the costs of another space are not believed in this one's place.
+    return digest(file.stem, body)
 
 
 def _count_unit(unit: _Unit) -> list[int]:
