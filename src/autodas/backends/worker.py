@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 from time import perf_counter
@@ -21,6 +23,8 @@ from autodas.core.results import Failed, Result
 
 __all__ = ["Worker"]
 
+# What a terminal sends to the whole process group; it is the parent that decides what it means.
+OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
 # Read once, when the numeric libraries load: small networks run many times slower when two
 # threads of each of several processes fight for the same cores.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -38,7 +42,7 @@ class Worker:
     def __init__(self, context: SpawnContext, fn: Callable[[Any], Any]) -> None:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, fn), daemon=True)
-        with _environment(ONE_THREAD):
+        with _environment(ONE_THREAD), _undisturbed():
             self.process.start()
         theirs.close()
         self.pending: deque[int] = deque()
@@ -91,8 +95,10 @@ class Worker:
 
 def _serve(connection: Connection, fn: Callable[[Any], Any]) -> None:
     """What the worker process does until the parent closes the pipe or is gone."""
-    # Ctrl-C reaches the whole process group; it is the parent that decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in OF_TERMINALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_TERMINALS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send("ready")  # a death before this is not the fault of any unit
         while True:
@@ -100,6 +106,14 @@ def _serve(connection: Connection, fn: Callable[[Any], Any]) -> None:
                 start = perf_counter()
                 result = attempt(fn, item)
                 _answer(connection, number, result, perf_counter() - start)
+
+
+def _end_with_parent() -> None:
+    """A unit may take hours, and without the parent nobody wants its result."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _answer(connection: Connection, number: int, result: Result[Any], seconds: float) -> None:
@@ -110,6 +124,19 @@ def _answer(connection: Connection, number: int, result: Result[Any], seconds: f
     except Exception as error:
         failed = Failed(f"the result cannot be sent back: {type(error).__name__}: {error}")
         connection.send((number, failed, seconds))
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Children started inside do not hear the terminal's signals until they are ready to.
+
+    The mask is inherited; while Python starts, it would answer Ctrl-C with a traceback.
+    """
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, OF_TERMINALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +13,27 @@ from typing import Any
 
 from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
+from autodas.cli.signals import Stopped, stopping
 from autodas.core.errors import AutodasError
 from autodas.core.plugins import load_plugins
 from autodas.core.printable import printable
 
 __all__ = ["main"]
 
-DONE, DEFECT, WRONG_USE, STOPPED = 0, 1, 2, 130
+DONE, DEFECT, WRONG_USE = 0, 1, 2
+# What the machine has run out of or does not allow: no defect of ours, wherever it shows.
+OF_THE_MACHINE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+}
 
 HELP = """autodas {version}: find the student that learns most from your teacher, without training
 
@@ -36,23 +52,30 @@ every command takes
 exit status
   0    done
   1    a defect of autodas, with a traceback: please report it
-  2    wrong options or unusable data, explained in one line on standard error
-  130  stopped with Ctrl-C; the same command goes on where it stopped
+  2    wrong options, unusable data, a full disk or a folder that cannot be written, explained in
+       one line on standard error
+  129  stopped because the terminal was closed (SIGHUP)
+  130  stopped with Ctrl-C; a second Ctrl-C does not wait for anything
+  143  stopped with SIGTERM
+What was stopped, killed or failed goes on where it stopped with the same command.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; ``autodas --help`` says what each means."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    status = DONE
     try:
-        status = _answer(given)
+        with stopping():
+            status = _answer(given)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough, as in `autodas list primitives | head -1`. Python would
-        # complain when it flushes at exit.
+    except OSError as error:
+        # Python would complain when it flushes at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        # The reader of a pipe has seen enough, as in `autodas list primitives | head -1`.
+        if status == DONE and not isinstance(error, BrokenPipeError):
+            return _failed(f"error: the results cannot be written: {error}", WRONG_USE, False)
     return status
 
 
@@ -74,14 +97,17 @@ def _command(given: list[str]) -> int:
         _show(_run(given, place), as_json)
     except SystemExit as asked_for_help:
         return int(asked_for_help.code or DONE)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        status = stopped.status if isinstance(stopped, Stopped) else 128 + signal.SIGINT
         kept = f"; what is done is kept in {place[0]}" if place else ""
-        return _failed(f"stopped{kept}; the same command goes on from there", STOPPED, as_json)
+        return _failed(f"stopped{kept}; the same command goes on from there", status, as_json)
     except AutodasError as error:
         return _failed(f"error: {error}", WRONG_USE, as_json)
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            return _failed(f"error: {error}", WRONG_USE, as_json)
         import traceback
 
         traceback.print_exc()
@@ -127,7 +153,8 @@ def _show(results: dict[str, Any], as_json: bool) -> None:
 
 def _failed(message: str, status: int, as_json: bool) -> int:
     line = printable(" ".join(message.splitlines()))
-    print(f"autodas: {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        print(f"autodas: {line}", file=sys.stderr, flush=True)
     if as_json:
         from autodas.cli.output import print_json
 

@@ -171,7 +171,9 @@ class Lines:
             self.note(f"{self._task}: {self._done}/{self._total}{self._time_left(now)}")
 
     def note(self, text: str) -> None:
-        print(printable_lines(text), file=self._stream, flush=True)
+        # A run is not given up because nobody listens any more, as in `autodas … 2>&1 | head -1`.
+        with contextlib.suppress(OSError):
+            print(printable_lines(text), file=self._stream, flush=True)
 
     def state(self, facts: Facts) -> None:
         now = self._clock()
