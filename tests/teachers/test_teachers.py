@@ -16,7 +16,14 @@ from autodas.core.seals import read_sealed
 from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.networks import seeded
-from autodas.teachers import BLUEPRINTS, TEACHERS, Blueprint, load_teacher
+from autodas.teachers import (
+    BLUEPRINTS,
+    TEACHERS,
+    Blueprint,
+    load_teacher,
+    save_checkpoint,
+    start_from,
+)
 
 NAME = "digits-cnn-teacher"
 WEIGHTS = Path(str(resources.files("autodas.teachers"))) / "weights" / f"{NAME}.safetensors"
@@ -228,3 +235,36 @@ def test_loading_leaves_the_random_state_alone():
     load_teacher(NAME)
     assert torch.equal(before, torch.get_rng_state())
     seeded(lambda: torch.nn.Linear(2, 2), 0)
+
+
+def test_a_teacher_of_other_classes_goes_on_from_known_weights():
+    blueprint, network = start_from("digits-cnn-teacher", 3, (1, 12, 12), seed=0)
+    assert (blueprint.num_classes, blueprint.input_shape) == (3, (1, 12, 12))
+    known, own = load_teacher("digits-cnn-teacher").network.state_dict(), network.state_dict()
+    taken = [name for name in own if own[name].shape == known[name].shape]
+    assert {name for name in own if name not in taken} == {"linear.weight", "linear.bias"}
+    assert all(torch.equal(own[name], known[name]) for name in taken)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert network(torch.zeros(2, 1, 12, 12)).shape == (2, 3)
+
+
+def test_an_untrained_start_depends_on_the_seed_alone():
+    name = "untrained:digits-cnn-teacher"
+    states = [start_from(name, 3, (1, 8, 8), seed)[1].state_dict() for seed in (0, 0, 1)]
+    first = next(iter(states[0]))
+    assert torch.equal(states[0][first], states[1][first])
+    assert not torch.equal(states[0][first], states[2][first])
+    assert not torch.equal(
+        states[0][first], load_teacher("digits-cnn-teacher").network.state_dict()[first]
+    )
+
+
+def test_weights_that_depend_on_the_images_are_refused(tmp_path):
+    blueprint = Blueprint(
+        "vit", {"width": 12, "heads": [1], "mlp_ratios": [1.0], "patch": 2}, 3, (1, 8, 8)
+    )
+    weights = tmp_path / "vit.safetensors"
+    save_checkpoint(weights, seeded(blueprint.build, 0), {"network": blueprint.to_json()})
+    start_from(str(weights), 5, (1, 8, 8), seed=0)
+    with pytest.raises(InvalidInput, match=r"\(1, 12, 12\).*DATA@SIDE"):
+        start_from(str(weights), 5, (1, 12, 12), seed=0)

@@ -13,7 +13,7 @@ from autodas.core.errors import FileProblem, InvalidInput, MissingData, UnknownN
 from autodas.data import Batch, Normalisation
 from autodas.networks import cost
 from autodas.statistics import TeacherSignals
-from autodas.teachers import Blueprint, load_teacher
+from autodas.teachers import Blueprint, load_teacher, start_from
 from autodas.teachers import import_timm as guard
 
 needs_timm = pytest.mark.skipif(
@@ -146,6 +146,36 @@ def test_published_weights(tmp_path, monkeypatch):
     save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(FileProblem, match="lacks the tensor"):
         load_teacher("timm:mobilenetv3_small_100")
+
+
+@needs_timm
+def test_weights_of_ones_own(tmp_path):
+    """A model somebody trained with timm for 7 classes, saved as its state_dict()."""
+    from autodas.teachers.import_timm import import_timm
+
+    model = import_timm().create_model("mobilenetv3_small_100", num_classes=7)
+    save_file(model.state_dict(), tmp_path / "mine.safetensors")
+    name = f"timm:mobilenetv3_small_100@{tmp_path / 'mine.safetensors'}"
+    teacher = load_teacher(name)
+    assert (teacher.trained, teacher.num_classes) == (True, 7)
+    assert torch.equal(teacher.network(images(64)), model.eval()(images(64)))
+    blueprint, network = start_from(name, 3, (3, 64, 64), seed=0)
+    assert blueprint.num_classes == 3
+    first = next(iter(model.state_dict()))
+    assert torch.equal(network.model.state_dict()[first], model.state_dict()[first])
+    for content, message in (
+        (b"\x80\x04K\x01.", "not a safetensors file"),
+        (None, "cannot be read"),
+    ):
+        path = tmp_path / "bad.safetensors"
+        path.unlink(missing_ok=True)
+        if content:
+            path.write_bytes(content)
+        with pytest.raises(FileProblem, match=message):
+            load_teacher(f"timm:mobilenetv3_small_100@{path}")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(FileProblem, match="of its classifier"):
+        load_teacher(f"timm:mobilenetv3_small_100@{tmp_path / 'other.safetensors'}")
 
 
 @needs_timm

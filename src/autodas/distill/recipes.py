@@ -77,6 +77,17 @@ for _recipe in (
         shift=1,
     ),
     Recipe(
+        name="fine-tune",
+        description="networks that go on from known weights: SGD in small steps, 10 epochs",
+        epochs=10,
+        batch_size=64,
+        optimizer="sgd",
+        learning_rate=0.01,
+        weight_decay=5e-4,
+        warm_up=0.1,
+        flip=True,
+    ),
+    Recipe(
         name="cnn-short",
         description="CNN students on images of 32 pixels: SGD, cosine, 30 epochs",
         epochs=30,

@@ -11,10 +11,10 @@ import torch
 
 from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive_seed
-from autodas.data import load_data
-from autodas.distill import get_recipe, train
-from autodas.networks import parameters, seeded
-from autodas.teachers import Blueprint, save_checkpoint
+from autodas.data import ImageData, load_data
+from autodas.distill import Recipe, get_recipe, train
+from autodas.networks import StagedNetwork, parameters, seeded
+from autodas.teachers import UNTRAINED, Blueprint, save_checkpoint, start_from
 
 __all__ = ["Config", "TrainTeacherConfig", "run"]
 
@@ -25,14 +25,20 @@ class TrainTeacherConfig:
 
     out: Path = Path("runs/teacher/digits-cnn-teacher.safetensors")
     """File of the weights; the description goes beside it."""
+    network: str | None = None
+    """Network to train in place of a ResNet: a teacher, such as timm:resnet18, whose weights are
+    taken over but for the last layer, or untrained:NAME, such as untrained:cifar-resnet56."""
     depths: tuple[int, ...] = (2, 2, 2)
     """Residual blocks in each stage."""
     widths: tuple[int, ...] = (16, 32, 64)
     """Channels of each stage."""
     data: str = "digits"
     """Data set to train on; only its training part is used."""
-    recipe: str = "digits-teacher"
-    """Training recipe."""
+    recipe: str | None = None
+    """Training recipe; by default fine-tune for a --network with known weights, else
+    digits-teacher."""
+    epochs: int | None = None
+    """Passes over the training images, in place of the recipe's."""
     seed: int = 0
     """Seed of initial weights and batches."""
 
@@ -48,17 +54,12 @@ def run(config: TrainTeacherConfig, progress: Progress = Silent()) -> dict[str, 
     """
     start = time.perf_counter()
     torch.set_num_threads(1)
-    data, recipe = load_data(config.data), get_recipe(config.recipe)
-    blueprint = Blueprint(
-        "resnet",
-        {"depths": list(config.depths), "widths": list(config.widths)},
-        data.num_classes,
-        data.input_shape,
-    )
-    network = seeded(blueprint.build, derive_seed(config.seed, "initial weights"))
+    data, recipe = load_data(config.data), _recipe(config)
+    blueprint, network = _network(config, data)
     training = train(network, data, recipe, seed=config.seed, progress=progress)
     description = {
-        "description": f"ResNet trained on {data.name} with recipe {recipe.name}",
+        "description": f"{config.network or 'ResNet'} trained on {data.name} "
+        f"with recipe {recipe.name}",
         "network": blueprint.to_json(),
         "dataset": data.name,
         "dataset_digest": data.digest,
@@ -74,3 +75,18 @@ def run(config: TrainTeacherConfig, progress: Progress = Silent()) -> dict[str, 
         "seconds": time.perf_counter() - start,
         "summary": [f"{config.out}: {training.accuracy:.2f} % on the test part of {data.name}"],
     }
+
+
+def _recipe(config: TrainTeacherConfig) -> Recipe:
+    known = config.network is not None and not config.network.startswith(UNTRAINED)
+    name = config.recipe or ("fine-tune" if known else "digits-teacher")
+    return get_recipe(name).changed(epochs=config.epochs)
+
+
+def _network(config: TrainTeacherConfig, data: ImageData) -> tuple[Blueprint, StagedNetwork]:
+    seed = derive_seed(config.seed, "initial weights")
+    if config.network is not None:
+        return start_from(config.network, data.num_classes, data.input_shape, seed)
+    arguments = {"depths": list(config.depths), "widths": list(config.widths)}
+    blueprint = Blueprint("resnet", arguments, data.num_classes, data.input_shape)
+    return blueprint, seeded(blueprint.build, seed)

@@ -7,20 +7,22 @@ has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives o
 
 Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``fitted`` (a
 teacher for images normalised otherwise than its own), ``matched`` (the same, if it knows the
-classes), ``Blueprint`` and ``BLUEPRINTS`` (networks
-as data), and the checkpoint functions ``save_checkpoint``,
-``read_description`` and ``load_weights``.
+classes), ``Blueprint`` and ``BLUEPRINTS`` (networks as data), ``start_from`` (a teacher's network,
+to be trained on), and the checkpoint functions ``save_checkpoint``, ``read_description`` and
+``load_weights``.
 """
 
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
-from autodas.teachers.catalog import TEACHERS, TeacherSource, load_teacher
+from autodas.teachers.catalog import TEACHERS, UNTRAINED, TeacherSource, load_teacher
 from autodas.teachers.checkpoint import load_weights, read_description, save_checkpoint
 from autodas.teachers.fit import fitted, matched
+from autodas.teachers.start import start_from
 from autodas.teachers.teacher import Teacher
 
 __all__ = [
     "BLUEPRINTS",
     "TEACHERS",
+    "UNTRAINED",
     "Blueprint",
     "Teacher",
     "TeacherSource",
@@ -30,4 +32,5 @@ __all__ = [
     "matched",
     "read_description",
     "save_checkpoint",
+    "start_from",
 ]

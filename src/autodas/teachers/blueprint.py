@@ -20,7 +20,7 @@ from autodas.networks import (
 )
 from autodas.teachers.timm_network import timm_network
 
-__all__ = ["BLUEPRINTS", "FAMILIES", "Blueprint"]
+__all__ = ["BLUEPRINTS", "FAMILIES", "Blueprint", "Shape"]
 
 Shape = tuple[int, int, int]
 # From (arguments, number of classes, input shape) to a network.

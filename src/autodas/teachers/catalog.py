@@ -23,7 +23,7 @@ from autodas.teachers.public import PUBLIC, PublicCheckpoint
 from autodas.teachers.teacher import Teacher
 from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
 
-__all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "load_teacher"]
+__all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "blueprint_of", "load_teacher"]
 
 UNTRAINED = "untrained:"
 SUFFIX = ".safetensors"
@@ -56,8 +56,9 @@ def load_teacher(name: str) -> Teacher:
 
     Args:
         name: A name in ``TEACHERS``; or the path of a ``.safetensors`` file with its description
-            beside it; or ``timm:NAME``, a model of the library timm with its published weights;
-            or ``untrained:NAME``, a network with initial weights, where NAME is a teacher, one of
+            beside it; or ``timm:NAME``, a model of the library timm with its published weights,
+            or with those of a file of one's own, ``timm:NAME@PATH.safetensors``; or
+            ``untrained:NAME``, a network with initial weights, where NAME is a teacher, one of
             ``BLUEPRINTS`` or ``timm:NAME``, and ``untrained:NAME/K`` gives it K classes.
 
     Raises:
@@ -67,15 +68,15 @@ def load_teacher(name: str) -> Teacher:
     """
     if name.startswith(UNTRAINED):
         return _untrained(name)
-    if name.endswith(SUFFIX):
-        return _from_file(Path(name), name)
     if name.startswith(TIMM):
         return load_timm_teacher(name)
+    if name.endswith(SUFFIX):
+        return _from_file(Path(name), name)
     return TEACHERS.get(name).load()
 
 
 def _untrained(name: str) -> Teacher:
-    blueprint = _blueprint(name)
+    blueprint = blueprint_of(name)
     network = seeded(blueprint.build, 0)
     return Teacher(
         name=name,
@@ -88,7 +89,18 @@ def _untrained(name: str) -> Teacher:
     )
 
 
-def _blueprint(name: str) -> Blueprint:
+def blueprint_of(name: str) -> Blueprint:
+    """What network the teacher called ``name`` is, without its weights.
+
+    Raises:
+        UnknownName: there is none of that name.
+        InvalidInput: ``untrained:NAME/K`` does not end with a number of classes.
+        FileProblem: the description of a file is missing or damaged.
+    """
+    if name.endswith(SUFFIX):
+        if name.startswith(TIMM):
+            return timm_blueprint(name)
+        return _network_of(Path(name), read_description(Path(name)))
     base, slash, classes = name.removeprefix(UNTRAINED).partition("/")
     if base.startswith(TIMM):
         blueprint = timm_blueprint(base)

@@ -1,7 +1,7 @@
-"""Teachers from timm: ``timm:NAME`` with its published weights.
+"""Teachers from timm: ``timm:NAME`` with its published weights, ``timm:NAME@PATH`` with others.
 
-Weights come as safetensors from the hub that timm names, through that hub's own cache; nothing
-is unpickled, so models that are published in other forms only are not available. Without a
+Published weights come as safetensors from the hub that timm names, through that hub's own cache;
+nothing is unpickled, so models that are published in other forms only are not available. Without a
 network a model that was never fetched is reported as missing; ``untrained:timm:NAME`` needs none.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from autodas.core.digest import digest, digest_file
-from autodas.core.errors import MissingData
+from autodas.core.errors import FileProblem, MissingData
 from autodas.data import Normalisation
 from autodas.networks import seeded
 from autodas.teachers.blueprint import Blueprint
@@ -30,19 +32,26 @@ WEIGHTS = "model.safetensors"
 def timm_blueprint(name: str) -> Blueprint:
     """The network called ``timm:NAME``, for the images and classes it was published for.
 
+    Of ``timm:NAME@PATH`` the file says the number of classes.
+
     Raises:
         UnknownName: timm has no such model.
         MissingData: timm cannot be imported.
+        FileProblem: the file cannot be read, or is of another network.
     """
-    model = name.removeprefix(TIMM)
+    model, own = _parts(name)
     about = configuration(model)
     channels, height, width = about.get("input_size", (3, 224, 224))
-    classes = int(about.get("num_classes", 1000))
+    classes = int(about.get("num_classes", 1000)) if own is None else _classes(own, about)
     return Blueprint("timm", {"name": model}, classes, (channels, height, width))
 
 
 def load_timm_teacher(name: str) -> Teacher:
-    """The teacher called ``timm:NAME``.
+    """The teacher called ``timm:NAME`` or ``timm:NAME@PATH``.
+
+    Args:
+        name: With PATH, a safetensors file of the model's ``state_dict()``, for any number of
+            classes.
 
     Raises:
         UnknownName: timm has no such model.
@@ -51,12 +60,12 @@ def load_timm_teacher(name: str) -> Teacher:
         FileProblem: the weights are damaged or of another network.
     """
     blueprint = timm_blueprint(name)
-    model = name.removeprefix(TIMM)
+    model, own = _parts(name)
     about = configuration(model)
     network: TimmNetwork = seeded(
         lambda: timm_network(model, blueprint.num_classes, blueprint.input_shape), 0
     )
-    weights = _fetch(name, about)
+    weights = _fetch(name, about) if own is None else own
     sha256 = digest_file(weights)
     load_weights(network.model, weights, sha256)
     return Teacher(
@@ -66,9 +75,29 @@ def load_timm_teacher(name: str) -> Teacher:
         num_classes=blueprint.num_classes,
         accuracy=None,
         trained=True,
-        description=f"{model} of timm, weights {about['hf_hub_id']}",
+        description=f"{model} of timm, weights {own or about['hf_hub_id']}",
         normalisation=Normalisation(tuple(about["mean"]), tuple(about["std"])),
     )
+
+
+def _parts(name: str) -> tuple[str, Path | None]:
+    """The model's name and the file of its weights, if one is named."""
+    model, at, path = name.removeprefix(TIMM).partition("@")
+    return model, Path(path) if at else None
+
+
+def _classes(weights: Path, about: Mapping[str, Any]) -> int:
+    """Number of classes that the file's classifier tells apart."""
+    layer = f"{about.get('classifier')}.weight"
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            if layer not in file.keys():  # noqa: SIM118 - the file is no mapping
+                raise FileProblem(weights, f"lacks the tensor {layer!r} of its classifier")
+            return int(file.get_slice(layer).get_shape()[0])
+    except OSError as error:
+        raise FileProblem(weights, f"cannot be read ({error.strerror or error})") from None
+    except SafetensorError as error:
+        raise FileProblem(weights, f"is not a safetensors file ({error})") from None
 
 
 def _fetch(name: str, about: Mapping[str, Any]) -> Path:
