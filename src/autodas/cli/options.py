@@ -24,7 +24,7 @@ from autodas.cli.plain import made, usage
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.toml import read_toml
 
-__all__ = ["Common", "Option", "options_of", "parse"]
+__all__ = ["Common", "Option", "check_text", "given_by", "options_of", "parse"]
 
 Given = dict[str, list[str]]
 NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
@@ -144,7 +144,7 @@ def parse(command: Command, config: type[Any], arguments: Sequence[str]) -> tupl
     _check_numbers(known, given)
     if file := given.get("--config"):
         given = {**_from_toml(command, own, Path(file[0])), **given}
-    _check_text(given)
+    check_text(given)
     missing = [o for o in own.values() if o.required and o.name not in given]
     if missing:
         wanted = " and ".join(f"{option.name} ({option.expected})" for option in missing)
@@ -229,7 +229,7 @@ def _positive(known: Mapping[str, Option], name: str) -> str:
     return positive if is_negated else name
 
 
-def _check_text(given: Given) -> None:
+def check_text(given: Given) -> None:
     """Refuse what no file can be called and no file can hold."""
     for name, values in given.items():
         for value in values:
@@ -254,7 +254,18 @@ def _tokens(known: Mapping[str, Option], name: str, values: list[str]) -> Iterat
 
 
 def _from_toml(command: Command, known: Mapping[str, Option], path: Path) -> Given:
-    content = read_toml(path)
+    return given_by(command, known, read_toml(path), path)
+
+
+def given_by(
+    command: Command, known: Mapping[str, Option], content: dict[str, Any], path: Path
+) -> Given:
+    """The options that the content of a TOML file gives, as if they had been typed.
+
+    Raises:
+        FileProblem: a key is not known, or its value is of another type; the message names both.
+    """
+    content = dict(content)
     # The configuration that a run leaves in its folder says which command it was for.
     if (written_for := content.pop("command", command.name)) != command.name:
         raise FileProblem(path, f"is the configuration of {written_for!r}, not of {command.name!r}")

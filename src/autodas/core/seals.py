@@ -24,6 +24,7 @@ __all__ = [
     "read_checked_json",
     "read_sealed",
     "sealed",
+    "unsealed",
     "write_checked",
 ]
 
@@ -45,9 +46,18 @@ def read_sealed(path: Path) -> Any:  # noqa: ANN401 - JSON is dynamically typed
     Raises:
         FileProblem: the file cannot be read, or its seal is not that of its content.
     """
-    content = read_json(path)
+    return unsealed(read_json(path), path)
+
+
+def unsealed(content: Any, path: Path | str) -> Any:  # noqa: ANN401 - JSON is dynamically typed
+    """``content`` without its seal, which is checked if there is one.
+
+    Raises:
+        FileProblem: the seal is not that of the content; the message names ``path``.
+    """
     if not isinstance(content, dict):
         return content
+    content = dict(content)
     # By its value as well: a damaged key must not make the document one without a seal.
     if KEY in content or any(_is_mark(value) for value in content.values()):
         seal = content.pop(KEY, None)

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
-from autodas.core.files import write_json
-from autodas.core.seals import read_sealed, sealed
+from autodas.core.files import read_json, write_json
+from autodas.core.seals import sealed, unsealed
 from autodas.expressions import from_json, to_json, to_text
 from autodas.scores.scale import Scale
 from autodas.scores.score import Score, parse_score
 from autodas.scores.terms import Term, formula_of, score_of
 
-__all__ = ["FORMAT", "Proxy", "load_proxy"]
+__all__ = ["FORMAT", "Proxy", "load_proxy", "proxy_of"]
 
 FORMAT = 2
 MOST_TERMS = 64
+LARGEST = 1 << 22  # bytes of a proxy file
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,16 @@ def load_proxy(path: Path) -> Proxy:
         FileProblem: it is missing, damaged, of another format, or its formula does not fit the
             statistics and primitives that exist.
     """
-    content = read_sealed(path)
+    return proxy_of(read_json(path, LARGEST), path)
+
+
+def proxy_of(content: Any, path: Path) -> Proxy:  # noqa: ANN401 - JSON is dynamically typed
+    """The proxy that the JSON of a file describes.
+
+    Raises:
+        FileProblem: as of :func:`load_proxy`.
+    """
+    content = unsealed(content, path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else None
         raise FileProblem(path, f"is not a proxy of format {FORMAT} (found {found!r})")

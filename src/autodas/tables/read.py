@@ -17,7 +17,7 @@ from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nas
 from autodas.tables.official import is_official, official_csv, refuse_pickles
 from autodas.tables.table import Table
 
-__all__ = ["read_table"]
+__all__ = ["parse_table", "read_table"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,16 @@ def read_table(path: Path | str, space: str | None = None) -> Table:
     if is_official(file):
         table = read_table(official_csv(file), space)
         return dataclasses.replace(table, name=file.stem, source=str(file))
-    data = read_file(file)
+    return parse_table(file, read_file(file), space)
+
+
+def parse_table(file: Path, data: bytes, space: str | None = None) -> Table:
+    """The table that the content of a file describes; see :func:`read_table`.
+
+    Raises:
+        FileProblem: one line that names the file, the row and column, and what is accepted.
+        InvalidInput: the space is not to be known.
+    """
     refuse_pickles(file, data[:4])
     if data.lstrip()[:1] in (b"[", b"{"):
         if _is_header(data):
