@@ -1,8 +1,9 @@
 """How proxies found in different ways do on unseen architectures, over several random splits.
 
 One split of 60 architectures leaves 20 to report on, which tells next to nothing. Here the tables
-are split anew several times, the discovery is run on each, and its τ on the report part averaged.
-Needs ``AUTODAS_DATA`` and, for speed, a filled statistics cache.
+are split anew several times, the discovery is run on each, and its τ on the report part averaged
+over splits and tables, beside that of sizes. Needs ``AUTODAS_DATA`` and, for speed, a filled
+statistics cache.
 """
 
 from __future__ import annotations
@@ -25,12 +26,19 @@ from benchmarks.workload import ready_for_networks
 TABLES: dict[str, tuple[str, ...]] = {
     "S0": ("s0:kd_acc",),
     "PiT": ("pit:c100_kd_acc", "pit:flower_kd_acc", "pit:chaoyang_kd_acc"),
+    "AutoFormer": (
+        "autoformer:c100_kd_acc",
+        "autoformer:flower_kd_acc",
+        "autoformer:chaoyang_kd_acc",
+    ),
+    "AutoFormer, CIFAR-100 alone": ("autoformer:c100_kd_acc",),
     "NAS-Bench-201": (
         "nasbench201:cifar10_test",
         "nasbench201:cifar100_test",
         "nasbench201:imagenet16_test",
     ),
 }
+SIZES = ("params", "depth")
 WAYS: dict[str, dict[str, Any]] = {
     "one formula of 12 nodes, bred": {"max_nodes": 12},
     "one formula of 6 nodes, bred": {"max_nodes": 6},
@@ -76,7 +84,7 @@ def _report(pairs: Sequence[str], options: dict[str, Any]) -> Iterator[tuple[str
             )
         )
     for row in results["rows"]:
-        if row["score"] in ("proxy", "params"):
+        if row["score"] in ("proxy", *SIZES):
             yield row["score"], row["tau"]
 
 
