@@ -181,6 +181,10 @@ def _train_all(
     # The same student can be the chosen and the largest one: it is trained once.
     todo = {unit.key: unit for unit in reversed(units.values()) if unit.key not in done}
     progress.start("distilling", len(done) + len(todo), len(done))
+    for unit in units.values():
+        # A kill may have come between journal and checkpoint.
+        if unit.key in done and unit.checkpoint is not None:
+            unit.checkpoint.unlink(missing_ok=True)
     with home(directory.path, runner) as place:
         waiting = [replace(unit, home=place) for unit in todo.values()]
         for i, result in runner.run(train_unit, waiting):

@@ -136,17 +136,22 @@ class _Book:
         self.config, self.task, self.directory, self.units = config, task, directory, units
         self.table = directory.path / "table.csv"
         self.done = _finished(directory, units)
+        for unit in self.done:
+            self._forget_checkpoint(unit)  # a kill may have come between journal and checkpoint
         self.written = time.monotonic()
 
     def add(self, unit: Unit, record: dict[str, Any]) -> None:
         """Keep a finished training; once in a while also in the table."""
         self.directory.journal.append(record)
         self.done[unit] = record
-        if (path := checkpoint_of(self.task, unit)) is not None:
-            path.unlink(missing_ok=True)
+        self._forget_checkpoint(unit)
         if time.monotonic() - self.written > TABLE_SECONDS:
             self.write(final=False)
             self.written = time.monotonic()
+
+    def _forget_checkpoint(self, unit: Unit) -> None:
+        if (path := checkpoint_of(self.task, unit)) is not None:
+            path.unlink(missing_ok=True)
 
     def write(self, *, final: bool) -> tuple[list[Any], dict[str, Any]]:
         """Write the table of what is there; the agreement of seeds only in the ``final`` one."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 
+from autodas.core.digest import digest, digest_bytes
+from autodas.core.errors import FileProblem
+from autodas.core.locks import locked
 from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive_seed
 from autodas.data import ImageData, load_data
@@ -45,18 +50,43 @@ class TrainTeacherConfig:
 
 Config = TrainTeacherConfig
 
+CHECKPOINT = ".checkpoint.safetensors"
+CHECKPOINT_SECONDS = 5.0  # what a kill may cost
+
 
 def run(config: TrainTeacherConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """Train and save; the same options give the same file on the same machine.
 
+    Every few seconds the state is kept beside the file that is to come, so that a training that was
+    killed goes on.
+
     Returns:
         ``path``, ``accuracy`` (percent of the test part), ``params`` and ``seconds``.
+
+    Raises:
+        InvalidInput: another process is making the same file; the message gives its number.
     """
+    with locked(_beside(config.out, ".lock")):
+        return _train(config, progress)
+
+
+def _train(config: TrainTeacherConfig, progress: Progress) -> dict[str, Any]:
     start = time.perf_counter()
     torch.set_num_threads(1)
     data, recipe = load_data(config.data), _recipe(config)
     blueprint, network = _network(config, data)
-    training = train(network, data, recipe, seed=config.seed, progress=progress)
+    # A training that was given up must not go on as another one.
+    begun = digest(blueprint.to_json(), recipe.describe(), _weights(network))[:12]
+    checkpoint = _beside(config.out, f".{begun}{CHECKPOINT}")
+    training = train(
+        network,
+        data,
+        recipe,
+        seed=config.seed,
+        checkpoint=checkpoint,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        progress=progress,
+    )
     description = {
         "description": f"{config.network or 'ResNet'} trained on {data.name} "
         f"with recipe {recipe.name}",
@@ -68,6 +98,8 @@ def run(config: TrainTeacherConfig, progress: Progress = Silent()) -> dict[str, 
         "seed": config.seed,
     }
     save_checkpoint(config.out, network, description)
+    for left in config.out.parent.glob(f".{glob.escape(config.out.stem)}.*{CHECKPOINT}"):
+        left.unlink(missing_ok=True)
     return {
         "path": str(config.out),
         "accuracy": training.accuracy,
@@ -75,6 +107,21 @@ def run(config: TrainTeacherConfig, progress: Progress = Silent()) -> dict[str, 
         "seconds": time.perf_counter() - start,
         "summary": [f"{config.out}: {training.accuracy:.2f} % on the test part of {data.name}"],
     }
+
+
+def _weights(network: StagedNetwork) -> str:
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    return digest_bytes(safetensors.torch.save(state))
+
+
+def _beside(out: Path, ending: str) -> Path:
+    """A hidden file beside the weights."""
+    path = out.with_name(f".{out.stem}{ending}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(path.parent, f"cannot be made: {error.strerror or error}") from error
+    return path
 
 
 def _recipe(config: TrainTeacherConfig) -> Recipe:
