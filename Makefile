@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHECKED := src tests benchmarks examples
 
-.PHONY: demo test test-slow lint format bench docs clean help
+.PHONY: demo test test-slow test-ray lint format bench docs clean help
 
 demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
@@ -21,6 +21,10 @@ test: $(STAMP)  ## the tests, without the slow ones
 
 test-slow: $(STAMP)  ## the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow
+
+test-ray: $(STAMP)  ## the tests on real Ray clusters of this machine
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[ray]"
+	$(BIN)/python -m pytest tests/backends/test_backends_ray.py tests/pipeline/test_on_ray.py
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check $(CHECKED)

@@ -5,21 +5,21 @@ import time
 from pathlib import Path
 
 
-def of_ray():
-    """Identifiers of the processes of Ray that belong to this user."""
+def of_ray(title=b"ray::"):
+    """Identifiers of the processes of Ray with such a title, and of its servers."""
     found = set()
     for folder in Path("/proc").iterdir():
         try:
             if folder.name.isdecimal() and folder.stat().st_uid == os.getuid():
                 words = folder.joinpath("cmdline").read_bytes()
-                if words.startswith(b"ray::") or b"/ray/core/src/ray/" in words:
+                if words.startswith(title) or b"/ray/core/src/ray/" in words:
                     found.add(int(folder.name))
         except OSError:
             continue  # it has just ended
     return found
 
 
-def settled(condition, seconds=40):
+def settled(condition, seconds=150):
     """Whether the condition holds within so many seconds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -134,12 +134,12 @@ def test_a_driver_that_ends_takes_everybody_along(tmp_path, how):
     )
     assert driver.stdout.readline() == "running\n"
     assert of_ray() - before
-    start = time.monotonic()
     if how == signal.SIGINT:
         os.killpg(driver.pid, how)
         assert driver.communicate(timeout=30)[0] == "stopped\n"
     else:
         driver.kill()
         driver.communicate()
+    # Workers end at once; the agents of a node whose driver was killed look about once a minute.
+    assert settled(lambda: of_ray(b"ray::execute") <= before, seconds=20)
     assert settled(lambda: of_ray() <= before), of_ray() - before
-    assert time.monotonic() - start < 60
