@@ -165,7 +165,7 @@ WRONG = [
     (["s", "--kind", "nois"], "--kind: unknown value 'nois'; did you mean 'noise'?"),
     (["s", "--kinds", "x", "z"], "--kinds: unknown value 'z'; choose from x, y"),
     (["s", "--rate", "-1"], "rate must be ≥ 0, got -1.0"),
-    (["s", "--config", "absent.toml"], "absent.toml: cannot be read: No such file or directory"),
+    (["s", "--config", "absent.toml"], "absent.toml: no such file"),
 ]
 
 

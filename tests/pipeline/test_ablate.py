@@ -145,6 +145,7 @@ def test_an_ablation_goes_on_where_it_was(ablation, tmp_path):
     known = json.loads(kept.read_text())
     known["proxy"]["nodes"] = 1000  # to see that finished discoveries are read, not made again
     kept.write_text(json.dumps(known))
+    (kept.parent / "digests.json").unlink()  # which would tell
     discover.run(DiscoverConfig(out=tmp_path / "run", **SMALL, **STUDIED))
     assert (lost / "results.json").is_file()
     again, earlier = outcome(results_of(tmp_path)), outcome(results_of(ablation))
