@@ -16,7 +16,8 @@ import benchmarks
 
 FOLDER = Path("runs") / "benchmarks"
 HELPERS = {"__main__", "timing", "workload"}
-LONG = {"end_to_end", "endurance", "resolution", "splits"}  # public data, many minutes: only when named
+# Many minutes, or public data: only when they are named.
+LONG = {"end_to_end", "endurance", "resolution", "splits"}
 
 
 def names() -> list[str]:
