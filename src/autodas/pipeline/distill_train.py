@@ -11,7 +11,15 @@ import torch
 from autodas.core.digest import digest
 from autodas.core.rng import derive_seed
 from autodas.data import load_data
-from autodas.distill import Recipe, export_onnx, export_program, get_recipe, save_student, train
+from autodas.distill import (
+    Recipe,
+    Training,
+    export_onnx,
+    export_program,
+    get_recipe,
+    save_student,
+    train,
+)
 from autodas.distill.several import train_on_several
 from autodas.networks import StagedNetwork, seeded
 from autodas.pipeline.home import Home
@@ -101,37 +109,8 @@ def train_unit(unit: Unit) -> dict[str, Any]:
         run directory is not there, as ``parcel`` what belongs in it.
     """
     torch.set_num_threads(1)
-    data = load_data(unit.data)
-    network = _build(unit)
-    names = () if unit.teacher is None else (unit.teacher, *unit.more_teachers)
-    notes = Notes()
-    recipe = recipe_of(unit.recipe, unit.losses, unit.epochs)
-    teachers = [load_teacher(name) for name in names] or None
-    if unit.devices > 1:
-        training = train_on_several(
-            network,
-            data,
-            recipe,
-            seed=unit.seed,
-            devices=unit.devices,
-            teacher=teachers,
-            device=unit.device,
-            amp=unit.amp,
-            checkpoint=unit.checkpoint,
-        )
-    else:
-        training = train(
-            network,
-            data,
-            recipe,
-            seed=unit.seed,
-            teacher=teachers,
-            device=unit.device,
-            amp=unit.amp,
-            checkpoint=unit.checkpoint,
-            tracking=unit.tracking if unit.home is None or unit.home.seen else None,
-            progress=notes,
-        )
+    network, notes = _build(unit), Notes()
+    training = _trained(unit, network, notes)
     found: dict[str, Any] = {
         "accuracy": training.accuracy,
         "history": training.history,
@@ -146,6 +125,37 @@ def train_unit(unit: Unit) -> dict[str, Any]:
             if parcel := place.parcel(folder):
                 found["parcel"] = parcel
     return found
+
+
+def _trained(unit: Unit, network: StagedNetwork, notes: Notes) -> Training:
+    data = load_data(unit.data)
+    names = () if unit.teacher is None else (unit.teacher, *unit.more_teachers)
+    recipe = recipe_of(unit.recipe, unit.losses, unit.epochs)
+    teachers = [load_teacher(name) for name in names] or None
+    if unit.devices > 1:
+        return train_on_several(
+            network,
+            data,
+            recipe,
+            seed=unit.seed,
+            devices=unit.devices,
+            teacher=teachers,
+            device=unit.device,
+            amp=unit.amp,
+            checkpoint=unit.checkpoint,
+        )
+    return train(
+        network,
+        data,
+        recipe,
+        seed=unit.seed,
+        teacher=teachers,
+        device=unit.device,
+        amp=unit.amp,
+        checkpoint=unit.checkpoint,
+        tracking=unit.tracking if unit.home is None or unit.home.seen else None,
+        progress=notes,
+    )
 
 
 def _export(unit: Unit, network: StagedNetwork, folder: Path, accuracy: float) -> None:
