@@ -303,7 +303,7 @@ def _same(folder: Path, whole: Path) -> None:
 
 def content(path: Path) -> Any:
     """The bytes of a file; of JSON, its values without times; of a cache, in one order."""
-    if path.suffix == ".json":
+    if path.suffix == ".json" and path.parent.name != "costs":
         try:
             return without_times(json.loads(path.read_bytes()))
         except ValueError as error:

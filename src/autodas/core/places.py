@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from autodas.core.errors import FileProblem, MissingData
 
-__all__ = ["CACHE_VARIABLE", "DATA_VARIABLE", "cache_folder", "data_file", "data_folder"]
+__all__ = [
+    "CACHE_VARIABLE",
+    "DATA_VARIABLE",
+    "cache_folder",
+    "can_be_written",
+    "data_file",
+    "data_folder",
+    "scratch_folder",
+]
 
 CACHE_VARIABLE = "AUTODAS_CACHE"
 DATA_VARIABLE = "AUTODAS_DATA"
@@ -28,6 +40,33 @@ def cache_folder(chosen: Path | None = None) -> Path:
         return Path.home() / "Library" / "Caches" / "autodas"
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "autodas"
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether files can be made in ``folder``, which is made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def scratch_folder() -> Path:
+    """A folder in place of a cache that cannot be written; it goes with this process.
+
+    Raises:
+        FileProblem: there is no room for it either.
+    """
+    try:
+        folder = tempfile.mkdtemp(prefix="autodas-")
+    except OSError as error:
+        raise FileProblem(
+            tempfile.gettempdir(), f"cannot stand in for the cache: {error.strerror or error}"
+        ) from error
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def data_folder() -> Path | None:

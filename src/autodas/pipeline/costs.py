@@ -21,7 +21,7 @@ import torch
 
 from autodas.backends import Jobs, workers_of
 from autodas.core.digest import canonical_json, digest, digest_bytes
-from autodas.core.errors import AutodasError
+from autodas.core.errors import AutodasError, FileProblem
 from autodas.core.files import write_text
 from autodas.core.places import cache_folder
 from autodas.core.progress import Progress, Silent
@@ -83,6 +83,7 @@ class CostBook:
         self.workers = workers_of(jobs)
         self.progress = progress
         self.counted = 0
+        self._unwritable = False
         self._file = self._path(cache_folder(cache) / "costs")
         self._known: dict[str, dict[str, int]] = {}
         self._absorb()
@@ -108,11 +109,16 @@ class CostBook:
 
     def save(self) -> None:
         """Write to disk what was counted, beside what others have written meanwhile."""
-        if self._file is None or not self.counted:
+        if self._file is None or not self.counted or self._unwritable:
             return
         self._absorb()
         body = canonical_json(self._known)
-        write_text(self._file, _checksum(self._file, body) + "\n" + body + "\n")
+        try:
+            write_text(self._file, _checksum(self._file, body) + "\n" + body + "\n")
+        except FileProblem as error:
+            # What is counted is known; only the next run has to count again.
+            self._unwritable = True
+            self.progress.note(f"{error}; what is counted now is not kept for later")
         self._saved = time.monotonic()
 
     def _key(self, quantity: Counted, text: str) -> str:

@@ -16,7 +16,7 @@ import torch
 from autodas.backends import Jobs, Workers, workers_of
 from autodas.core.digest import digest, digest_bytes
 from autodas.core.errors import AutodasError, InvalidInput
-from autodas.core.places import cache_folder
+from autodas.core.places import cache_folder, can_be_written, scratch_folder
 from autodas.core.plugins import load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
@@ -166,6 +166,11 @@ def measure_space(
     keys = [cache_key(space, architecture, protocol) for architecture in architectures]
     known = [Cache(folder).read(key, names) for key in keys]
     todo = [i for i, found in enumerate(known) if len(found) < len(set(names))]
+    if todo and not can_be_written(folder):
+        folder = _instead(folder, progress)
+        for i in todo:
+            known[i] = Cache(folder).read(keys[i], names)
+        todo = [i for i in todo if len(known[i]) < len(set(names))]
     progress.start(f"measuring {space.name}", len(architectures), len(architectures) - len(todo))
     missing = [architectures[i] for i in todo]
     seconds = _measure_all(
@@ -181,6 +186,13 @@ def measure_space(
         known[i] = Cache(folder).read(keys[i], names)
     progress.finish()
     return MeasuredSpace(columns(architectures, known, names), len(todo), seconds)
+
+
+def _instead(folder: Path, progress: Progress) -> Path:
+    """Where to measure to while the cache cannot be written; said once in a process."""
+    if not scratch_folder.cache_info().currsize:
+        progress.note(f"{folder} cannot be written: what is measured now is not kept for later")
+    return scratch_folder() / "statistics"
 
 
 @dataclass(frozen=True)
