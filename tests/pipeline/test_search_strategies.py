@@ -341,6 +341,29 @@ def test_regret_is_told_among_the_labelled_that_fit(tmp_path):
     assert any("of known accuracy" in line for line in results["summary"])
 
 
+def test_regret_is_that_of_what_was_scored_and_measures_nothing_more(tmp_path):
+    options = {"space": None, "table": "digits-vit", "random": 0}
+    formula = "layers_sum(l2(weight))"
+    some = search.run(config(tmp_path / "some", score=formula, candidates=20, **options))
+    whole = search.run(config(tmp_path / "whole", score="params", **options))["regret"]
+    regret = some["regret"]
+    assert some["networks_measured"] <= 20
+    assert 0 < regret["scored"] <= 20 < regret["n"] == whole["n"] == whole["scored"] == 128
+    for name in ("oracle", "oracle_arch", "largest", "random"):
+        assert regret[name] == whole[name]
+    truth = load_table("digits-vit").target("distilled").values
+    assert regret["chosen"] in truth
+    assert regret["regret"] == regret["oracle"] - regret["chosen"]
+
+
+def test_a_search_that_meets_no_known_student_says_so(tmp_path):
+    results = search.run(
+        config(tmp_path, space=None, score="params", table="digits-vit", candidates=1, random=0)
+    )
+    unknown = results["regret"] is None
+    assert unknown == any("no student that was scored" in line for line in results["summary"])
+
+
 def test_a_table_of_another_space_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match="'digits-vit', not 'digits-cnn'"):
         search.run(config(tmp_path, space="digits-cnn", table="digits-vit"))

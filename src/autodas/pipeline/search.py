@@ -216,8 +216,11 @@ def _summary(config: SearchConfig, results: dict[str, Any]) -> list[str]:
         lines.append(f"{count} students that none beats in both score and {config.pareto}")
     if regret := results.get("regret"):
         lines.append(
-            f"of {regret['n']} students of known accuracy within the budget the score takes "
-            f"{regret['chosen']:.2f} %; the best has {regret['oracle']:.2f} %, the largest "
-            f"{regret['largest']:.2f} %, the mean is {regret['random']:.2f} %"
+            f"of {regret['scored']:,} students of known accuracy the score takes "
+            f"{regret['chosen']:.2f} %; of all {regret['n']:,} that fit, the best has "
+            f"{regret['oracle']:.2f} %, the largest {regret['largest']:.2f} %, the mean is "
+            f"{regret['random']:.2f} %"
         )
+    elif config.table is not None:
+        lines.append(f"no student that was scored has a known accuracy in {config.table}")
     return lines

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
-from autodas.core.results import Failed, Ok
 from autodas.core.rng import derive
-from autodas.fitness import top1_regret
 from autodas.pipeline.budgets import Quantity
 from autodas.pipeline.latency import device_name
 from autodas.pipeline.search_config import SearchConfig
@@ -83,7 +82,7 @@ def results_of(
         results["timed_on"] = device_name(config.device)
     if table is not None:
         target = str(config.table).partition(":")[2] or None
-        results["regret"] = _regret(limits, scorer, table, target)
+        results["regret"] = _regret(limits, found.scores, table, target)
     return results
 
 
@@ -146,38 +145,47 @@ def _random(config: SearchConfig, found: Found) -> Sequence[tuple[str, float]]:
 
 
 def _regret(
-    limits: Limits, scorer: Scorer, table: Table, target_name: str | None
-) -> dict[str, Any]:
+    limits: Limits, scores: Mapping[str, float], table: Table, target_name: str | None
+) -> dict[str, Any] | None:
     """Accuracies among the labelled architectures within the budgets, in percent.
 
+    A search that scores a part of the space is judged by what it found there, against the best of
+    all that is labelled; nothing more is scored for the comparison.
+
     Returns:
-        ``chosen`` (by the score; the mean over ties), ``oracle`` (the best), ``largest`` (the
-        largest that fits), ``random`` (the mean over all), their number ``n``, and
-        ``regret`` = oracle − chosen in points.
+        ``chosen`` (the labelled one that scored highest; the mean over ties), ``oracle`` (the
+        best), ``largest`` (the largest that fits), ``random`` (the mean over all), their number
+        ``n``, how many of them were ``scored``, and ``regret`` = oracle − chosen in points. None
+        if none of them was scored.
 
     Raises:
-        InvalidInput: no labelled architecture fits, or the score has no values for them.
+        InvalidInput: no labelled architecture fits.
     """
     target = table.target(target_name)
     truth = dict(zip(table.architectures, target.values.tolist(), strict=True))
     labelled = limits.fast(limits.fitting([text for text, t in truth.items() if np.isfinite(t)]))
-    pairs = zip(labelled, scorer.scores(labelled), strict=True)
-    scores = {text: value.value for text, value in pairs if isinstance(value, Ok)}
-    params = limits.book.get("params", list(scores))
-    found = top1_regret(
-        list(scores.values()), [truth[text] for text in scores], params, [max(params, default=0)]
-    )
-    if isinstance(found, Failed):
-        raise InvalidInput(f"no regret on table {table.name}: {found.reason}")
-    (one,) = found.value
+    if not labelled:
+        raise InvalidInput(f"no regret on table {table.name}: none of its architectures fits")
+    scored = [text for text in labelled if text in scores]
+    if not scored:
+        return None
+    known = np.array([truth[text] for text in labelled])
+    chosen = _mean_of_best([truth[text] for text in scored], [scores[text] for text in scored])
     return {
         "table": table.name,
         "target": target.name,
-        "n": one.n,
-        "oracle": one.oracle,
-        "oracle_arch": max(scores, key=lambda text: (truth[text], text)),
-        "chosen": one.oracle - one.score,
-        "largest": one.oracle - one.largest,
-        "random": one.oracle - one.random,
-        "regret": one.score,
+        "n": len(labelled),
+        "scored": len(scored),
+        "oracle": float(known.max()),
+        "oracle_arch": max(labelled, key=lambda text: (truth[text], text)),
+        "chosen": chosen,
+        "largest": _mean_of_best(known, limits.book.get("params", labelled)),
+        "random": float(known.mean()),
+        "regret": float(known.max()) - chosen,
     }
+
+
+def _mean_of_best(values: npt.ArrayLike, by: npt.ArrayLike) -> float:
+    """The mean of the values whose ``by`` is the highest."""
+    order = np.asarray(by, dtype=np.float64)
+    return float(np.asarray(values, dtype=np.float64)[order == order.max()].mean())
