@@ -14,6 +14,7 @@ group, the others of the parent alone, whose workers have to end by themselves.
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib
 import json
 import os
@@ -34,7 +35,17 @@ BACKENDS: dict[str, tuple[str, ...]] = {
 }
 """Options of each backend; another one is another line."""
 
-TIMES = frozenset({"seconds", "date", "networks_measured", "measured", "trained", "command_line"})
+TIMES = frozenset(
+    {
+        "seconds",
+        "seconds_per_arch",
+        "date",
+        "networks_measured",
+        "measured",
+        "trained",
+        "command_line",
+    }
+)
 """Keys of JSON files that say when, how long and how often; all others must be equal."""
 
 OF_ATTEMPTS = frozenset({"journal.jsonl", "digests.json", "report.html", "lock"})
@@ -302,12 +313,15 @@ def _same(folder: Path, whole: Path) -> None:
 
 
 def content(path: Path) -> Any:
-    """The bytes of a file; of JSON, its values without times; of a cache, in one order."""
+    """The bytes of a file; of JSON and CSV, values without times; of a cache, in one order."""
     if path.suffix == ".json" and path.parent.name != "costs":
         try:
             return without_times(json.loads(path.read_bytes()))
         except ValueError as error:
             raise Broken(f"{path.name} is no JSON: {error}") from None
+    if path.suffix == ".csv":
+        with path.open(newline="") as handle:
+            return without_times([*csv.DictReader(handle)])
     data = path.read_bytes()
     if path.suffix == ".safetensors" and "cache" in path.parts:
         # The format is free in the order of what its header says.
