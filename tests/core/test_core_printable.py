@@ -55,5 +55,11 @@ def test_every_message_is_one_harmless_line(text: str, error) -> None:
     assert str(error(text)).isprintable()
 
 
+def test_a_message_that_quotes_very_much_is_cut() -> None:
+    assert len(str(InvalidInput("got " + "9" * 10**7))) == 2_000
+    assert len(str(UnknownName("option", "x" * 10**5, ["a"]))) == 2_000
+    assert str(InvalidInput("a" * 2_000)) == "a" * 2_000
+
+
 def test_a_new_line_in_a_path_is_shown() -> None:
     assert str(FileProblem("a\nb", "is\ndamaged")) == "a\\nb: is damaged"

@@ -27,7 +27,7 @@ from autodas.core.toml import read_toml
 __all__ = ["Common", "Option", "check_text", "given_by", "options_of", "parse"]
 
 Given = dict[str, list[str]]
-NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+NUMBER = re.compile(r"-?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

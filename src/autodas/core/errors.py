@@ -14,14 +14,19 @@ from autodas.core.printable import printable
 __all__ = ["AutodasError", "FileProblem", "InvalidInput", "MissingData", "UnknownName"]
 
 
+LONGEST = 2_000
+
+
 class AutodasError(Exception):
     """Root of all errors that are explained to the user in one line.
 
-    Whatever the message quotes, it is one line and holds nothing that a terminal would obey.
+    Whatever the message quotes, it is one line of at most ``LONGEST`` characters and holds nothing
+    that a terminal would obey.
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(" ".join(message.splitlines())))
+        line = printable(" ".join(message[: 2 * LONGEST].splitlines()))
+        super().__init__(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…")
 
 
 class InvalidInput(AutodasError):

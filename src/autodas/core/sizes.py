@@ -26,6 +26,7 @@ def parse_bytes(text: str) -> int:
         InvalidInput: the text is no amount of memory.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*", text.lower(), flags=re.ASCII)
-    if found is None:
+    # More digits than these are no memory, and no float either.
+    if found is None or len(found[1]) > 30:
         raise InvalidInput(f"an amount of memory is written like 512MB or 2GiB, got {text!r}")
     return int(float(found[1]) * _UNITS[found[2] or ""])

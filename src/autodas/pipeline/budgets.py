@@ -27,11 +27,21 @@ _WORDS = {
     "params": ("", "params", "param", "parameters"),
     "macs": ("", "macs", "mac"),
 }
+LONGEST = 60
 _EXAMPLES = {"params": "0.5M", "macs": "60MMACs"}
 _TIME = re.compile(
-    r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?)\s*(ns|us|µs|ms|s)", re.ASCII | re.IGNORECASE
+    r"((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?)\s*(ns|us|µs|ms|s)", re.ASCII | re.IGNORECASE
 )
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def _text(amount: Amount) -> str:
+    text = str(amount).strip()
+    if len(text) > LONGEST:
+        raise InvalidInput(
+            f"a budget is a number and a unit, at most {LONGEST} characters, got {text[:40]!r}…"
+        )
+    return text
 
 
 def parse_count(amount: Amount, quantity: Literal["params", "macs"]) -> float:
@@ -40,7 +50,7 @@ def parse_count(amount: Amount, quantity: Literal["params", "macs"]) -> float:
     Raises:
         InvalidInput: it is no positive number of ``quantity``.
     """
-    text = str(amount).strip().lower()
+    text = _text(amount).lower()
     found = _COUNT.fullmatch(text)
     if found is not None and "flop" in found[4]:
         raise InvalidInput(
@@ -68,9 +78,9 @@ def parse_seconds(amount: Amount) -> float:
     Raises:
         InvalidInput: it is no positive duration with its unit.
     """
-    found = _TIME.fullmatch(str(amount).strip().replace("μ", "µ"))
+    found = _TIME.fullmatch(_text(amount).replace("μ", "µ"))
     value = float(found[1]) * _SECONDS[found[2].lower()] if found is not None else 0.0
-    if value <= 0:
+    if not 0 < value < math.inf:
         raise InvalidInput(
             f"a budget of latency is a positive time with its unit such as 3ms, got {amount!r}"
         )
@@ -78,7 +88,8 @@ def parse_seconds(amount: Amount) -> float:
 
 
 def _parse_memory(amount: Amount) -> float:
-    value = float(parse_bytes(str(int(amount)) if isinstance(amount, float) else str(amount)))
+    plain = isinstance(amount, float) and math.isfinite(amount)
+    value = float(parse_bytes(str(int(amount)) if plain else _text(amount)))
     if value <= 0:
         raise InvalidInput(f"a budget of memory is positive, such as 8MiB, got {amount!r}")
     return value

@@ -161,7 +161,8 @@ def read_sheet(path: Path, data: bytes | None = None) -> Sheet:
         raise FileProblem(path, f"is not UTF-8 text (byte {error.start})") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        columns = tuple(name.strip() for name in next(reader))
+        # A file of nothing but a byte order mark has no line.
+        columns = tuple(name.strip() for name in next(reader, ()))
         body = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
     except csv.Error as error:
         raise FileProblem(path, f"line {reader.line_num}: is not CSV ({error})") from None
