@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHECKED := src tests benchmarks examples
 
-.PHONY: demo test test-slow test-ray lint format bench docs clean help
+.PHONY: demo test test-slow test-ray fuzz lint format bench docs clean help
 
 demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
@@ -25,6 +25,10 @@ test-slow: $(STAMP)  ## the slow tests
 test-ray: $(STAMP)  ## the tests on real Ray clusters of this machine
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[ray]"
 	$(BIN)/python -m pytest tests/backends/test_backends_ray.py tests/pipeline/test_on_ray.py
+
+fuzz: $(STAMP)  ## a million inputs for everything that reads text
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[fuzz]"
+	$(BIN)/python tests/reliability/fuzz.py --inputs 1000000
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check $(CHECKED)

@@ -7,6 +7,7 @@ must survive being written and read again.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from autodas.expressions import from_json, in_words, parse, to_json, to_text
 from autodas.pipeline.budgets import Budgets
 from autodas.pipeline.label import LabelConfig
 from autodas.pipeline.overrides import parse_losses
+from autodas.primitives import PRIMITIVES
 from autodas.scores.proxy import proxy_of
 from autodas.scores.resolve import score_names
-from autodas.scores.score import parse_score
+from autodas.scores.score import leaf_types, parse_score
 from autodas.spaces import SPACES
 from autodas.tables.read import parse_table
 
@@ -108,6 +110,11 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (formula, proxy, table, configuration, budgets, architecture)
 }
 
+# Percent of the inputs; the slow readers (formulas, tables, architectures) get a little less.
+SHARES = {
+    "formula": 15, "proxy": 20, "table": 15, "configuration": 20, "budgets": 15, "architecture": 15,
+}  # fmt: skip
+
 
 def one_line(error: AutodasError) -> AutodasError:
     """What the user is told is one short line that no terminal obeys."""
@@ -177,11 +184,15 @@ WORDS = (
     b"1e-400", b"0x", b"_", b".", b'"seal"', b'"terms"', b'"scales"', b"KMACs", b"MiB", b"ms", b"M",
 )  # fmt: skip
 
+NAMES = tuple(name.encode() for name in (*PRIMITIVES.names(), *leaf_types()))
+ALL_WORDS = (*WORDS, *NAMES)
+NAME = re.compile(rb"[a-z][a-z_0-9]*")
+
 
 def mutated(data: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes:
-    """One to five changes: bits, blocks, words of the languages, parts of other inputs."""
+    """One to five changes: bits, blocks, names, words of the languages, parts of other inputs."""
     for _ in range(int(rng.integers(1, 6))):
-        place, kind = int(rng.integers(len(data) + 1)), int(rng.integers(6))
+        place, kind = int(rng.integers(len(data) + 1)), int(rng.integers(7))
         length = int(rng.integers(1, 17))
         if kind == 0 and data:
             place = min(place, len(data) - 1)
@@ -200,7 +211,11 @@ def mutated(data: bytes, rng: np.random.Generator, others: list[bytes]) -> bytes
             other = others[int(rng.integers(len(others)))]
             start = int(rng.integers(len(other) + 1))
             data = data[:place] + other[start : start + 4 * length] + data[place:]
+        elif kind == 6 and (found := NAME.search(data, place)):
+            # Another name in the place of a name: what is asked for next to what is allowed.
+            word = NAMES[int(rng.integers(len(NAMES)))]
+            data = data[: found.start()] + word + data[found.end() :]
         else:
-            word = WORDS[int(rng.integers(len(WORDS)))]
+            word = ALL_WORDS[int(rng.integers(len(ALL_WORDS)))]
             data = data[:place] + word + data[place + (length if kind == 5 else 0) :]
     return data[:65_536]
