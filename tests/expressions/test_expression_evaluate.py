@@ -80,7 +80,9 @@ def test_the_memo_keeps_its_bound_and_is_used(columns, monkeypatch):
     held = evaluator._entries._held + evaluator._numbers._held
     assert held <= 1 << 20
     assert held == sum(
-        c.nbytes for m in (evaluator._entries, evaluator._numbers) for c in m._columns.values()
+        c.nbytes + module._OVERHEAD
+        for m in (evaluator._entries, evaluator._numbers)
+        for c in m._columns.values()
     )
 
 

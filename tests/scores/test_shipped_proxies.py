@@ -40,7 +40,7 @@ def test_each_says_how_it_was_found_and_whether_it_collapses(name):
     assert [space for space in SPACES.names() if not score.unscaled(space)] == (
         [space for space in SPACES.names() if space in spaces]
         if any(term.scaled for term in proxy.terms)
-        else SPACES.names()
+        else list(SPACES.names())
     )
 
 
