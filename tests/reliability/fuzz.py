@@ -146,6 +146,7 @@ def _guided(watch: Watch, short: list[bytes], seed: int) -> None:
     """libFuzzer ends the process when it is done."""
     import atheris
     import fuzz_targets
+    import numpy as np
 
     corpus = watch.folder / "corpus"
     corpus.mkdir(exist_ok=True)
@@ -156,7 +157,14 @@ def _guided(watch: Watch, short: list[bytes], seed: int) -> None:
     words = [f"-runs={watch.inputs - watch.count}", f"-dict={dictionary}", "-max_len=4096"]
     words += ["-verbosity=0", "-rss_limit_mb=0", "-timeout=60", f"-seed={seed}"]
     words += [f"-artifact_prefix={watch.folder}/"]
-    atheris.Setup([sys.argv[0], *words, str(corpus)], watch)
+
+    def change(data: bytes, most: int, number: int) -> bytes:
+        # Half by libFuzzer, half by what knows the words of the languages.
+        if number % 2:
+            return bytes(atheris.Mutate(data, most))
+        return fuzz_targets.mutated(data, np.random.default_rng(number), short)[:most]
+
+    atheris.Setup([sys.argv[0], *words, str(corpus)], watch, custom_mutator=change)
     atheris.Fuzz()
 
 

@@ -20,7 +20,7 @@ from autodas.core.errors import AutodasError
 from autodas.core.files import json_text, parse_json
 from autodas.core.seals import sealed
 from autodas.core.toml import parse_toml
-from autodas.expressions import from_json, in_words, parse, to_json, to_text
+from autodas.expressions import Grammar, from_json, grow, in_words, parse, to_json, to_text
 from autodas.pipeline.budgets import Budgets
 from autodas.pipeline.label import LabelConfig
 from autodas.pipeline.overrides import parse_losses
@@ -39,7 +39,10 @@ LONGEST_LINE = 2_000
 def formula(data: bytes) -> None:
     """Text where a score is asked for: one formula, or several."""
     text = data.decode("utf-8", "replace")
-    score_names(text)
+    try:
+        score_names(text)
+    except AutodasError as error:
+        one_line(error)  # a formula of unknown names is still one to write and read
     expression = parse(text)
     assert parse(to_text(expression)) == expression
     assert from_json(to_json(expression)) == expression
@@ -157,6 +160,7 @@ def seeds() -> dict[str, list[bytes]]:
             b"layers_sum(sum(abs(weight_grad)))", b"params,diswot,proxy:cnn",
             b"add(layers_mean(log(l2(weight))), layers_last(cka))", b"log(" * 60 + b"params",
             b"params", b"(" * 5000, b"a" * 12_000, "l2(τ)".encode(),
+            *(to_text(grow(Grammar(leaf_types()), rng)).encode() for _ in range(40)),
         ],
         "proxy": [
             *(each for each in proxies if len(each) < 20_000), small, b"[" * 5000, b'{"format":2}',
