@@ -139,14 +139,15 @@ def read_bytes(path: Path, most: int = LARGEST_FILE) -> bytes:
             state = os.fstat(handle.fileno())
             if not stat.S_ISREG(state.st_mode):
                 raise FileProblem(path, "is not a regular file")
-            data = handle.read(most + 1) if state.st_size <= most else b""
+            # Not up to ``most``: that many bytes would be allocated before the first is read.
+            data = handle.read(state.st_size) if state.st_size <= most else b""
     except FileNotFoundError:
         raise FileProblem(path, "no such file") from None
     except (OSError, ValueError) as error:
         # ValueError: a name with a NUL.
         why = getattr(error, "strerror", None) or error
         raise FileProblem(path, f"cannot be read: {why}") from None
-    if state.st_size > most or len(data) > most:
+    if state.st_size > most:
         raise FileProblem(path, f"has {state.st_size} bytes; at most {most} are read")
     return data
 

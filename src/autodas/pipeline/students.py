@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from autodas import distill
-from autodas.core.errors import AutodasError, FileProblem
+from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.distill.export import STUDENT
 from autodas.networks import StagedNetwork
-from autodas.spaces import get_space
-from autodas.teachers import read_description
+from autodas.spaces import SPACES, get_space
+from autodas.teachers import check_fits, check_sizes, read_description
 
 __all__ = ["load_student"]
 
 
 def load_student(path: Path | str) -> StagedNetwork:
     """A distilled student, ready for use.
+
+    A student of a space of one's own needs the module of that space to be imported already: what a
+    file names is not imported.
 
     Args:
         path: A run directory of ``distill``, or the weights in it.
@@ -29,13 +35,23 @@ def load_student(path: Path | str) -> StagedNetwork:
     weights = Path(path) / STUDENT if Path(path).is_dir() else Path(path)
     description = read_description(weights)
     try:
-        space = get_space(str(description["space"]))
-        channels, height, width = description["input_shape"]
-        network = space.build(
-            space.decode(str(description["arch"])),
-            num_classes=int(description["num_classes"]),
-            input_shape=(int(channels), int(height), int(width)),
-        )
+        build = _network_of(description)
     except (KeyError, TypeError, ValueError, AutodasError) as error:
         raise FileProblem(weights, f"is not described as a student ({error})") from None
-    return distill.load_student(weights, network)
+    check_fits(weights, build)
+    return distill.load_student(weights, build())
+
+
+def _network_of(description: dict[str, Any]) -> Callable[[], StagedNetwork]:
+    """What builds the network; nothing is built yet."""
+    name, classes = str(description["space"]), description["num_classes"]
+    channels, height, width = description["input_shape"]
+    if not all(type(size) is int for size in (classes, channels, height, width)):
+        raise InvalidInput("'num_classes' and 'input_shape' must be whole numbers")
+    shape = (channels, height, width)
+    check_sizes(classes, shape)
+    if name not in SPACES and name.partition(":")[0] not in sys.modules:
+        raise InvalidInput(f"space {name[:100]!r} is unknown; if it is yours, import its module")
+    space = get_space(name)
+    arch = space.decode(str(description["arch"]))
+    return lambda: space.build(arch, num_classes=classes, input_shape=shape)

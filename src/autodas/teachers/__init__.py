@@ -8,14 +8,20 @@ has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives o
 Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``fitted`` (a
 teacher for images normalised otherwise than its own), ``matched`` (the same, if it knows the
 classes), ``Blueprint`` and ``BLUEPRINTS`` (networks as data), ``start_from`` (a teacher's network,
-to be trained on), and the checkpoint functions ``save_checkpoint``, ``read_description`` and
-``load_weights``.
+to be trained on), and the checkpoint functions ``save_checkpoint``, ``read_description``,
+``load_weights``, ``check_fits`` (the file can fill the network) and ``check_sizes``.
 """
 
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
 from autodas.teachers.catalog import TEACHERS, UNTRAINED, TeacherSource, load_teacher
-from autodas.teachers.checkpoint import load_weights, read_description, save_checkpoint
+from autodas.teachers.checkpoint import (
+    check_fits,
+    load_weights,
+    read_description,
+    save_checkpoint,
+)
 from autodas.teachers.fit import fitted, matched
+from autodas.teachers.limits import check_sizes
 from autodas.teachers.start import start_from
 from autodas.teachers.teacher import Teacher
 
@@ -26,6 +32,8 @@ __all__ = [
     "Blueprint",
     "Teacher",
     "TeacherSource",
+    "check_fits",
+    "check_sizes",
     "fitted",
     "load_teacher",
     "load_weights",

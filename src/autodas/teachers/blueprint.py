@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
+
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.networks import (
@@ -17,6 +19,13 @@ from autodas.networks import (
     WideResNet,
     cifar_resnet,
     resnet18,
+)
+from autodas.teachers.limits import (
+    MOST_TIMM,
+    check_arguments,
+    check_sizes,
+    parameters_within_limits,
+    shown,
 )
 from autodas.teachers.timm_network import timm_network
 
@@ -56,17 +65,39 @@ class Blueprint:
     def build(self) -> StagedNetwork:
         """The network, its weights drawn from PyTorch's generator.
 
+        Its size is looked at first, see :mod:`autodas.teachers.limits`.
+
         Raises:
             InvalidInput: the family is unknown or its arguments are not acceptable.
         """
+        self.check()
+        if torch.get_default_device().type != "meta" and not self._is_timm:
+            parameters_within_limits(self._make)
+        return self._make()
+
+    def check(self) -> None:
+        """Refuse sizes that no network of use has; nothing is built.
+
+        Raises:
+            InvalidInput: classes, pixels, depths or widths are beyond the limits.
+        """
+        check_sizes(self.num_classes, self.input_shape, MOST_TIMM if self._is_timm else None)
+        check_arguments(self.arguments)
+
+    @property
+    def _is_timm(self) -> bool:
+        # These have published widths, and not all of them can be built without weights.
+        return self.family == "timm"
+
+    def _make(self) -> StagedNetwork:
         make = FAMILIES.get(self.family)
         try:
             return make(self.arguments, self.num_classes, self.input_shape)
-        except (TypeError, ValueError, LookupError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0]
+        except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError) as error:
+            reason = str(error).partition("\n")[0][:200]
             raise InvalidInput(
                 f"a network of family {self.family!r} cannot be built from "
-                f"{dict(self.arguments)}: {reason}"
+                f"{shown(dict(self.arguments))}: {reason}"
             ) from None
 
     def to_json(self) -> dict[str, Any]:
@@ -96,11 +127,14 @@ class Blueprint:
         sizes = (classes, channels, height, width)
         if not all(type(size) is int and size > 0 for size in sizes):
             raise InvalidInput(
-                f"num_classes and input_shape must be positive, got {classes}, {shape}"
+                "num_classes and input_shape must be positive, got "
+                f"{shown(classes)}, {shown(shape)}"
             )
         if not isinstance(family, str) or not isinstance(arguments, dict):
             raise InvalidInput("family must be a name and arguments an object")
-        return cls(family, arguments, classes, (channels, height, width))
+        blueprint = cls(family, arguments, classes, (channels, height, width))
+        blueprint.check()
+        return blueprint
 
     def with_classes(self, num_classes: int) -> Blueprint:
         """The same network for another number of classes."""

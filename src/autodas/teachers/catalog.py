@@ -9,8 +9,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from autodas.core.catalog import Catalog
 from autodas.core.digest import digest
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
@@ -18,7 +16,13 @@ from autodas.core.places import data_file
 from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
-from autodas.teachers.checkpoint import COUNTER, description_of, load_weights, read_description
+from autodas.teachers.checkpoint import (
+    check_fits,
+    description_of,
+    load_weights,
+    read_description,
+)
+from autodas.teachers.limits import shown
 from autodas.teachers.public import PUBLIC, PublicCheckpoint
 from autodas.teachers.teacher import Teacher
 from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
@@ -27,7 +31,6 @@ __all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "blueprint_of", "load_teach
 
 UNTRAINED = "untrained:"
 SUFFIX = ".safetensors"
-HUGE = 2**27  # bytes that may be taken and given back unnoticed
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,12 @@ def blueprint_of(name: str) -> Blueprint:
         raise UnknownName("network", base, (*BLUEPRINTS.names(), *TEACHERS.names()))
     if not slash:
         return blueprint
-    if not (classes.isdecimal() and int(classes) > 0):
-        raise InvalidInput(f"{name!r} must end with a number of classes, got {classes!r}")
-    return blueprint.with_classes(int(classes))
+    # More digits than these are no number of classes, and reading very many takes long.
+    if not (classes.isdecimal() and len(classes) <= 20 and int(classes) > 0):
+        raise InvalidInput(f"{shown(name)} must end with a number of classes, got {shown(classes)}")
+    blueprint = blueprint.with_classes(int(classes))
+    blueprint.check()
+    return blueprint
 
 
 def _from_file(weights: Path, name: str) -> Teacher:
@@ -134,7 +140,10 @@ def _network_of(weights: Path, description: dict[str, Any]) -> Blueprint:
 def _assemble(
     name: str, weights: Path, sha256: str, blueprint: Blueprint, about: dict[str, Any]
 ) -> Teacher:
-    _check_size(weights, blueprint)
+    try:
+        check_fits(weights, blueprint.build)
+    except InvalidInput as error:
+        raise FileProblem(description_of(weights), str(error)) from None
     # Seeded only to leave the caller's random state alone: the weights are replaced at once.
     network = seeded(blueprint.build, 0)
     load_weights(network, weights, sha256)
@@ -149,18 +158,6 @@ def _assemble(
         description=str(about.get("description", "")),
         normalisation=_normalisation(weights, about.get("normalisation")),
     )
-
-
-def _check_size(weights: Path, blueprint: Blueprint) -> None:
-    """Refuse the description of a huge network that the file cannot fill, before it is built."""
-    with torch.device("meta"):
-        state = seeded(blueprint.build, 0).state_dict()
-    needed = sum(tensor.nbytes for name, tensor in state.items() if not name.endswith(COUNTER))
-    found = weights.stat().st_size if weights.is_file() else needed
-    if needed > max(found, HUGE):
-        raise FileProblem(
-            weights, f"has {found} bytes, the network it is described as needs {needed}"
-        )
 
 
 def _normalisation(weights: Path, stated: Any) -> Normalisation | None:  # noqa: ANN401 - JSON

@@ -8,11 +8,12 @@ does not belong together is noticed by the digest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -20,13 +21,15 @@ from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes, write_bytes, write_json
 from autodas.core.seals import read_sealed, sealed
+from autodas.networks import seeded
 
-__all__ = ["COUNTER", "description_of", "load_weights", "read_description", "save_checkpoint"]
+__all__ = ["check_fits", "description_of", "load_weights", "read_description", "save_checkpoint"]
 
 FORMAT = "autodas-checkpoint"
 VERSION = 1
 # PyTorch counts batches in every normalisation; the count has no effect, and files leave it out.
 COUNTER = "num_batches_tracked"
+HUGE = 2**27  # bytes that may be taken and given back unnoticed
 
 
 def description_of(weights: Path) -> Path:
@@ -68,6 +71,26 @@ def read_description(weights: Path) -> dict[str, Any]:
     if not isinstance(description.get("sha256"), str):
         raise FileProblem(path, "must say the 'sha256' of the weights")
     return description
+
+
+def check_fits(weights: Path, build: Callable[[], nn.Module]) -> None:
+    """Refuse the description of a huge network that the file cannot fill, before it is built.
+
+    Args:
+        weights: A safetensors file.
+        build: Makes the network; called on the meta device, where it takes no memory.
+
+    Raises:
+        FileProblem: the network is huge, and larger than the file.
+    """
+    with torch.device("meta"):
+        state = seeded(build, 0).state_dict()
+    needed = sum(tensor.nbytes for name, tensor in state.items() if not name.endswith(COUNTER))
+    found = weights.stat().st_size if weights.is_file() else needed
+    if needed > max(found, HUGE):
+        raise FileProblem(
+            weights, f"has {found} bytes, the network it is described as needs {needed}"
+        )
 
 
 def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
