@@ -12,6 +12,7 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.pipeline import distill, run, search
+from autodas.pipeline.distill_results import verdict_of
 from autodas.pipeline.protocol import Protocol
 from autodas.pipeline.run import RunConfig
 from autodas.pipeline.students import load_student
@@ -159,6 +160,23 @@ def test_epochs_reach_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(distill, "run", fake)
     run.run(quick(tmp_path / "run", epochs=2))
     assert asked == [2]
+
+
+def test_a_sum_of_formulas_is_told_in_short():
+    said = run._meaning("proxy:general")
+    assert said.startswith("a weighted sum of 24 formulas, the heaviest of which is ")
+    assert said.endswith("(autodas explain proxy:general tells of all)")
+    assert len(said) < 250
+    assert run._meaning("neg(params)") == "minus params"
+    assert run._meaning("depth") != ""
+
+
+def test_students_that_come_out_equal_are_called_so():
+    def student(role):
+        return {"role": role, "accuracy": 50.0, "vanilla": []}
+
+    _, line = verdict_of("mobile", [student("chosen"), student("largest")])
+    assert line == "mobile: as good as the largest that fits (50.00 %)"
 
 
 def test_colour_images_get_a_space_for_colour_images():

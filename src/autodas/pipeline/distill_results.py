@@ -52,6 +52,8 @@ def verdict_of(space: str, students: Sequence[dict[str, Any]]) -> list[str]:
         if others:
             mean = float(np.mean([s["accuracy"] for s in others]))
             gap = chosen["accuracy"] - mean
-            word = "above" if gap > 0 else "below" if gap < 0 else "equal to"
-            lines.append(f"{space}: {abs(gap):.2f} points {word} {role} ({mean:.2f} %)")
+            far = (
+                f"{abs(gap):.2f} points {'above' if gap > 0 else 'below'}" if gap else "as good as"
+            )
+            lines.append(f"{space}: {far} {role} ({mean:.2f} %)")
     return lines

@@ -31,7 +31,7 @@ from autodas.scores.terms import Term, calibrated, score_of
 from autodas.spaces import Space, get_space
 from autodas.tables import load_table
 
-__all__ = ["Config", "ExplainConfig", "run"]
+__all__ = ["Config", "ExplainConfig", "run", "score_and_terms"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
         AutodasError: the score, table, space or protocol cannot be used, or the score has no values
             on these architectures.
     """
-    score, terms = _named(config.proxy)
+    score, terms = score_and_terms(config.proxy)
     ground = _ground(config)
     asked = asdict(config) | {"formula": score.formula}
     for name in ("out", *ELSEWHERE, "cache"):
@@ -90,7 +90,7 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
     return results | {"summary": _summary(results)}
 
 
-def _named(name: str) -> tuple[Score, tuple[Term, ...]]:
+def score_and_terms(name: str) -> tuple[Score, tuple[Term, ...]]:
     """The score, and its terms if it is made of formulas."""
     if not name.startswith(PREFIX):
         score = get_score(name)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autodas.backends.workers import ELSEWHERE, Workers
-from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.runs import RunDirectory
 from autodas.data import load_data
@@ -19,12 +19,11 @@ from autodas.pipeline import distill, search
 from autodas.pipeline.budgets import Amount, Budgets
 from autodas.pipeline.default_recipe import default_recipe
 from autodas.pipeline.distill_train import recipe_of
+from autodas.pipeline.explain import score_and_terms
 from autodas.pipeline.latency import Device
 from autodas.pipeline.protocol import Protocol, resolved
 from autodas.pipeline.search import DEFAULT_SCORE
 from autodas.pipeline.search_strategies import Strategy
-from autodas.scores import get_score
-from autodas.scores.score import parse_score
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher, matched
 
@@ -230,14 +229,18 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
 
 
 def _meaning(name: str) -> str:
-    """What a score looks at, in words where it is one formula."""
-    score = get_score(name)
-    if score.formula is None:
+    """What a score looks at; of a sum of many formulas, the one that weighs most."""
+    score, terms = score_and_terms(name)
+    if not terms:
         return score.description
-    try:
-        return in_words(parse_score(score.formula))
-    except AutodasError:
-        return score.formula
+    heaviest = max(terms, key=lambda term: abs(term.weight))
+    words = in_words(heaviest.expression)
+    if len(terms) == 1:
+        return words
+    return (
+        f"a weighted sum of {len(terms)} formulas, the heaviest of which is {words} "
+        f"(autodas explain {name} tells of all)"
+    )
 
 
 def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
