@@ -8,6 +8,7 @@ from typing import Any
 
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_text
+from autodas.core.printable import printable_lines
 from autodas.pipeline.tabulate import by_pair, label, mean_regret
 
 __all__ = ["BEGIN", "END", "to_markdown", "write_between", "write_results_page"]
@@ -58,7 +59,14 @@ def write_between(path: Path, markers: tuple[str, str], body: str) -> None:
     _, end, after = rest.partition(last)
     if not begin or not end or first in after or last in before + after:
         raise FileProblem(path, f"needs one {first} and one {last} after it")
-    write_text(path, f"{before}{first}\n{body}\n{last}{after}")
+    write_text(path, f"{before}{first}\n{_plain(body)}\n{last}{after}")
+
+
+def _plain(body: str) -> str:
+    """Markdown without markup of HTML and without links: names in it come out of files."""
+    for meant, shown in (("<", "&lt;"), ("](", r"]\("), ("]:", r"]\:")):
+        body = body.replace(meant, shown)
+    return printable_lines(body)
 
 
 def to_markdown(results: Mapping[str, Any]) -> str:

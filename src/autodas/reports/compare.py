@@ -15,7 +15,7 @@ from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
 from autodas.core.toml import parse_toml
 from autodas.reports import sentences
-from autodas.reports.environment import environment
+from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.figures import forest
 from autodas.reports.formula import broken
 from autodas.reports.read import Run, read_run
@@ -54,22 +54,26 @@ def render_comparison(runs: Sequence[Run]) -> str:
     for run, label in zip(runs, labels, strict=True):
         try:
             sides.append(_side(run, label))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except DAMAGE as error:
             why = f"is not what {run.command!r} writes ({type(error).__name__}: {error})"
             raise FileProblem(run.path / "results.json", why) from error
-    return (
-        environment()
-        .get_template("compare.html.j2")
-        .render(
-            version=__version__,
-            title="Runs compared",
-            sides=sides,
-            families=list(_families(sides)),
-            curves=_curves(sides),
-            students=[{"run": s.label, **each} for s in sides for each in s.students],
-            differences=_differences(sides),
-        )
-    )
+    try:
+        return page_text("compare.html.j2", _context(sides))
+    except DAMAGE as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InvalidInput(f"these runs cannot be compared: {why}") from error
+
+
+def _context(sides: Sequence[Side]) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "title": "Runs compared",
+        "sides": sides,
+        "families": list(_families(sides)),
+        "curves": _curves(sides),
+        "students": [{"run": s.label, **each} for s in sides for each in s.students],
+        "differences": _differences(sides),
+    }
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import jinja2
 
+from autodas.core.printable import printable
 from autodas.reports import sentences, spell
 
-__all__ = ["environment"]
+__all__ = ["DAMAGE", "environment", "page_text"]
+
+# What results of another shape than expected lead to.
+DAMAGE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    jinja2.TemplateError,
+)
 
 FILTERS = ("number", "difference", "interval", "percent", "count", "duration", "label")
 
@@ -35,6 +50,21 @@ def environment() -> jinja2.Environment:
     digest = hashlib.sha256(script.encode()).digest()
     made.globals["script_digest"] = "sha256-" + base64.b64encode(digest).decode()
     return made
+
+
+def page_text(template: str, context: Mapping[str, Any]) -> str:
+    r"""A page; what would hide or turn round the text after it is written as ``\x1b`` or alike."""
+    return environment().get_template(template).render(context).translate(_UNSEEN)
+
+
+def _unseen() -> dict[int, str]:
+    control = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"]
+    # Marks that change the direction of writing.
+    direction = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+    return {code: printable(chr(code)) for code in (*control, *direction)}
+
+
+_UNSEEN = _unseen()
 
 
 def _file(name: str) -> str:

@@ -13,7 +13,7 @@ from autodas.core.errors import FileProblem
 from autodas.core.files import write_text
 from autodas.reports import figures, figures_regret, figures_students, sentences, spell
 from autodas.reports.ablations import ablations
-from autodas.reports.environment import environment
+from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.explained import collapses, explained, graph_uri
 from autodas.reports.figures_ablation import write_ablation
 from autodas.reports.formula import broken
@@ -56,11 +56,10 @@ def render(run: Run) -> str:
         FileProblem: the results lack something that their step always writes.
     """
     try:
-        context = _context(run)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return page_text("report.html.j2", _context(run))
+    except DAMAGE as error:
         why = f"is not what {run.command!r} writes ({type(error).__name__}: {error})"
         raise FileProblem(run.path / "results.json", why) from error
-    return environment().get_template("report.html.j2").render(context)
 
 
 def _context(run: Run) -> dict[str, Any]:

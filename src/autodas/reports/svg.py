@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -61,7 +62,11 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
     "mathtext.fontset": "cm",
+    # Names come out of files: a dollar sign in one is no mathematics.
+    "text.parse_math": False,
 }
+
+LONGEST_FORMULA = 5_000  # characters; more take seconds to draw
 
 
 def inline(svg: str | None) -> Markup | None:
@@ -161,30 +166,38 @@ def _told(text: str, start: str, tips: Sequence[str]) -> str:
 
 
 def formula_svg(latex: str, name: str) -> str | None:
-    """A formula drawn as SVG; None if matplotlib's mathematics does not know all of it."""
+    """A formula drawn as SVG; None if matplotlib's mathematics does not know all of it.
+
+    Nor is one drawn that is longer than ``LONGEST_FORMULA`` or nested very deep.
+    """
+    if len(latex) > LONGEST_FORMULA:
+        return None
     text = re.sub(r"\\operatorname\{", r"\\mathrm{", latex)
     text = text.replace(r"\lVert", r"\Vert").replace(r"\rVert", r"\Vert")
     with rc_context({**STYLE, "svg.hashsalt": name, "svg.fonttype": "path"}):
         figure = Figure(figsize=(0.1, 0.1))
-        figure.text(0, 0, f"${text}$", fontsize=15, color=INK)
+        figure.text(0, 0, f"${text}$", fontsize=15, color=INK, parse_math=True)
         try:
             return _inline(
                 figure, name, "Formula", "The formula is given as text below.", tight=True
             )
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
 def _inline(figure: Figure, name: str, title: str, description: str, *, tight: bool = False) -> str:
     target = io.StringIO()
-    figure.savefig(
-        target,
-        format="svg",
-        # Nothing of when and by what: equal runs give equal pages, and no addresses stand in them.
-        metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        bbox_inches="tight" if tight else None,
-        pad_inches=0.04,
-    )
+    with warnings.catch_warnings():
+        # The reader's fonts draw the text; that ours lack a character does not matter.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(
+            target,
+            format="svg",
+            # Nothing of when and by what: equal runs give equal pages without addresses in them.
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+            bbox_inches="tight" if tight else None,
+            pad_inches=0.04,
+        )
     text = target.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"\n\s*", "\n", text)
