@@ -48,6 +48,12 @@ def _unsafe_call(node: ast.Call) -> Iterator[tuple[int, str]]:
     shell = [k for k in node.keywords if k.arg == "shell" and not _is_false(k.value)]
     if shell or called(node) == "system":
         yield node.lineno, "starts a shell"
+    dotted = _dotted(node.func) if isinstance(node.func, ast.Attribute) else ""
+    if dotted in {"yaml.load", "yaml.unsafe_load", "yaml.full_load"}:
+        yield node.lineno, f"uses {dotted}"
+    # Nothing is unpacked into folders; zipfile's method of the same name is as unwelcome.
+    if called(node) in {"extractall", "unpack_archive"}:
+        yield node.lineno, "unpacks an archive"
 
 
 def _dotted(node: ast.Attribute) -> str:
@@ -114,6 +120,12 @@ def test_source_follows_the_rules() -> None:
         ("numpy.load('x', allow_pickle=anything)", "allows pickle"),
         ("os.system('ls')", "starts a shell"),
         ("subprocess.run('ls', shell=True)", "starts a shell"),
+        ("import marshal", "imports marshal"),
+        ("import shelve", "imports shelve"),
+        ("import torch\ntorch.load('x', weights_only=False)", "uses torch.load"),
+        ("yaml.load(text)", "uses yaml.load"),
+        ("tarfile.open('x').extractall('.')", "unpacks an archive"),
+        ("shutil.unpack_archive('x')", "unpacks an archive"),
         ("assert 1", "asserts"),
         ("try:\n    f()\nexcept Exception:\n    pass", "hides every exception"),
         ("try:\n    f()\nexcept:\n    pass", "hides every exception"),

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from autodas.core.errors import FileProblem, MissingData
+from autodas.data import containers
 from autodas.data.containers import load_container
 from autodas.data.normalisation import CIFAR100, IMAGENET
 
@@ -159,6 +160,14 @@ def test_a_shape_that_fits_no_memory(save):
         archive.writestr("train_jpeg.npy", array)
     with pytest.raises(FileProblem, match=r"damaged|no container"):
         load()
+
+
+def test_a_container_that_unpacks_to_very_much(save, monkeypatch):
+    file = save(container(plain))
+    monkeypatch.setattr(containers, "LARGEST", 5000)
+    with pytest.raises(FileProblem, match=r"unpacks to \d+ bytes, at most 5000") as caught:
+        load()
+    assert str(caught.value).startswith(str(file))
 
 
 def test_is_named_when_absent(save, monkeypatch):

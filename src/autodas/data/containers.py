@@ -30,6 +30,7 @@ from autodas.data.pictures import decode_picture
 
 __all__ = ["load_container"]
 
+LARGEST = 2**33  # bytes; CIFAR as plain pixels has 184 MB
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -64,6 +65,7 @@ def _decode(name: str, file: Path) -> Pixels:
 def _read(file: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(file, allow_pickle=False) as archive:
+            _check_unpacked(file)
             return {key: archive[key] for key in archive.files}
     except (ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
         raise FileProblem(file, f"is no container of plain arrays ({_line(error)})") from None
@@ -71,6 +73,14 @@ def _read(file: Path) -> dict[str, NDArray[Any]]:
         raise FileProblem(file, f"is damaged ({_line(error)})") from None
     except OSError as error:
         raise FileProblem(file, f"cannot be read: {error.strerror or _line(error)}") from None
+
+
+def _check_unpacked(file: Path) -> None:
+    """Refuse a small file that unpacks to very much; zipfile reads no more than it states."""
+    with zipfile.ZipFile(file) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > LARGEST:
+        raise FileProblem(file, f"unpacks to {size} bytes, at most {LARGEST} are read")
 
 
 def _array(arrays: Arrays, key: str, file: Path) -> NDArray[Any]:
