@@ -102,7 +102,7 @@ class Journal:
         data = b"\n" + _checksum(text) + b" " + text + b"\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as handle:
+            with open(self.path, "ab", opener=_not_through_links) as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -151,3 +151,8 @@ def _parse(line: bytes) -> _Line | None:
     if head is None:
         return _Line(line, record, None, None)
     return _Line(line, record, head[1].decode(), int(head[2]))
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    # A run directory of others may hold a link to a file of ours.
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
