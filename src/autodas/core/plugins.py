@@ -9,7 +9,9 @@ from pathlib import Path
 
 from autodas.core.errors import AutodasError, InvalidInput
 
-__all__ = ["load_plugins"]
+__all__ = ["is_trusted", "load_plugins"]
+
+_asked: set[str] = set()
 
 
 def load_plugins(modules: Iterable[str]) -> None:
@@ -25,8 +27,14 @@ def load_plugins(modules: Iterable[str]) -> None:
             sys.path.append(here)
         try:
             importlib.import_module(name)
+            _asked.add(name)
         except AutodasError:
             raise
         except Exception as error:
             why = f"{type(error).__name__}: {error}".splitlines()[0]
             raise InvalidInput(f"plug-in {name!r} cannot be imported ({why})") from error
+
+
+def is_trusted(module: str) -> bool:
+    """Whether somebody asked for the module by name, rather than a file."""
+    return module in _asked

@@ -14,9 +14,8 @@ from typing import Any
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.pipeline.discover_config import DiscoverConfig
-from autodas.pipeline.families import parse_pair
+from autodas.pipeline.families import parse_pair, space_of
 from autodas.pipeline.protocol import resolved
-from autodas.spaces import get_space
 from autodas.tables import load_table
 
 __all__ = ["STUDIES", "Study", "Variant", "chosen_studies"]
@@ -106,7 +105,7 @@ def _spaces(config: DiscoverConfig) -> list[Variant]:
 def _protocol(config: DiscoverConfig) -> list[Variant]:
     """Other statistics of the same architectures: half the batch, other initial weights."""
     base = config.protocol
-    spaces = (get_space(load_table(parse_pair(pair)[0]).space) for pair in config.tables)
+    spaces = (space_of(load_table(parse_pair(pair)[0])) for pair in config.tables)
     sizes = [resolved(base, space).batch_size or 2 for space in spaces]
     changes: dict[str, dict[str, Any]] = {
         "default": {},

@@ -20,7 +20,7 @@ from autodas.fitness import TauAgainst
 from autodas.pipeline.collapse import MOST, check, check_sample, terms_of
 from autodas.pipeline.contributions import contributions, moves_with_size
 from autodas.pipeline.drawing import draw
-from autodas.pipeline.families import as_labelled, parse_pair, subjects_of
+from autodas.pipeline.families import as_labelled, parse_pair, space_of, subjects_of
 from autodas.pipeline.measure import space_sample
 from autodas.pipeline.protocol import Protocol, resolved
 from autodas.pipeline.terms import summands
@@ -124,7 +124,7 @@ def _ground(config: ExplainConfig) -> _Ground:
     chosen = check_sample(known, config.architectures, config.seed)
     truth = np.asarray([values[each] for each in chosen])
     protocol = as_labelled(config.protocol, table)
-    return _Ground(get_space(table.space), chosen, truth, table.name, target, protocol)
+    return _Ground(space_of(table, config.space), chosen, truth, table.name, target, protocol)
 
 
 # ---- the numbers ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from autodas.backends import Jobs
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
+from autodas.core.plugins import is_trusted
 from autodas.core.progress import Progress, Silent
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.networks import Cost
@@ -22,7 +24,15 @@ from autodas.scores.score import Values
 from autodas.spaces import Space, get_space
 from autodas.tables import Split, Table, label_noise, load_table, split
 
-__all__ = ["Family", "as_labelled", "load_family", "parse_pair", "subjects_of", "with_labels"]
+__all__ = [
+    "Family",
+    "as_labelled",
+    "load_family",
+    "parse_pair",
+    "space_of",
+    "subjects_of",
+    "with_labels",
+]
 
 SIZES = ("params", "macs")
 FEWEST_VALIDATION = 6
@@ -89,6 +99,30 @@ def parse_pair(text: str) -> tuple[str, str]:
     return table, target or "distilled"
 
 
+def space_of(table: Table, asked: str | None = None) -> Space:
+    """The space of a table's architectures.
+
+    A table is data, and may come from anywhere: a space ``package.module:object`` that it names is
+    code, which is imported only if somebody else asked for it as well.
+
+    Args:
+        table: Says its space.
+        asked: The space that the caller named, if any.
+
+    Raises:
+        UnknownName: there is no such space.
+        InvalidInput: it is code that nobody asked for, or not a space.
+    """
+    module, colon, name = table.space.partition(":")
+    known = isinstance(getattr(sys.modules.get(module), name, None), Space)
+    if colon and table.space != asked and not known and not is_trusted(module):
+        raise InvalidInput(
+            f"table {table.name!r} says that its space is {table.space!r}, which is code; if you "
+            f"trust it, add --plugin {module}"
+        )
+    return get_space(table.space)
+
+
 def load_family(
     pair: str,
     leaves: Iterable[str],
@@ -125,7 +159,7 @@ def load_family(
     if sample is not None:
         table = sampled(table, sample)
     truth = table.target(target).values
-    students, protocol = get_space(table.space), as_labelled(protocol, table)
+    students, protocol = space_of(table, space), as_labelled(protocol, table)
     subjects, networks, seconds = subjects_of(
         students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
     )

@@ -15,6 +15,7 @@ from autodas.core.runs import RunDirectory
 from autodas.data import load_data
 from autodas.pipeline.budgets import Quantity
 from autodas.pipeline.costs import CostBook
+from autodas.pipeline.families import space_of
 from autodas.pipeline.latency import check_device
 from autodas.pipeline.measure import LARGEST, space_sample
 from autodas.pipeline.protocol import resolved
@@ -56,7 +57,11 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """
     check_device(config.device)
     table = None if config.table is None else load_table(config.table.partition(":")[0])
-    space = get_space(_space_name(config, table))
+    if table is None:
+        space = get_space(config.space or DEFAULT_SPACE)
+    else:
+        _check_space(config, table)
+        space = space_of(table, config.space)
     config = replace(config, space=space.reference or space.name)
     with RunDirectory(config.out, "search", config.asked()) as directory:
         start = time.perf_counter()
@@ -86,14 +91,11 @@ def _same_score(directory: RunDirectory, formula: str | None) -> None:
         )
 
 
-def _space_name(config: SearchConfig, table: Table | None) -> str:
-    if table is None:
-        return config.space or DEFAULT_SPACE
+def _check_space(config: SearchConfig, table: Table) -> None:
     if config.space not in (None, table.space):
         raise InvalidInput(
             f"table {table.name} is of the space {table.space!r}, not {config.space!r}"
         )
-    return table.space
 
 
 class _Search:
