@@ -77,7 +77,7 @@ def test_no_items_no_results(name):
     assert list(backend(name, 2).run(square, [])) == []
 
 
-@pytest.mark.parametrize("name", BACKENDS.names())
+@pytest.mark.parametrize("name", OWN)
 def test_failures_are_values_with_a_one_line_reason(name):
     results = dict(backend(name, 2).run(picky, range(7)))
     assert results[2] == Ok(2)
