@@ -216,9 +216,9 @@ def test_missing_operators_are_declared_and_the_import_tried_again(fresh):
     plant(
         fresh,
         "torchvision",
-        "import torch, torchvision.extension\ntorchvision.extension.flag\n"
+        "import torchvision.extension\nfrom torch import library\ntorchvision.extension.flag\n"
         'for name in ("first", "second"):\n'
-        '    torch.library.register_fake(f"autodastest::{name}", lambda x: x)\n'
+        '    library.register_fake(f"autodastest::{name}", lambda x: x)\n'
         "# autodastest::first and autodastest::second\n",
     )
     (fresh / "torchvision" / "extension.py").write_text("flag = True\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -74,32 +74,26 @@ def train(
 ) -> Training:
     """Train ``network`` in place on the training part and evaluate it on the test part.
 
-    The seed decides the order of the images, their shifts and stochastic depth, in the same way
-    with and without a teacher; the initial weights are the caller's. On the CPU with one thread
-    the same arguments give the same bits, also after a kill at any moment if there is a
-    checkpoint.
+    The seed decides order and shifts of images and stochastic depth, whoever teaches; the initial
+    weights are the caller's. On one CPU thread equal arguments give equal bits, also after a kill.
 
     Args:
-        network: Gives (B, K) logits; left in evaluation mode, with the moving average of its
-            weights if the recipe has one.
+        network: Gives (B, K) logits; left in evaluation mode, averaged if the recipe says so.
         data: Training and test part.
         recipe: How to train.
         seed: In [0, 2**63).
-        teacher: Whom to imitate, one or several, or None for labels alone; each sees the images
-            in the normalisation it was trained with, and in its native size if it has one.
+        teacher: One or several to imitate, who see images in their own normalisation and size.
         progress: Is told of every epoch.
         device: Where to train, e.g. ``"cuda"``; the network stays there.
         amp: Half precision, on a CUDA device.
         checkpoint: Written after an epoch; if it is there, the training goes on from it.
         checkpoint_seconds: Least time between two of them; 0 for one after every epoch.
-        time_left: Seconds after which the training is given up, at the end of an epoch and with
-            a checkpoint if ``checkpoint_seconds`` have passed; None for no limit.
+        time_left: Seconds after which it is given up, at the end of an epoch; None for no limit.
         tracking: Folder for TensorBoard; needs the extra ``tracking``.
         engine: One process of several; device and amp are its own then.
 
     Raises:
-        InvalidInput: teacher and data set have different numbers of classes or channels, or the
-            device cannot be used.
+        InvalidInput: teacher and data differ in classes or channels, or the device is not there.
         TrainingDiverged: the loss is not finite.
         OutOfMemory: a GPU cannot hold a single image.
         OutOfTime: no time is left.
@@ -114,30 +108,66 @@ def train(
     loop = Loop(
         network, data, recipe, seed=seed, teachers=teachers, engine=engine, progress=progress
     )
-    # A killed training is told from another one by everything that decides its numbers.
     names = [t.digest for t in teachers]
     fingerprint = digest(recipe.describe(), seed, data.digest, names, engine.world)
+    keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
     with _borrowed_generators(engine.device), tracker(tracking) as track:
         torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
-        saved = None if checkpoint is None else read_checkpoint(checkpoint, fingerprint)
-        if saved is not None:
-            loop.restore(saved)
-        progress.start("train", recipe.epochs, len(loop.history))
-        written = start
-        while len(loop.history) < recipe.epochs:
-            if time_left is not None and perf_counter() - start > time_left:
-                raise OutOfTime
-            track(loop.epoch())
-            due = perf_counter() - written >= checkpoint_seconds
-            if checkpoint is not None and due and engine.rank == 0:
-                loop.checkpoint(fingerprint).write(checkpoint)
-                written = perf_counter()
-            progress.advance()
-    progress.finish()
-    if loop.average is not None:
-        network.load_state_dict(loop.average.state)
+        _epochs(loop, keeper, track, None if time_left is None else start + time_left)
     found = quality(network, data.test_images, data.test_labels, data.ready)
     return Training(found.top1, loop.history, perf_counter() - start, found)
+
+
+class _Keeper:
+    """Reads and writes the checkpoint of one training, if it has one.
+
+    Args:
+        path: Where; None for nowhere.
+        fingerprint: Of everything that decides the numbers: tells this training from others.
+        seconds: Least time between two.
+        writes: Whether this process is the one of several that writes.
+    """
+
+    def __init__(
+        self, path: Path | None, fingerprint: str, seconds: float, *, writes: bool
+    ) -> None:
+        self.path, self.fingerprint = path, fingerprint
+        self.seconds, self.writes = seconds, writes
+        self.written = perf_counter()
+
+    def restore(self, loop: Loop) -> None:
+        """Let the loop go on from the checkpoint, if there is one."""
+        saved = None if self.path is None else read_checkpoint(self.path, self.fingerprint)
+        if saved is not None:
+            loop.restore(saved)
+
+    def keep(self, loop: Loop) -> None:
+        """Write one if it is due."""
+        due = perf_counter() - self.written >= self.seconds
+        if self.path is not None and self.writes and due:
+            loop.checkpoint(self.fingerprint).write(self.path)
+            self.written = perf_counter()
+
+
+def _epochs(
+    loop: Loop,
+    keeper: _Keeper,
+    track: Callable[[Mapping[str, float]], None],
+    limit: float | None,
+) -> None:
+    """All epochs that are left; ``limit`` is a moment of ``perf_counter``."""
+    keeper.restore(loop)
+    epochs, progress = loop.recipe.epochs, loop.progress
+    progress.start("train", epochs, len(loop.history))
+    while len(loop.history) < epochs:
+        if limit is not None and perf_counter() > limit:
+            raise OutOfTime
+        track(loop.epoch())
+        keeper.keep(loop)
+        progress.advance()
+    progress.finish()
+    if loop.average is not None:
+        loop.network.load_state_dict(loop.average.state)
 
 
 @contextlib.contextmanager

@@ -49,30 +49,18 @@ def primitive(
         commutative: Whether swapping two arguments changes nothing, to the last bit.
         rowwise: See :class:`~autodas.primitives.Primitive`.
         latex: Template with ``{0}``, ``{1}``.
-        after: A costly map of the only argument; the decorated function then receives its result
-            (see :class:`~autodas.primitives.Primitive`).
+        after: A costly map of the only argument, whose result the decorated function receives.
         catalog: Where to register; :data:`PRIMITIVES` if not given.
 
     Raises:
         InvalidInput: a bad name, form, arity or kind, or the function fails the probe.
     """
-    shape = _form(form)
-    into = PRIMITIVES if catalog is None else catalog
+    shape, into = _form(form), PRIMITIVES if catalog is None else catalog
 
     def register(function: Callable[..., FloatArray]) -> Primitive:
-        if not _NAME.fullmatch(name):
-            raise InvalidInput(f"{name!r} cannot name a primitive; use lower-case letters, digits")
+        _check_name(name)
         arity, weighted = _signature(name, function)
-        spec = FORMS[shape]
-        if arity not in spec.arities:
-            allowed = " or ".join(map(str, spec.arities))
-            raise InvalidInput(
-                f"primitive {name!r}: form {shape} is of {allowed} arguments, not {arity}"
-            )
-        chosen = spec.kinds if kinds is None else frozenset(kinds)
-        if not chosen or not chosen <= spec.kinds:
-            allowed = ", ".join(kind for kind in Kind if kind in spec.kinds)
-            raise InvalidInput(f"primitive {name!r}: {shape} accepts some of {allowed}")
+        chosen = _kinds_of(name, shape, arity, kinds)
         _check_template(name, latex, arity)
         made = Primitive(
             name=name,
@@ -92,6 +80,26 @@ def primitive(
         return into.add(name, made)
 
     return register
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} cannot name a primitive; use lower-case letters, digits")
+
+
+def _kinds_of(name: str, form: Form, arity: int, kinds: Iterable[Kind] | None) -> frozenset[Kind]:
+    """The kinds a primitive accepts, once they and its arity are found to suit its form."""
+    spec = FORMS[form]
+    if arity not in spec.arities:
+        allowed = " or ".join(map(str, spec.arities))
+        raise InvalidInput(
+            f"primitive {name!r}: form {form} is of {allowed} arguments, not {arity}"
+        )
+    chosen = spec.kinds if kinds is None else frozenset(kinds)
+    if not chosen or not chosen <= spec.kinds:
+        allowed = ", ".join(kind for kind in Kind if kind in spec.kinds)
+        raise InvalidInput(f"primitive {name!r}: {form} accepts some of {allowed}")
+    return chosen
 
 
 def _chain(

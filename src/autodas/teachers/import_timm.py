@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-import torch
+from torch import library
 
 from autodas.core.errors import MissingData
 
@@ -27,7 +27,7 @@ NAMESPACE = "torchvision"  # of the operators
 OPERATOR = re.compile(rf"\b{NAMESPACE}::(\w+)")
 PROBLEMS = (ImportError, OSError, RuntimeError, AttributeError)
 # Declarations last as long as the object that made them.
-_declared: list[torch.library.Library] = []
+_declared: list[library.Library] = []
 
 
 @lru_cache(maxsize=1)
@@ -69,8 +69,8 @@ def _declare_operators() -> None:
     """Declare all operators that torchvision's Python part mentions."""
     spec = importlib.util.find_spec("torchvision")
     folders = spec.submodule_search_locations if spec else None
-    library = torch.library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
-    _declared.append(library)
+    operators = library.Library(NAMESPACE, "FRAGMENT")  # type: ignore[no-untyped-call]
+    _declared.append(operators)
     names: set[str] = set()
     for folder in folders or []:
         for file in sorted(Path(folder).glob("*.py")):
@@ -78,4 +78,4 @@ def _declare_operators() -> None:
     for name in sorted(names):
         # Those that exist after all are not declared a second time.
         with contextlib.suppress(RuntimeError):
-            library.define(f"{name}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
+            operators.define(f"{name}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
