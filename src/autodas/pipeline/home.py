@@ -7,8 +7,12 @@ they do not, a worker writes into a folder of its own and sends the files back w
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import platform
+import re
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +23,9 @@ from autodas.core.errors import FileProblem
 from autodas.core.files import write_bytes
 
 __all__ = ["Home", "home", "unpack"]
+
+MARK, MARK_BYTES = ".driver-", 8
+OF_MARKS = re.compile(rf"{re.escape(MARK)}[0-9a-f]{{{2 * MARK_BYTES}}}")
 
 
 @dataclass(frozen=True)
@@ -84,9 +91,55 @@ def home(folder: Path, runner: Backend) -> Iterator[Home]:
     if not isinstance(runner, Ray):
         yield Home(folder)
         return
-    mark = f".driver-{secrets.token_hex(8)}"
-    write_bytes(folder / mark, b"")
-    try:
+    with _marked(folder) as mark:
         yield Home(folder, mark)
+
+
+@contextlib.contextmanager
+def _marked(folder: Path) -> Iterator[str]:
+    """The name of a new file in the folder, locked as long as its driver lives.
+
+    It goes with the block; what a killed driver has left goes with the next one's.
+    """
+    path, descriptor = _new_mark(folder)
+    try:
+        _sweep(folder)
+        yield path.name
     finally:
-        (folder / mark).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _new_mark(folder: Path) -> tuple[Path, int]:
+    while True:
+        path = folder / f"{MARK}{secrets.token_hex(MARK_BYTES)}"
+        write_bytes(path, b"")
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            # Where the file system knows no locks the next driver may take the mark away. Then
+            # results are sent home that could have been written: as right, and slower.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Before it was locked somebody may have swept it away.
+            if path.exists():
+                return path, descriptor
+            os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the marks of killed drivers."""
+    for path in folder.glob(f"{MARK}*"):
+        with contextlib.suppress(OSError):
+            state = path.lstat()
+            if not _ours(path.name, state):
+                continue
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _ours(name: str, state: os.stat_result) -> bool:
+    return bool(OF_MARKS.fullmatch(name)) and stat.S_ISREG(state.st_mode) and not state.st_size
