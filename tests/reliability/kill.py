@@ -1,6 +1,6 @@
 """Kill long commands with SIGKILL at random moments, let them go on, and compare what they leave.
 
-``python tests/reliability/kill.py [COMMAND …] [--backend serial|processes] [--kills N]`` runs a
+``python tests/reliability/kill.py [COMMAND …] [--backend serial|processes|ray] [--kills N]`` runs a
 campaign and prints one line of JSON for each command and backend. The tests beside this file run
 short ones.
 
@@ -9,12 +9,15 @@ which it does anything at all. Then, in a fresh folder, it is started and killed
 of those seconds, started again and killed again, until one attempt gets to its end; and this in
 fresh folders until there were as many kills as asked for. Every second kill is of the whole process
 group, the others of the parent alone, whose workers have to end by themselves.
+
+On Ray, all commands use one cluster, which lives on; no worker of a killed command may. There every
+third kill is of a worker that is busy with a unit, after which the command must get to its end.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import contextlib
 import importlib
 import json
 import os
@@ -24,35 +27,25 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from compare import Broken, nothing_false, same
+from ray_head import Head
 
 BACKENDS: dict[str, tuple[str, ...]] = {
     "serial": ("--backend", "serial"),
     "processes": ("--backend", "processes", "--jobs", "2"),
+    "ray": ("--backend", "ray", "--ray-address"),
 }
-"""Options of each backend; another one is another line."""
+"""Options of each backend; another one is another line. The address of Ray comes last."""
 
-TIMES = frozenset(
-    {
-        "seconds",
-        "seconds_per_arch",
-        "date",
-        "networks_measured",
-        "measured",
-        "trained",
-        "command_line",
-    }
-)
-"""Keys of JSON files that say when, how long and how often; all others must be equal."""
-
-OF_ATTEMPTS = frozenset({"journal.jsonl", "digests.json", "report.html", "lock"})
-"""Files that tell of times or of attempts, too: they must be there, whatever they hold."""
-
-FINAL = frozenset({"results.json", "proxy.json", "student.safetensors", "student.json"})
-"""Files that are written once: where one is found after a kill, it must be the final one."""
+VICTIMS = {"ray": ("group", "parent", "worker")}
+"""Who is killed, in turn, where it is not only the first two of these."""
 
 PATIENCE = 900.0  # seconds after which an attempt counts as hanging
 
@@ -73,12 +66,13 @@ class Case:
     parallel: bool = True
     cached: bool = True
 
-    def command(self, backend: str) -> list[str]:
+    def command(self, backend: str, head: Head | None) -> list[str]:
         """Relative to the working folder, so that every attempt says the same."""
         words = [sys.executable, "-m", "autodas", *shlex.split(self.line)]
         words += ["--out", self.out] if self.out else []
         words += ["--cache", "cache"] if self.cached else []
-        return [*words, *(BACKENDS[backend] if self.parallel else ())]
+        words += BACKENDS[backend] if self.parallel else ()
+        return [*words, head.address] if head else words
 
 
 VIT = shlex.quote('{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}')
@@ -108,10 +102,6 @@ CASES: dict[str, Case] = {
 }
 
 
-class Broken(AssertionError):
-    """A run was not what an undisturbed one is."""
-
-
 @dataclass
 class Reference:
     """An undisturbed run.
@@ -131,14 +121,19 @@ class Campaign:
     """What was done.
 
     Attributes:
-        kills: Of attempts that were running.
+        killed: How many times who was killed; an attempt was running each time.
         finished: Runs that got to their end, nearly all after several kills.
         attempts: Starts in all.
     """
 
-    kills: int = 0
+    killed: Counter[str] = field(default_factory=Counter)
     finished: int = 0
     attempts: int = 0
+
+    @property
+    def kills(self) -> int:
+        """In all."""
+        return self.killed.total()
 
 
 class Killer:
@@ -149,12 +144,16 @@ class Killer:
         backend: Where its units run.
         top: An empty folder to work in.
         seed: Of the moments.
+        head: The cluster, if the backend is Ray.
     """
 
-    def __init__(self, name: str, backend: str, top: Path, seed: int = 0) -> None:
-        self.case, self.backend, self.top = CASES[name], backend, top
+    def __init__(
+        self, name: str, backend: str, top: Path, seed: int = 0, head: Head | None = None
+    ) -> None:
+        self.case, self.backend, self.top, self.head = CASES[name], backend, top, head
         self.rng = random.Random(f"{name} {backend} {seed}")
-        self.reference = undisturbed(self.case, backend, top / "whole")
+        self.reference = undisturbed(self.case, backend, top / "whole", head)
+        self.victims = VICTIMS.get(backend, ("group", "parent"))
         self.done = Campaign()
 
     def campaign(self, kills: int) -> Campaign:
@@ -172,16 +171,20 @@ class Killer:
     def _attempt(self, folder: Path, kills: int) -> bool:
         """Start once; whether it got to its end."""
         done, reference = self.done, self.reference
-        running = Running(self.case, self.backend, folder)
+        running = Running(self.case, self.backend, folder, self.head)
+        # By attempts, not kills: a command may have no worker that could be killed.
+        victim = self.victims[done.attempts % len(self.victims)]
         done.attempts += 1
         moment = self.rng.uniform(reference.begins, reference.ends)
-        if done.kills < kills and not running.ended(moment):
-            _kill(running, group=done.kills % 2 == 0)
-            done.kills += 1
-            _nothing_false(folder, reference.folder)
+        if done.kills < kills and victim == "worker":
+            done.killed["worker"] += _kill_worker(running, self.rng)
+        elif done.kills < kills and not running.ended(moment):
+            _kill(running, group=victim == "group")
+            done.killed[victim] += 1
+            nothing_false(folder, reference.folder)
             return False
         _wait(running)
-        _same(folder, reference.folder)
+        same(folder, reference.folder)
         done.finished += 1
         return True
 
@@ -193,12 +196,15 @@ class Running:
         case: What to run.
         backend: Where its units run.
         folder: Working folder.
+        head: The cluster, if the backend is Ray.
         fresh: In a new interpreter; else in a fork of this one, which has loaded everything, so
             that most of the time goes into what is to be killed.
     """
 
-    def __init__(self, case: Case, backend: str, folder: Path, *, fresh: bool = False) -> None:
-        self.words, self.folder = case.command(backend), folder
+    def __init__(
+        self, case: Case, backend: str, folder: Path, head: Head | None, *, fresh: bool = False
+    ) -> None:
+        self.words, self.folder, self.head = case.command(backend, head), folder, head
         self.status: int | None = None
         self.pid = os.fork()
         if not self.pid:
@@ -233,20 +239,20 @@ class Running:
         return True
 
 
-def undisturbed(case: Case, backend: str, folder: Path) -> Reference:
+def undisturbed(case: Case, backend: str, folder: Path, head: Head | None) -> Reference:
     """Run a command to its end in a fresh interpreter, and again to see how long a fork takes."""
     folder.mkdir()
-    _wait(Running(case, backend, folder, fresh=True))
+    _wait(Running(case, backend, folder, head, fresh=True))
     with tempfile.TemporaryDirectory(dir=folder.parent) as again:
         start, begins = time.monotonic(), 0.0
-        running = Running(case, backend, Path(again))
+        running = Running(case, backend, Path(again), head)
         while not running.ended() and time.monotonic() - start < PATIENCE:
             if not begins and any(each.name != "said" for each in Path(again).iterdir()):
                 begins = time.monotonic() - start
             time.sleep(0.01)
         _wait(running)
         ends = time.monotonic() - start
-        _same(Path(again), folder)
+        same(Path(again), folder)
     return Reference(folder, begins, ends)
 
 
@@ -257,19 +263,33 @@ def _wait(running: Running) -> None:
     if running.status != 0:
         said = (running.folder / "said").read_text()
         raise Broken(f"exit status {running.status}: {said[-2000:]}")
-    _nobody_left(running.pid)
+    _nobody_left(running)
 
 
 def _kill(running: Running, *, group: bool) -> None:
     (os.killpg if group else os.kill)(running.pid, signal.SIGKILL)
     running.ended(PATIENCE)
-    _nobody_left(running.pid)
+    _nobody_left(running)
 
 
-def _nobody_left(group: int) -> None:
-    """Wait until no process of the group is left, a few seconds at most."""
+def _kill_worker(running: Running, rng: random.Random) -> bool:
+    """Kill a worker of Ray that is at a unit, a while after the first; whether one was."""
+    head, victims, waits = running.head, set[int](), rng.uniform(0, 2) ** 2
+    while head and not victims and not running.ended(0.01):
+        victims = head.busy()
+    running.ended(waits)
+    while head and not running.ended(0.01):
+        for victim in sorted(head.busy(), key=lambda _: rng.random())[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                return True
+    return False
+
+
+def _nobody_left(running: Running) -> None:
+    """Wait until no process of the group is left, nor a worker, a few seconds at most."""
     limit = time.monotonic() + 30
-    while left := list(_members(group)):
+    while left := [*_members(running.pid), *(running.head.workers() if running.head else ())]:
         if time.monotonic() > limit:
             raise Broken(f"processes {left} are still there")
         time.sleep(0.02)
@@ -286,59 +306,10 @@ def _members(group: int) -> Iterator[int]:
                 yield int(entry.name)
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    return {
-        str(path.relative_to(folder)): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "said"
-    }
-
-
-def _nothing_false(folder: Path, whole: Path) -> None:
-    """Between two attempts: what is final is right."""
-    for name, path in _files(folder).items():
-        if path.name in FINAL and content(path) != content(whole / name):
-            raise Broken(f"{name} is there and is not what it must become")
-
-
-def _same(folder: Path, whole: Path) -> None:
-    """After the end: the same files with the same content, and nothing beside them."""
-    mine, theirs = _files(folder), _files(whole)
-    if mine.keys() != theirs.keys():
-        raise Broken(f"other files: {sorted(mine.keys() ^ theirs.keys())}")
-    for name, path in mine.items():
-        told = path.name in OF_ATTEMPTS or path.suffix == ".lock"
-        if not told and content(path) != content(theirs[name]):
-            raise Broken(f"{name} differs")
-
-
-def content(path: Path) -> Any:
-    """The bytes of a file; of JSON and CSV, values without times; of a cache, in one order."""
-    if path.suffix == ".json" and path.parent.name != "costs":
-        try:
-            return without_times(json.loads(path.read_bytes()))
-        except ValueError as error:
-            raise Broken(f"{path.name} is no JSON: {error}") from None
-    if path.suffix == ".csv":
-        with path.open(newline="") as handle:
-            return without_times([*csv.DictReader(handle)])
-    data = path.read_bytes()
-    if path.suffix == ".safetensors" and "cache" in path.parts:
-        # The format is free in the order of what its header says.
-        stop = 8 + int.from_bytes(data[:8], "little")
-        return json.loads(data[8:stop]), data[stop:]
-    return data
-
-
-def without_times(value: Any) -> Any:
-    """The value without the keys of TIMES, at every depth."""
-    if isinstance(value, dict):
-        return {key: without_times(v) for key, v in value.items() if key not in TIMES}
-    return [without_times(each) for each in value] if isinstance(value, list) else value
-
-
-def load() -> None:
+def load(*, ray: bool = False) -> None:
     """Import what commands import, once for all forks. One thread: a fork copies no others."""
+    if ray:
+        importlib.import_module("ray")
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("MPLBACKEND", "agg")
     commands = importlib.import_module("autodas.cli.commands")
@@ -357,23 +328,36 @@ def main(arguments: list[str], say: Callable[[str], None] = print) -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    load()
+    installed = [each for each in BACKENDS if each != "ray" or find_spec("ray")]
+    backends = given.backend or installed
     status = 0
-    for name in given.commands or CASES:
-        for backend in given.backend or BACKENDS:
-            if backend != next(iter(BACKENDS)) and not CASES[name].parallel:
-                continue
-            start, line = time.monotonic(), {"command": name, "backend": backend}
-            try:
-                with tempfile.TemporaryDirectory() as top:
-                    done = Killer(name, backend, Path(top), given.seed).campaign(given.kills)
-                line |= {"kills": done.kills, "finished": done.finished, "attempts": done.attempts}
-            except Broken as error:
-                line |= {"broken": str(error)}
-                status = 1
-            say(json.dumps({**line, "seconds": round(time.monotonic() - start)}))
+    with contextlib.ExitStack() as stack:
+        head = stack.enter_context(Head()) if "ray" in backends else None
+        load(ray=head is not None)
+        for name in given.commands or CASES:
+            for backend in backends:
+                if CASES[name].parallel or backend == next(iter(BACKENDS)):
+                    on = head if backend == "ray" else None
+                    line = _campaign(name, backend, given, on)
+                    status |= "broken" in line
+                    say(json.dumps(line))
     return status
 
 
+def _campaign(name: str, backend: str, given: Any, head: Head | None) -> dict[str, Any]:
+    """What came of one command on one backend, for JSON."""
+    start, line = time.monotonic(), {"command": name, "backend": backend}
+    try:
+        with tempfile.TemporaryDirectory() as top:
+            done = Killer(name, backend, Path(top), given.seed, head).campaign(given.kills)
+        line |= {"kills": done.kills, "killed": dict(done.killed)}
+        line |= {"finished": done.finished, "attempts": done.attempts}
+    except Broken as error:
+        line |= {"broken": str(error)}
+    return {**line, "seconds": round(time.monotonic() - start)}
+
+
 if __name__ == "__main__":
+    # Whoever stops a campaign stops its cluster.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

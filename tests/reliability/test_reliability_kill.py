@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import compare
 import kill
 import pytest
 
 HARNESS = Path(kill.__file__)
+RAY = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 EVERY = [(name, each) for name in kill.CASES for each in kill.BACKENDS if name != "demo"]
 
 
@@ -19,7 +22,11 @@ def run(command, backend, kills):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "backend"),
-    [each for each in EVERY if kill.CASES[each[0]].parallel or each[1] == "serial"],
+    [
+        pytest.param(*each, marks=[RAY] * (each[1] == "ray"))
+        for each in EVERY
+        if kill.CASES[each[0]].parallel or each[1] == "serial"
+    ],
 )
 def test_fifty_kills(command, backend):
     done = run(command, backend, 50)
@@ -46,7 +53,7 @@ def test_the_comparison_sees(tmp_path, name, text):
     for number, folder in enumerate(folders):
         folder.mkdir()
         (folder / "results.json").write_text(f'{{"accuracy": 1, "seconds": {number}}}')
-    kill._same(*folders)
+    compare.same(*folders)
     (folders[1] / name).write_text(text)
-    with pytest.raises(kill.Broken):
-        kill._same(*folders)
+    with pytest.raises(compare.Broken):
+        compare.same(*folders)
