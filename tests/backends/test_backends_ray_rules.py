@@ -241,3 +241,18 @@ def test_ray_is_imported_only_when_it_is_used():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert done.stdout == "False\n"
+
+
+REFUSED = b"ray.exceptions.AuthenticationError: RPC error: InvalidAuthToken: Authentication token"
+
+
+def test_a_cluster_that_asks_for_a_token_says_how_to_give_it(monkeypatch):
+    def refuse(words, **_):
+        raise subprocess.CalledProcessError(1, words, stderr=b"Traceback\n" + REFUSED)
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InvalidInput, match=r"token.*RAY_AUTH_MODE=token.*RAY_AUTH_TOKEN") as no:
+            ray_cluster._check_reachable(address)
+    assert "\n" not in str(no.value)

@@ -15,6 +15,7 @@ __all__ = ["connect", "package"]
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 PATIENCE = 5.0  # seconds for a connection to the head of a cluster
+TOKEN_REFUSED = b"AuthenticationError"  # from version 2.52 on
 STORE = 256 << 20  # bytes of shared memory of a cluster of our own: units are small
 
 
@@ -94,6 +95,11 @@ def _check_reachable(address: str) -> None:
             timeout=3 * PATIENCE,
         )
     except (OSError, OverflowError, subprocess.SubprocessError) as error:
+        if TOKEN_REFUSED in (getattr(error, "stderr", None) or b""):
+            raise InvalidInput(
+                f"the Ray cluster at {address} asks for a token; set RAY_AUTH_MODE=token, and "
+                "RAY_AUTH_TOKEN unless the same token is in ~/.ray/auth_token"
+            ) from None
         why = "it does not answer as Ray does"
         if not isinstance(error, subprocess.SubprocessError):
             why = str(error)
