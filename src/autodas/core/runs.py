@@ -14,7 +14,7 @@ import platform
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from autodas.core.digest import canonical_json, digest
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import json_text
 from autodas.core.journal import OWNER_DIGITS, Journal
+from autodas.core.links import refuse_linked_folders
 from autodas.core.locks import locked
 from autodas.core.seals import read_checked, write_checked
 from autodas.core.toml import parse_toml
@@ -42,10 +43,14 @@ class RunDirectory:
         path: The folder.
         command: The step that runs, e.g. ``"discover"``.
         config: What determines the result, as plain JSON values.
+        folders: Names of the folders that the run makes in it, besides that of figures.
     """
 
-    def __init__(self, path: Path, command: str, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, command: str, config: Mapping[str, Any], folders: Sequence[str] = ()
+    ) -> None:
         self.path = path
+        self.folders = ("figures", *folders)
         self.command = command
         self.config = json.loads(canonical_json(dict(config)))
         self.journal = Journal(path / "journal.jsonl")
@@ -56,6 +61,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileProblem(self.path, f"cannot be made: {error.strerror or error}") from error
+        refuse_linked_folders(self.path, self.folders)
         self._lock = contextlib.ExitStack()
         self._lock.enter_context(locked(self.path / "lock"))
         try:

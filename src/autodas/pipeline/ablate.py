@@ -59,7 +59,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         variant.config.check()
     # More seeds are added to those that are there; other studies go elsewhere.
     asked = discovery.identity(config) | {"ablate": [study.name for study in studies]}
-    with RunDirectory(config.out, "discover", asked) as directory:
+    with RunDirectory(config.out, "discover", asked, folders=list(variants)) as directory:
         start = time.perf_counter()
         units = [unit for name, some in variants.items() for unit in _units(config, name, some)]
         measured, failed = _discover_all(units, config, progress)

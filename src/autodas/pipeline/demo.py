@@ -10,6 +10,7 @@ from typing import Any
 from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
 from autodas.core.files import json_text
+from autodas.core.links import refuse_linked_folders
 from autodas.core.progress import Progress, Silent
 from autodas.core.seals import read_checked_json, write_checked
 from autodas.pipeline import discover, distill, search
@@ -46,6 +47,8 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
         raise InvalidInput(f"generations must be at least 1, got {config.generations}")
     start = time.perf_counter()
     shared: dict[str, Any] = {"seed": config.seed, **config.options}
+    steps = [f"{step}-{space}" for space in BUDGETS for step in ("search", "distill")]
+    refuse_linked_folders(config.out, ["figures", "discover", *steps])
     progress.note("discovering a proxy on digits-cnn and digits-vit")
     found = discover.run(
         discover.Config(

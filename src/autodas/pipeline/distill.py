@@ -104,7 +104,8 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         if asked[each.name] == each.default:
             del asked[each.name]
     asked |= {"space": space_name, "students": [student.arch for student in students]}
-    with RunDirectory(config.out, "distill", asked) as directory:
+    folders = ("checkpoints", "tracking")
+    with RunDirectory(config.out, "distill", asked, folders) as directory:
         start = time.perf_counter()
         units = _units(config, space_name, students, directory.path)
         # A training that starts processes of its own cannot run in one of ours.

@@ -104,7 +104,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
     task = _task(config)
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
     asked = _stated(config) | {"resolved": task.recipe.describe()}
-    with RunDirectory(config.out, "label", asked) as directory:
+    with RunDirectory(config.out, "label", asked, folders=("checkpoints",)) as directory:
         units = _units(config)
         book = _Book(config, task, directory, units)
         before = len(book.done)

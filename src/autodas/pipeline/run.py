@@ -111,7 +111,7 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
     for name in ("out", *ELSEWHERE, "cache", *([] if config.epochs else ["epochs"])):
         asked.pop(name)
     asked |= config.budgets.to_options()
-    with RunDirectory(config.out, "run", asked) as directory:
+    with RunDirectory(config.out, "run", asked, folders=("search", "distill")) as directory:
         start = time.perf_counter()
         found = search.run(_search_config(config), progress)
         trained = distill.run(_distill_config(config, found), progress)

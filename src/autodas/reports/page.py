@@ -11,6 +11,7 @@ from typing import Any
 from autodas import __version__
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_text
+from autodas.core.links import refuse_linked_folders
 from autodas.reports import figures, figures_regret, figures_students, sentences, spell
 from autodas.reports.ablations import ablations
 from autodas.reports.environment import DAMAGE, page_text
@@ -41,6 +42,7 @@ def build(path: Path) -> Path:
         FileProblem: the folder holds no finished run, or its results are damaged.
     """
     run = read_run(path)
+    refuse_linked_folders(path, ["figures"])
     target, page = path / FILE, render(run)
     write_text(target, page)
     write_figures(page, path / "figures")
