@@ -48,6 +48,61 @@ def test_every_step_moves_the_weight_that_explains_most_by_a_share_of_its_fit():
         before = after
 
 
+def slope_of(target: np.ndarray, values: np.ndarray) -> float:
+    return max(0.0, float(target @ values) / float(values @ values)) if values.any() else 1.0
+
+
+def test_with_slopes_every_step_is_the_best_under_the_slopes_of_the_families():
+    near, far = made(4, n=30, noise=2.0), made(5, n=50, noise=2.0)
+    parts = [near, Part(far.features * 7.0, far.truth, "wider", weight=2.0)]
+    weighed = [
+        (p.features * np.sqrt(w / len(p.truth)), ranks(p.truth) * np.sqrt(w / len(p.truth)))
+        for p, w in zip(parts, (1 / 3, 2 / 3), strict=True)
+    ]
+    before = np.zeros(12)
+    for each in boosted(parts, 12, rate=0.3, steps=6, slopes=True):
+        slopes = [slope_of(y, x @ before) for x, y in weighed]
+        stacked = np.concatenate([b * x for b, (x, _) in zip(slopes, weighed, strict=True)])
+        left = np.concatenate(
+            [y - b * (x @ before) for b, (x, y) in zip(slopes, weighed, strict=True)]
+        )
+        fits = [np.linalg.lstsq(stacked[:, [n]], left, rcond=None) for n in range(12)]
+        best = min(range(12), key=lambda n: fits[n][1][0])
+        after = np.zeros(12)
+        after[list(each.chosen)] = each.weights
+        assert np.flatnonzero(after - before).tolist() == [best]
+        assert (after - before)[best] == pytest.approx(0.3 * fits[best][0][0])
+        before = after
+
+
+def test_slopes_make_the_unit_of_a_family_a_matter_of_indifference():
+    near, far = made(0), made(1)
+    wider = Part(far.features * 50.0, far.truth, "wider")
+    same = [boosted([near, p], 2, rate=0.5, slopes=True, start=3)[-1] for p in (far, wider)]
+    assert same[0].chosen == same[1].chosen == (3, 7)
+    ratio = [each.weights[1] / each.weights[0] for each in same]
+    assert ratio[0] == pytest.approx(ratio[1], rel=0.2)
+    plain = [boosted([near, p], 2, rate=0.5)[-1] for p in (far, wider)]
+    assert plain[1].weights[0] < 0.1 * plain[0].weights[0]  # the wider one alone decides
+
+
+def test_a_sum_starts_with_what_it_is_given():
+    part = made(0)
+    path = boosted([part], 3, start=5)
+    assert (path[0].chosen, path[0].weights.tolist()) == ((5,), [1.0])
+    assert all(each.chosen[0] == 5 for each in path)
+    assert len(path[-1].chosen) == 3
+
+
+def test_a_family_that_the_sum_misorders_has_no_say_in_its_slope():
+    part = made(0)
+    flipped = Part(part.features, -part.truth, "other")
+    path = boosted([part, flipped], 3, slopes=True, start=3, steps=1)
+    alone = boosted([part], 3, slopes=True, start=3, steps=1)
+    assert path[-1].chosen == alone[-1].chosen
+    assert path[-1].weights == pytest.approx(alone[-1].weights)
+
+
 def test_many_steps_come_to_least_squares():
     part = made(3)
     features = part.features[:, :4]

@@ -14,11 +14,12 @@ from autodas.core.errors import InvalidInput
 from autodas.core.progress import Silent
 from autodas.core.runs import Journal
 from autodas.evolution import Told
-from autodas.expressions import parse
+from autodas.expressions import parse, to_text
 from autodas.pipeline import choose_proxy, discover, discovery
 from autodas.pipeline.comparison import values_of
 from autodas.pipeline.discover import DiscoverConfig
 from autodas.pipeline.families import load_family
+from autodas.pipeline.library import Library
 from autodas.pipeline.protocol import Protocol
 from autodas.pipeline.proxy_search import ProxySearch
 from autodas.scores import Term, load_proxy
@@ -35,6 +36,9 @@ SMALL: dict[str, Any] = {
 }
 
 SUMS = {"limit": None, "terms": 4, "max_nodes": 3, "size_leaves": False, "collapse": 8}
+
+
+TWO = ("digits-cnn", "digits-vit")
 
 
 def discovered(out: Path, **changes: Any) -> tuple[dict[str, Any], Any]:
@@ -88,6 +92,56 @@ def test_a_sum_is_fitted_on_known_architectures_and_kept_with_its_scales(of_sums
     assert results["scatter"][0]["score"] == pytest.approx(values.tolist())
     row = next(row for row in results["rows"] if row["score"] == "proxy")
     assert row["n"] == len(family.split.report)
+
+
+COMMON = {
+    **SUMS,
+    "tables": ("digits-cnn", "digits-vit"),
+    "limit": 60,
+    "selection": "random",
+    "size_leaves": True,
+    "scale": "common",
+    "rule": "best",
+    "collapse": 0,
+}
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_on_the_common_scale_a_sum_needs_no_scale_of_any_space(tmp_path, sizes):
+    _, proxy = discovered(tmp_path / "run", **COMMON | {"size_leaves": sizes})
+    texts = [to_text(term.expression) for term in proxy.terms]
+    assert 1 < len(texts) <= 4
+    assert texts[0] == "log(params)" if sizes else "log(params)" not in texts
+    assert all(text.startswith("asinh(") for text in texts[sizes:])
+    assert not any(term.scaled or term.scales for term in proxy.terms)
+    assert not proxy.score.unscaled("a space of one's own")
+    if not sizes:
+        assert not any(STATISTICS.get(name).size for name in proxy.leaves)
+
+
+def test_on_the_common_scale_units_are_spreads_within_spaces(tmp_path):
+    config = DiscoverConfig(out=tmp_path, **SMALL | COMMON)
+    families = [load_family(f"{name}:distilled", ("weight",), Protocol()) for name in TWO]
+    search = ProxySearch(config, families)
+    keys = ["layers_sum(l2(weight))", "layers_mean(mean(weight))"]
+    library = Library(search, keys)
+    known = {f.table.name: np.arange(len(f.truth)) for f in families}
+    scaled = library._scaled(known)
+    for number, text in enumerate(("log(params)", *(f"asinh({key})" for key in keys))):
+        raw = [f.subjects.evaluator.evaluate(parse(text)).value for f in families]
+        unit = np.sqrt(np.mean([np.var(values) for values in raw]))
+        for name, values in zip(TWO, raw, strict=True):
+            assert scaled[name][:, number] == pytest.approx((values - values.mean()) / unit)
+
+
+def test_what_tells_one_space_alone_apart_is_left_out_on_the_common_scale(tmp_path):
+    """Attention is no statistic of CNNs; a formula that only moves on one space is like it."""
+    config = DiscoverConfig(out=tmp_path, **SMALL | COMMON)
+    families = [load_family(f"{name}:distilled", ("weight",), Protocol()) for name in TWO]
+    library = Library(ProxySearch(config, families), ["layers_sum(l2(weight))"])
+    known = {f.table.name: np.arange(len(f.truth)) for f in families}
+    library.raw["digits-vit"][:, 1] *= 0.01
+    assert np.isinf(library._spread(known)).tolist() == [False, True]
 
 
 def test_the_collapse_check_stands_in_the_proxy_file_and_in_the_verdict(of_sums):

@@ -90,6 +90,7 @@ REFERENCES = {
     "log": each(lambda v: math.log(abs(v) + 1e-20)),
     "exp": each(math.exp),
     "abs": each(abs),
+    "asinh": each(lambda v: math.copysign(math.log(abs(v) + math.hypot(v, 1)), v)),
     "square": each(lambda v: v * v),
     "sqrt": each(lambda v: math.sqrt(abs(v))),
     "cbrt": each(lambda v: math.copysign(abs(v) ** (1 / 3), v)),

@@ -61,7 +61,13 @@ class Combination:
 
 
 def boosted(
-    parts: Sequence[Part], terms: int, *, rate: float = 0.2, steps: int = 200
+    parts: Sequence[Part],
+    terms: int,
+    *,
+    rate: float = 0.2,
+    steps: int = 200,
+    slopes: bool = False,
+    start: int | None = None,
 ) -> list[Combination]:
     """Sums that grow: each step moves one weight a little towards the best fit.
 
@@ -75,9 +81,14 @@ def boosted(
         terms: Largest number of different terms, at least 1.
         rate: Size of a step, in (0, 1].
         steps: Largest number of steps.
+        slopes: Whether each family has a slope of its own, at least 0, from the sum to the ranks of
+            its truth, fitted again before every step. Features then need not spread as much in
+            one family as in another; they must be centred in each.
+        start: A term that the sum begins with, at weight 1.
 
     Returns:
-        The sum after every step, up to the one that would need another term.
+        The sum at the start, if it starts with anything, and after every step, up to the one that
+        would need another term.
 
     Raises:
         InvalidInput: there is nothing to choose from, or numbers are out of range.
@@ -86,37 +97,58 @@ def boosted(
     """
     if not parts or terms < 1 or not 0.0 < rate <= 1.0:
         raise InvalidInput("boosting needs families, at least 1 term and a rate in (0, 1]")
-    matrix, left = _stacked(parts)
-    squares = (matrix**2).sum(0)
-    usable = squares > TINY
-    weights: dict[int, float] = {}
-    path: list[Combination] = []
+    stacked = [_weighed(part, sum(each.weight for each in parts)) for part in parts]
+    squares = np.stack([(features**2).sum(0) for features, _ in stacked])
+    weights: dict[int, float] = {} if start is None else {start: 1.0}
+    sums = [_sum(features, weights) for features, _ in stacked]
+    path = [_combination(weights)] if weights else []
     for _ in range(steps):
-        aligned = matrix.T @ left
-        gain = np.where(usable, aligned**2 / np.where(usable, squares, 1.0), -1.0)
+        slope = _slopes(stacked, sums) if slopes and weights else np.ones(len(parts))
+        aligned = np.zeros(squares.shape[1])
+        for (features, target), own, factor in zip(stacked, sums, slope, strict=True):
+            aligned += factor * (features.T @ (target - factor * own))
+        scale = slope**2 @ squares
+        usable = scale > TINY
+        gain = np.where(usable, aligned**2 / np.where(usable, scale, 1.0), -1.0)
         best = int(np.argmax(gain))
         if gain[best] <= TINY or (best not in weights and len(weights) == terms):
             break
-        step = rate * float(aligned[best] / squares[best])
+        step = rate * float(aligned[best] / scale[best])
         weights[best] = weights.get(best, 0.0) + step
-        left = left - step * matrix[:, best]
-        path.append(Combination(tuple(weights), np.array(list(weights.values()))))
+        sums = [
+            own + step * features[:, best] for (features, _), own in zip(stacked, sums, strict=True)
+        ]
+        path.append(_combination(weights))
     return path
 
 
-def _stacked(parts: Sequence[Part]) -> tuple[Floats, Floats]:
-    rows, targets = [], []
-    total = sum(part.weight for part in parts)
-    for part in parts:
-        known = np.isfinite(part.truth)
-        count = int(known.sum())
-        if count < 2:
-            raise InvalidInput("every family needs at least two architectures with an accuracy")
-        scale = np.sqrt(part.weight / total / count)
-        ranks = scipy.stats.rankdata(part.truth[known]) / count - 0.5 - 0.5 / count
-        rows.append(part.features[known] * scale)
-        targets.append(ranks * scale)
-    return np.concatenate(rows), np.concatenate(targets)
+def _combination(weights: dict[int, float]) -> Combination:
+    return Combination(tuple(weights), np.array(list(weights.values())))
+
+
+def _sum(features: Floats, weights: dict[int, float]) -> Floats:
+    return _combination(weights)(features) if weights else np.zeros(len(features))
+
+
+def _slopes(stacked: Sequence[tuple[Floats, Floats]], sums: Sequence[Floats]) -> Floats:
+    """``(P,)`` least squares of each family's target on its sum, at least 0."""
+    return np.array(
+        [
+            max(0.0, float(target @ own) / max(TINY, float(own @ own)))
+            for (_, target), own in zip(stacked, sums, strict=True)
+        ]
+    )
+
+
+def _weighed(part: Part, total: float) -> tuple[Floats, Floats]:
+    """Features and ranks of a family, so that all squares sum to its share of the total weight."""
+    known = np.isfinite(part.truth)
+    count = int(known.sum())
+    if count < 2:
+        raise InvalidInput("every family needs at least two architectures with an accuracy")
+    scale = np.sqrt(part.weight / total / count)
+    ranks = scipy.stats.rankdata(part.truth[known]) / count - 0.5 - 0.5 / count
+    return part.features[known] * scale, ranks * scale
 
 
 def simplest(

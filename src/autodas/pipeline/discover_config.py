@@ -73,7 +73,10 @@ class DiscoverConfig(Workers):
     parsimony: float = 0.0
     """Fitness that every node of a formula costs."""
     terms: int = 1
-    """Largest number of formulas that the proxy may add up, each on a scale of quantiles."""
+    """Largest number of formulas that the proxy may add up."""
+    scale: Literal["quantiles", "common"] = "quantiles"
+    """What a sum adds up: quantiles of its formulas within each space, or their inverse hyperbolic
+    sines, on one scale for all spaces, from log(params) on."""
     rule: Literal["one-se", "best"] = "one-se"
     """How far a sum goes: the simplest within one standard error of the best, or the best, in
     cross-validation."""

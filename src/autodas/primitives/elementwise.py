@@ -35,6 +35,12 @@ def absolute(x: FloatArray) -> FloatArray:
     return np.abs(x)
 
 
+@primitive("asinh", form="elementwise", latex=r"\operatorname{{asinh}}\left({0}\right)")
+def asinh(x: FloatArray) -> FloatArray:
+    """Inverse hyperbolic sine: x near 0, and ±log(2|x|) far from it."""
+    return np.arcsinh(x)
+
+
 @primitive("square", form="elementwise", latex=r"\left({0}\right)^2")
 @silenced
 def square(x: FloatArray) -> FloatArray:
