@@ -60,7 +60,10 @@ def test_everything_occurs(grammar):
     rng = np.random.default_rng(1)
     names = {node.name for _ in range(6000) for _, node in walk(grow(grammar, rng))}
     assert set(TYPES) <= names
-    assert {p.name for p in PRIMITIVES} <= names
+    never = {p.name for p in PRIMITIVES if not WEIGHTS.get(p.name, 1.0)}
+    assert never == {"asinh"}
+    assert {p.name for p in PRIMITIVES} - never <= names
+    assert not never & names
 
 
 def test_at_least_99_percent_evaluate_to_finite_and_varying_scores(grammar, columns):
