@@ -10,9 +10,7 @@ import contextlib
 import fcntl
 import os
 import platform
-import re
 import secrets
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +19,12 @@ from tempfile import TemporaryDirectory
 from autodas.backends import Backend, Ray
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_bytes
+from autodas.core.links import refuse_linked_folders
 
-__all__ = ["Home", "home", "unpack"]
+__all__ = ["Home", "forget_the_dead", "home", "unpack"]
 
-MARK, MARK_BYTES = ".driver-", 8
-OF_MARKS = re.compile(rf"{re.escape(MARK)}[0-9a-f]{{{2 * MARK_BYTES}}}")
+MARKS = ".drivers"
+"""Folder of the marks, so that none is looked for among a million files."""
 
 
 @dataclass(frozen=True)
@@ -88,58 +87,58 @@ def home(folder: Path, runner: Backend) -> Iterator[Home]:
         FileProblem: the folder cannot be written to.
     """
     folder = folder.absolute()
+    forget_the_dead(folder)
     if not isinstance(runner, Ray):
         yield Home(folder)
         return
-    with _marked(folder) as mark:
-        yield Home(folder, mark)
-
-
-@contextlib.contextmanager
-def _marked(folder: Path) -> Iterator[str]:
-    """The name of a new file in the folder, locked as long as its driver lives.
-
-    It goes with the block; what a killed driver has left goes with the next one's.
-    """
     path, descriptor = _new_mark(folder)
     try:
-        _sweep(folder)
-        yield path.name
+        yield Home(folder, str(path.relative_to(folder)))
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
+        _remove_if_empty(path.parent)
 
 
 def _new_mark(folder: Path) -> tuple[Path, int]:
+    """A new file in the folder, locked as long as its driver lives."""
+    refuse_linked_folders(folder, [MARKS])
     while True:
-        path = folder / f"{MARK}{secrets.token_hex(MARK_BYTES)}"
-        write_bytes(path, b"")
-        with contextlib.suppress(FileNotFoundError):
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-            # Where the file system knows no locks the next driver may take the mark away. Then
-            # results are sent home that could have been written: as right, and slower.
-            with contextlib.suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Before it was locked somebody may have swept it away.
-            if path.exists():
-                return path, descriptor
-            os.close(descriptor)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the marks of killed drivers."""
-    for path in folder.glob(f"{MARK}*"):
+        path = folder / MARKS / secrets.token_hex(8)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        except FileNotFoundError:
+            continue  # somebody has just removed the empty folder
+        except OSError as error:
+            raise FileProblem(path, f"cannot be written: {error.strerror or error}") from error
+        # Where the file system knows no locks the next driver may take the mark away. Then
+        # results are sent home that could have been written: as right, and slower.
         with contextlib.suppress(OSError):
-            state = path.lstat()
-            if not _ours(path.name, state):
-                continue
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Before it was locked somebody may have swept it away.
+        if path.exists():
+            return path, descriptor
+        os.close(descriptor)
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Remove what killed drivers have left in a folder; nothing happens if that is impossible."""
+    marks = folder / MARKS
+    if marks.is_symlink() or not marks.is_dir():
+        return
+    for path in marks.iterdir():
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if not os.fstat(descriptor).st_size:
+                    path.unlink()
             finally:
                 os.close(descriptor)
+    _remove_if_empty(marks)
 
 
-def _ours(name: str, state: os.stat_result) -> bool:
-    return bool(OF_MARKS.fullmatch(name)) and stat.S_ISREG(state.st_mode) and not state.st_size
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -22,7 +22,7 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.rng import derive
 from autodas.networks import seeded
-from autodas.pipeline.home import Home, home, unpack
+from autodas.pipeline.home import Home, forget_the_dead, home, unpack
 from autodas.pipeline.protocol import Protocol, resolved, signals
 from autodas.spaces import Space, get_space
 from autodas.statistics import (
@@ -217,6 +217,7 @@ def _measure_all(
 ) -> float:
     """Measure architectures into the cache at ``folder``; the seconds of all workers."""
     if not architectures:
+        forget_the_dead(folder)
         return 0.0
     chunks = [tuple(architectures[i : i + CHUNK]) for i in range(0, len(architectures), CHUNK)]
     seconds = 0.0
