@@ -35,7 +35,8 @@ class Head:
 
     def __enter__(self) -> Head:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0"}
+        # A busy machine takes longer to start its servers than the half minute Ray gives it.
+        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "300"}
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
         words += ["--port=0", f"--num-cpus={self.cpus}", "--include-dashboard=false"]
