@@ -13,6 +13,7 @@ from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.progress import Silent
 from autodas.core.results import Failed, Ok
 from autodas.core.runs import Journal
+from autodas.expressions import parse
 from autodas.pipeline import search, search_scores
 from autodas.pipeline.costs import CostBook
 from autodas.pipeline.protocol import Protocol
@@ -20,7 +21,7 @@ from autodas.pipeline.search import SearchConfig
 from autodas.pipeline.search_results import front
 from autodas.pipeline.search_scores import Scorer, compares, reads_sizes_only
 from autodas.pipeline.search_strategies import make_algorithm, within
-from autodas.scores import SCORES, Score, get_score
+from autodas.scores import SCORES, Proxy, Score, Term, get_score
 from autodas.spaces import ChoiceSpace, get_space
 from autodas.spaces.nasbench201 import NASBENCH201, isomorphism_class
 from autodas.tables import load_table
@@ -174,6 +175,22 @@ def test_sizes_run_no_network_and_need_no_data(tmp_path, name, monkeypatch):
     assert reads_sizes_only(get_score(name))
     results = search.run(config(tmp_path, space="digits-vit", score=name, candidates=10))
     assert len(results["students"]) == 10
+
+
+def test_a_proxy_on_a_space_that_it_was_not_found_on_comes_with_a_caution(tmp_path):
+    pairs = [{"space": "digits-cnn"}, {"space": "resnet"}, "?"]
+    proxy = Proxy("mine", (Term(parse("log(params)")),), provenance={"pairs": pairs})
+    proxy.save(tmp_path / "mine.json")
+    name = f"proxy:{tmp_path / 'mine.json'}"
+    options = {"score": name, "candidates": 4}
+    known = search.run(config(tmp_path / "a", space="digits-cnn", **options))
+    assert known["caution"] is None
+    assert not any("was found on" in line for line in known["summary"])
+    elsewhere = search.run(config(tmp_path / "b", space="digits-vit", **options))
+    assert elsewhere["summary"][-1] == elsewhere["caution"]
+    assert "found on digits-cnn, resnet, not on digits-vit" in elsewhere["caution"]
+    plain = search.run(config(tmp_path / "c", space="digits-vit", score="params", candidates=4))
+    assert plain["caution"] is None
 
 
 def test_scores_in_chunks_are_the_scores_of_all_at_once(tmp_path, monkeypatch):

@@ -212,6 +212,8 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
         + f"that were scored, out of {found['size']:,} that were looked at.",
         f"The score is {config.score}: {_meaning(config.score)}.",
     ]
+    if found["caution"] is not None:
+        lines.append(f"{found['caution']}.")
     scores, largest = found["points"]["score"], found["largest"]
     if largest["params"] <= best["params"]:
         lines.append("No student that fits is larger.")

@@ -65,14 +65,27 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     config = replace(config, space=space.reference or space.name)
     with RunDirectory(config.out, "search", config.asked()) as directory:
         start = time.perf_counter()
-        _same_score(directory, get_score(config.score).formula)
+        score = get_score(config.score)
+        _same_score(directory, score.formula)
         search = _Search(config, space, directory, progress)
         found = search.find()
         results = results_of(config, found, search.limits, search.scorer, table)
+        results["caution"] = _caution(config.score, score.found_on, space)
         search.limits.book.save()
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
     return results | {"summary": _summary(config, results)}
+
+
+def _caution(name: str, found_on: frozenset[str], space: Space) -> str | None:
+    """What to know of a proxy on a space whose labels it has not seen; see docs/proxies.md."""
+    if not found_on or space.name in found_on:
+        return None
+    return (
+        f"{name} was found on {', '.join(sorted(found_on))}, not on {space.name}: on spaces left "
+        "out of such a discovery, sums of formulas ranked no better than #params. Compare with "
+        "--score params, or label some students and discover a proxy of this space"
+    )
 
 
 def _same_score(directory: RunDirectory, formula: str | None) -> None:
@@ -225,4 +238,4 @@ def _summary(config: SearchConfig, results: dict[str, Any]) -> list[str]:
         )
     elif config.table is not None:
         lines.append(f"no student that was scored has a known accuracy in {config.table}")
-    return lines
+    return lines if results["caution"] is None else [*lines, results["caution"]]

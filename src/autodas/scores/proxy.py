@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,17 @@ class Proxy:
     @property
     def score(self) -> Score:
         """The proxy as a score."""
-        return score_of(self.name, self.terms, "discovered proxy")
+        found = score_of(self.name, self.terms, "discovered proxy")
+        return replace(found, found_on=self.spaces)
+
+    @property
+    def spaces(self) -> frozenset[str]:
+        """Names of the spaces it was found on, as far as its file says."""
+        pairs = self.provenance.get("pairs")
+        if not isinstance(pairs, Sequence):
+            return frozenset()
+        names = (pair.get("space") for pair in pairs if isinstance(pair, Mapping))
+        return frozenset(name for name in names if isinstance(name, str))
 
     @property
     def formula(self) -> str:

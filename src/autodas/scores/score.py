@@ -77,6 +77,7 @@ class Score:
         unscaled: Whether a scale is missing for the space of that name.
         sign: What the published quantity is multiplied with so that higher is better: -1 for
             losses and condition numbers.
+        found_on: Names of the spaces whose labels it was found with, if it was.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Score:
     calibrate: Callable[[str, Subjects], Result[Score]] | None = None
     unscaled: Callable[[str], bool] = _never
     sign: int = 1
+    found_on: frozenset[str] = frozenset()
 
 
 SCORES: Catalog[Score] = Catalog("score")
