@@ -72,7 +72,8 @@ class _Run:
         self.running: dict[Any, int] = {}
         self.deaths: Counter[int] = Counter()
         self.losses: Counter[int] = Counter()
-        self.room, self.looked = 0, float("-inf")
+        self.cpus, self.looked = 0, float("-inf")
+        self.doubtful: set[Any] = set()
         self.setting = self.ray.put(Setting.here(fn))
         # Tried again by us, not by Ray, because it does not tell a guilty unit from others.
         self.task = self.ray.remote(execute).options(
@@ -95,11 +96,18 @@ class _Run:
                 self.ray.cancel(ref, force=True)
 
     def _hand_out(self) -> None:
-        """Submit units while there is room; what waits costs the cluster no memory."""
+        """Submit units while there is room; what waits costs the cluster no memory.
+
+        Of a node that vanishes without a word Ray tells at once that it is dead, but only after
+        minutes that its units are. They take no room meanwhile.
+        """
         if time.monotonic() - self.looked > LOOK:
-            cpus = int(self.ray.cluster_resources().get("CPU", 0))
-            self.room, self.looked = AHEAD * max(cpus, 1), time.monotonic()
-        while self.waiting and len(self.running) < self.room:
+            cpus = max(int(self.ray.cluster_resources().get("CPU", 0)), 1)
+            if cpus < self.cpus:
+                self.doubtful = set(self.running)
+            self.cpus, self.looked = cpus, time.monotonic()
+        self.doubtful &= self.running.keys()
+        while self.waiting and len(self.running) - len(self.doubtful) < AHEAD * self.cpus:
             number = self.waiting.popleft()
             self.running[self.task.remote(self.setting, self.items[number])] = number
 

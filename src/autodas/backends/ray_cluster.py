@@ -15,6 +15,7 @@ __all__ = ["connect", "package"]
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 PATIENCE = 5.0  # seconds for a connection to the head of a cluster
+ANSWER = 60.0  # for what is there to answer as Ray does: on a busy machine it takes long to start
 TOKEN_REFUSED = b"AuthenticationError"  # from version 2.52 on
 STORE = 256 << 20  # bytes of shared memory of a cluster of our own: units are small
 
@@ -92,7 +93,7 @@ def _check_reachable(address: str) -> None:
             [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address],
             check=True,
             capture_output=True,
-            timeout=3 * PATIENCE,
+            timeout=ANSWER,
         )
     except (OSError, OverflowError, subprocess.SubprocessError) as error:
         if TOKEN_REFUSED in (getattr(error, "stderr", None) or b""):
@@ -101,6 +102,8 @@ def _check_reachable(address: str) -> None:
                 "RAY_AUTH_TOKEN unless the same token is in ~/.ray/auth_token"
             ) from None
         why = "it does not answer as Ray does"
+        if isinstance(error, subprocess.TimeoutExpired):
+            why = f"no answer within {ANSWER:.0f} s"
         if not isinstance(error, subprocess.SubprocessError):
             why = str(error)
         raise InvalidInput(
