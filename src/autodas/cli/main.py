@@ -15,6 +15,7 @@ from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
 from autodas.cli.signals import Stopped, stopping
 from autodas.core.errors import AutodasError
+from autodas.core.places import CACHE_VARIABLE, stand_in
 from autodas.core.plugins import load_plugins
 from autodas.core.printable import printable
 
@@ -129,6 +130,11 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
     if (out := getattr(config, "out", None)) is not None:
         place.append(str(out))
     with reserved_stdout(), reporting(common.tensorboard) as progress:
+        if getattr(config, "cache", ...) is None and (instead := stand_in()) is not None:
+            progress.note(
+                f"there is no home folder: the cache is in {instead}; "
+                f"set HOME, {CACHE_VARIABLE} or --cache"
+            )
         results = step.run(config, progress)
         return _with_report(results, place[0]) if command.reported else results
 

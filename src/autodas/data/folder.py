@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.places import expanded
 from autodas.data.decoded import Pixels, image_data
 from autodas.data.images import ImageData
 from autodas.data.normalisation import IMAGENET
@@ -65,7 +66,7 @@ def _parse(name: str) -> tuple[Path, int | None]:
         path, size = name.removeprefix(PREFIX), ""
     if size and int(size) not in SIZES:
         raise InvalidInput(f"{name}: the size must lie in 1 to {SIZES[-1]}, got {size}")
-    return Path(path).expanduser(), int(size) if size else None
+    return expanded(Path(path)), int(size) if size else None
 
 
 def _entries(folder: Path) -> list[Path]:

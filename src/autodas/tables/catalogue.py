@@ -10,7 +10,7 @@ from pathlib import Path
 from autodas.core.catalog import Catalog
 from autodas.core.errors import MissingData, UnknownName
 from autodas.core.fetch import Remote, download
-from autodas.core.places import DATA_VARIABLE, cache_folder, data_folder
+from autodas.core.places import DATA_VARIABLE, cache_folder, data_folder, expanded
 from autodas.tables.convert import CONVERTERS, convert
 from autodas.tables.read import read_table
 from autodas.tables.table import Table
@@ -189,7 +189,7 @@ def load_table(name: str | Path, space: str | None = None) -> Table:
         if file is None:
             raise MissingData(_how_to_get(source))
         return dataclasses.replace(read_table(file, space or source.space), name=source.name)
-    path = Path(text).expanduser()
+    path = expanded(Path(text))
     if path.suffix or len(path.parts) > 1 or path.exists():
         return read_table(path, space)
     raise UnknownName("table", text, TABLES.names())

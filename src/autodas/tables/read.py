@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autodas.core.errors import FileProblem
 from autodas.core.files import parse_json
+from autodas.core.places import expanded
 from autodas.tables.accuracy_files import read_accuracy_json, read_accuracy_sheet
 from autodas.tables.cells import Sheet, read_file, read_sheet
 from autodas.tables.labels import FORMAT, LABEL_COLUMNS, read_labels
@@ -65,7 +66,7 @@ def read_table(path: Path | str, space: str | None = None) -> Table:
         FileProblem: one line that names the file, the row and column, and what is accepted.
         InvalidInput: the space is not to be known.
     """
-    file = Path(path).expanduser()
+    file = expanded(Path(path))
     if is_official(file):
         table = read_table(official_csv(file), space)
         return dataclasses.replace(table, name=file.stem, source=str(file))

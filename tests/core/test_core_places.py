@@ -1,0 +1,87 @@
+"""Where the cache is, with and without a home folder."""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+import pytest
+
+from autodas.cli.main import main
+from autodas.core import places
+from autodas.core.errors import InvalidInput
+
+
+@pytest.fixture
+def homeless(monkeypatch, tmp_path):
+    """No HOME, and a user whom the system does not know."""
+
+    def unknown(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "AUTODAS_CACHE", "AUTODAS_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    places.scratch_folder.cache_clear()
+    yield tmp_path / f"autodas-{os.getuid()}"
+    places.scratch_folder.cache_clear()
+
+
+def test_without_a_home_the_cache_is_among_the_temporary_files(homeless):
+    assert places.cache_folder() == homeless
+    assert stat.S_IMODE(homeless.stat().st_mode) == 0o700
+    assert places.cache_folder() == homeless  # and is found again
+
+
+def test_a_named_cache_needs_no_home(homeless, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert places.cache_folder() == Path("/xdg/autodas")
+    monkeypatch.setenv("AUTODAS_CACHE", "/named")
+    assert places.cache_folder() == Path("/named")
+    assert places.cache_folder(tmp_path) == tmp_path
+    assert places.stand_in() is None
+
+
+def of_others(folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def link(folder):
+    (folder.parent / "elsewhere").mkdir()
+    folder.symlink_to(folder.parent / "elsewhere")
+
+
+@pytest.mark.parametrize("laid", [of_others, link, Path.touch])
+def test_what_others_could_have_laid_there_is_no_cache(homeless, laid):
+    laid(homeless)
+    found = places.cache_folder()
+    assert found == places.scratch_folder()
+    assert found != homeless
+
+
+def test_a_path_below_a_home_that_is_not_there_is_one_line(homeless, monkeypatch, capsys):
+    with pytest.raises(InvalidInput, match=r"~/c: there is no home folder.*HOME"):
+        places.cache_folder(Path("~/c"))
+    monkeypatch.setenv("AUTODAS_DATA", "~/data")
+    with pytest.raises(InvalidInput, match="~/data: there is no home folder"):
+        places.data_folder()
+    monkeypatch.delenv("AUTODAS_DATA")
+    assert main(["measure", "--space", "digits-vit", "--students", "1", "--cache", "~/c"]) == 2
+    assert "~/c: there is no home folder" in capsys.readouterr().err
+    assert main(["benchmark", "--table", "~/t.csv", "--scores", "params", "--out", "o"]) == 2
+    assert "~/t.csv: there is no home folder" in capsys.readouterr().err
+
+
+def test_commands_say_once_where_the_cache_is(homeless, capsys):
+    words = ["measure", "--space", "digits-vit", "--students", "1", "--statistics", "weight"]
+    assert main([*words, "--jobs", "1"]) == 0
+    told = capsys.readouterr().err
+    assert told.count(f"there is no home folder: the cache is in {homeless}") == 1
+    assert "HOME" in told
+    assert "AUTODAS_CACHE" in told
+    assert (homeless / "statistics").is_dir()
+    assert main([*words, "--jobs", "1", "--cache", str(homeless / "mine")]) == 0
+    assert "no home folder" not in capsys.readouterr().err
+    assert main(["doctor"]) == 0
