@@ -62,7 +62,7 @@ def main(splits: int = 4, tables: dict[str, tuple[str, ...]] = TABLES) -> dict[s
 def _of_tables(pairs: Sequence[str], splits: int) -> dict[str, float]:
     taus: dict[str, list[float]] = {}
     for number in range(splits):
-        with split_by(f"split {number}"):
+        with _split_by(f"split {number}"):
             for way, options in WAYS.items():
                 for score, tau in _report(pairs, options):
                     taus.setdefault(way if score == "proxy" else score, []).append(tau)
@@ -89,8 +89,7 @@ def _report(pairs: Sequence[str], options: dict[str, Any]) -> Iterator[tuple[str
 
 
 @contextmanager
-def split_by(salt: str) -> Iterator[None]:
-    """Within, tables are split by another salt."""
+def _split_by(salt: str) -> Iterator[None]:
     usual = families.split
     families.split = partial(split, salt=salt)  # type: ignore[assignment]
     try:

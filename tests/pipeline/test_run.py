@@ -164,8 +164,12 @@ def test_epochs_reach_the_training(tmp_path, monkeypatch):
 
 def test_a_sum_of_formulas_is_told_in_short():
     said = run._meaning("proxy:general")
-    assert said.startswith("a weighted sum of 24 formulas, the heaviest of which is ")
-    assert said.endswith("(autodas explain proxy:general tells of all)")
+    assert said == (
+        "a weighted sum of 23 formulas, the first of which is logarithm of params "
+        "(autodas explain proxy:general tells of all)"
+    )
+    said = run._meaning("proxy:cnn")
+    assert said.startswith("a weighted sum of 16 formulas, the heaviest of which is ")
     assert len(said) < 250
     assert run._meaning("neg(params)") == "minus params"
     assert run._meaning("depth") != ""

@@ -231,17 +231,22 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
 
 
 def _meaning(name: str) -> str:
-    """What a score looks at; of a sum of many formulas, the one that weighs most."""
+    """What a score looks at; of a sum of many formulas, the one that weighs most.
+
+    Weights say which that is only where all terms are quantiles; else the first is told, with which
+    a discovery has begun.
+    """
     score, terms = score_and_terms(name)
     if not terms:
         return score.description
-    heaviest = max(terms, key=lambda term: abs(term.weight))
-    words = in_words(heaviest.expression)
+    scaled = all(term.scaled for term in terms)
+    told = max(terms, key=lambda term: abs(term.weight)) if scaled else terms[0]
+    words = in_words(told.expression)
     if len(terms) == 1:
         return words
     return (
-        f"a weighted sum of {len(terms)} formulas, the heaviest of which is {words} "
-        f"(autodas explain {name} tells of all)"
+        f"a weighted sum of {len(terms)} formulas, the {'heaviest' if scaled else 'first'} of "
+        f"which is {words} (autodas explain {name} tells of all)"
     )
 
 
