@@ -48,6 +48,20 @@ def results(fn, items, jobs=2, **options):
     return dict(found)
 
 
+def test_a_cluster_of_our_own_leaves_nothing_in_the_home_folder(tmp_path):
+    code = "from autodas.backends import backend; print(list(backend('ray').run(abs, [-3])))"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=kept | {"HOME": str(tmp_path)},
+    )
+    assert done.stdout == "[(0, Ok(value=3))]\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_item_is_answered_once():
     assert results(square, range(300)) == {i: Ok(i * i) for i in range(300)}
 

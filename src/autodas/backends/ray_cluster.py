@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ __all__ = ["connect", "package"]
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 PATIENCE = 5.0  # seconds for a connection to the head of a cluster
 ANSWER = 60.0  # for what is there to answer as Ray does: on a busy machine it takes long to start
+TOKEN_VARIABLES = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 TOKEN_REFUSED = b"AuthenticationError"  # from version 2.52 on
 STORE = 256 << 20  # bytes of shared memory of a cluster of our own: units are small
 
@@ -66,6 +68,9 @@ def connect(jobs: int, address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # for the cluster that starts here
     # Units that were called off have no readers for their errors.
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+    if not address and not any(os.environ.get(name) for name in TOKEN_VARIABLES):
+        # Else Ray would write one into the home folder, and ask every later cluster for it.
+        os.environ[TOKEN_VARIABLES[0]] = secrets.token_hex(32)
     own = {"num_cpus": jobs, "include_dashboard": False, "object_store_memory": STORE}
     try:
         ray.init(
