@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STORE = 100_000_000  # bytes of shared memory, near the least that Ray takes
-PATIENCE = 120.0  # seconds for the servers to start; half of it to end
+PATIENCE = 200.0  # seconds for the servers to start: machines that run campaigns are busy
 ADDRESS = re.compile(r"--address='([^']+)'")
 SERVERS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
@@ -36,7 +36,7 @@ class Head:
     def __enter__(self) -> Head:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         # A busy machine takes longer to start its servers than the half minute Ray gives it.
-        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "300"}
+        os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
         words += ["--port=0", f"--num-cpus={self.cpus}", "--include-dashboard=false"]
@@ -67,7 +67,7 @@ class Head:
         family = list(descendants(self.process.pid))
         self.process.terminate()
         try:
-            self.process.wait(PATIENCE / 2)
+            self.process.wait(PATIENCE / 10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

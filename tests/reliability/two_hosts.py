@@ -27,7 +27,7 @@ from pathlib import Path
 
 from compare import same
 from kill import CASES
-from ray_head import descendants
+from ray_head import PATIENCE, descendants
 
 ROOT = Path(__file__).parent.parent.parent
 NETWORK = "10.213.77"  # /24; inside of the namespaces alone
@@ -116,7 +116,7 @@ class Host:
         home = f"/tmp/{self.name}/home"
         passed = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
         environment = {**passed, "HOME": home, "OMP_NUM_THREADS": "1", **more}
-        environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "300"}
+        environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
         environment |= {"PYTHONPATH": str(ROOT / "src")}
         words = ["sh", "-c", 'mkdir -p "$0" && cd "$0" && exec "$@"', folder, *command]
         with said.open("ab") as out:
@@ -189,7 +189,7 @@ class Pair:
         said = self.top / f"ray-{host.name}"
         words = [*words, f"--node-ip-address={host.address}"]
         process = host.start(words, f"/tmp/{host.name}", said, **self.token)
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + PATIENCE
         while "Ray runtime started" not in said.read_text():
             if process.poll() is not None or time.monotonic() > limit:
                 raise Failure(f"Ray does not start on {host.name}: {said.read_text()[-2000:]}")
