@@ -3,8 +3,10 @@
 First by cross-validation: the architectures of each table are dealt into four folds, each fold is
 scored by a sum that was found on the other three, and τ and its difference to that of #params are
 averaged over the folds, so that every label counts once as unseen. Then each space is left out in
-turn: sums found on all others are reported on all of its architectures. Needs ``AUTODAS_DATA``
-and, for speed, a filled statistics cache.
+turn: sums found on all others are reported on all of its architectures. Last, by hindsight: of all
+formulas that are drawn, the one that is furthest above #params on the worst of a space's tables,
+with all labels known, which bounds what any of them could reach. Needs ``AUTODAS_DATA`` and, for
+speed, a filled statistics cache.
 """
 
 from __future__ import annotations
@@ -21,9 +23,13 @@ import numpy.typing as npt
 
 from autodas.core.digest import digest
 from autodas.core.errors import MissingData
+from autodas.core.results import Ok
+from autodas.evolution import evolve
+from autodas.expressions import parse
 from autodas.fitness.bootstrap import Resamples, interval_of
-from autodas.pipeline import discover, families
+from autodas.pipeline import discover, discovery, families
 from autodas.pipeline.discover import DiscoverConfig
+from autodas.pipeline.proxy_search import ProxySearch
 from autodas.tables import Split
 from benchmarks.workload import ready_for_networks
 
@@ -68,6 +74,7 @@ def main(tables: Sequence[str] = TABLES) -> dict[str, Any]:
         return {
             "unseen architectures": unseen_architectures(tables),
             "unseen spaces": unseen_spaces(tables),
+            "hindsight": hindsight(tables),
         }
     except MissingData as error:
         return {"left out": str(error)}
@@ -165,21 +172,60 @@ def unseen_spaces(tables: Sequence[str]) -> dict[str, dict[str, float]]:
     return {**found, "mean": mean, "tables above #params": above}
 
 
+def hindsight(tables: Sequence[str]) -> dict[str, str]:
+    """By space: the formula whose smallest gain over #params on its tables is largest."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = _config(Path(folder), tables, (), {"selection": "random"})
+        found = discovery.load(config)
+        search = ProxySearch(config, found)
+        keys: dict[str, None] = {}
+        evolve(
+            search.algorithm(), search.evaluate, lambda told: keys.update(dict.fromkeys(told.keys))
+        )
+    spaces = dict.fromkeys(family.space.name for family in found)
+    return {
+        space: _best_of(list(keys), [family for family in found if family.space.name == space])
+        for space in spaces
+    }
+
+
+def _best_of(keys: Sequence[str], own: Sequence[families.Family]) -> str:
+    sizes = [_tau(family.sizes[0], family) for family in own]
+    gains: dict[str, float] = {}
+    for key in keys:
+        values = own[0].subjects.evaluator.evaluate(parse(key))
+        if isinstance(values, Ok):
+            taus = np.array([_tau(values.value, family) for family in own])
+            gains[key] = float(np.min(np.sign(taus.mean()) * taus - sizes))
+    best = max(gains, key=lambda key: gains[key])
+    return f"{gains[best]:+.3f} by {best}"
+
+
+def _tau(values: npt.ArrayLike, family: families.Family) -> float:
+    known = np.isfinite(family.truth)
+    once = Resamples.whole(int(known.sum()))
+    return float(once.taus(np.asarray(values, dtype=np.float64)[known], family.truth[known])[0])
+
+
 def _discovered(
     tables: Sequence[str], unseen: Sequence[str], options: dict[str, Any]
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        return discover.run(
-            DiscoverConfig(
-                out=Path(folder) / "run",
-                tables=tuple(tables),
-                held_out=tuple(unseen),
-                sample=400,
-                population=80,
-                generations=40,
-                max_nodes=6,
-                rule="best",
-                jobs=1,
-                **options,
-            )
-        )
+        return discover.run(_config(Path(folder), tables, unseen, options))
+
+
+def _config(
+    folder: Path, tables: Sequence[str], unseen: Sequence[str], options: dict[str, Any]
+) -> DiscoverConfig:
+    return DiscoverConfig(
+        out=folder / "run",
+        tables=tuple(tables),
+        held_out=tuple(unseen),
+        sample=400,
+        population=80,
+        generations=40,
+        max_nodes=6,
+        rule="best",
+        jobs=1,
+        **options,
+    )

@@ -199,7 +199,7 @@ def test_what_needs_passes_of_its_own_must_be_asked_for(tmp_path):
     config = DiscoverConfig(out=tmp_path, **(SMALL | {"limit": 4}))
     known = {}
     for which in ("shared", "most", "all"):
-        (family,) = discovery._load(replace(config, statistics=which), Silent())
+        (family,) = discovery.load(replace(config, statistics=which), Silent())
         known[which] = set(family.subjects.columns)
     assert known["shared"] < known["most"] < known["all"]
     assert known["all"] - known["most"] == {"hessian_saliency"}
@@ -217,7 +217,7 @@ def test_targets_of_one_table_share_what_was_measured(tmp_path):
     config = DiscoverConfig(
         out=tmp_path, **(SMALL | {"tables": ("digits-cnn:distilled", "digits-cnn:vanilla")})
     )
-    families = discovery._load(config, Silent())
+    families = discovery.load(config, Silent())
     assert families[0].subjects is families[1].subjects
     assert not np.array_equal(families[0].truth, families[1].truth)
     search = ProxySearch(config, families)
@@ -232,7 +232,7 @@ def test_targets_of_one_table_share_what_was_measured(tmp_path):
 
 def test_every_node_costs_parsimony(tmp_path):
     config = DiscoverConfig(out=tmp_path, **SMALL)
-    families = discovery._load(config, Silent())
+    families = discovery.load(config, Silent())
     formula = parse("neg(layers_sum(l2(weight)))")
     free = ProxySearch(config, families).fitness(formula).value
     paid = ProxySearch(replace(config, parsimony=0.01), families).fitness(formula).value
@@ -241,7 +241,7 @@ def test_every_node_costs_parsimony(tmp_path):
 
 def test_size_control_and_lift_pay_nothing_for_size(tmp_path):
     config = DiscoverConfig(out=tmp_path, **SMALL)
-    families = discovery._load(config, Silent())
+    families = discovery.load(config, Silent())
     for changes in ({"size_control": 1.0}, {"lift": True}):
         search = ProxySearch(replace(config, **changes), families)
         assert search.fitness(parse("log(params)")).value == pytest.approx(0.0, abs=1e-9)

@@ -30,7 +30,7 @@ from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.statistics import STATISTICS
 from autodas.tables import Split
 
-__all__ = ["OWN_PASSES", "identity", "prepare", "run", "what_it_sees"]
+__all__ = ["OWN_PASSES", "identity", "load", "prepare", "run", "what_it_sees"]
 
 OWN_PASSES = frozenset(
     {"hessian", "outputs", "halves", "singles", "constant", "blocks", "gaussian", "tangent"}
@@ -54,7 +54,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     asked = identity(config)
     with RunDirectory(config.out, "discover", asked) as directory:
         start = time.perf_counter()
-        families = _load(config, progress)
+        families = load(config, progress)
         measured = time.perf_counter() - start
         search = ProxySearch(config, families)
         journal = directory.journal.bound_to([family.table.digest for family in families])
@@ -81,10 +81,10 @@ def identity(config: DiscoverConfig) -> dict[str, Any]:
 
 def prepare(config: DiscoverConfig, progress: Progress = Silent()) -> int:
     """Measure what a discovery reads, so that it finds it cached; the networks run for it."""
-    return sum(family.networks for family in _load(config, progress))
+    return sum(family.networks for family in load(config, progress))
 
 
-def _load(config: DiscoverConfig, progress: Progress) -> list[Family]:
+def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
     """The families; those of one table share what was measured."""
     names = [parse_pair(pair)[0] for pair in config.tables]
     left_out = {"shared": OWN_PASSES, "most": {"hessian"}, "all": set()}[config.statistics]
