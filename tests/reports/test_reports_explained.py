@@ -82,6 +82,14 @@ def test_a_benchmark_shows_regret_stability_and_weighted_tau(tmp_path: Path) -> 
     assert "0.60 ± 0.03 0.55 to 0.64, 5 seeds" in page.words
 
 
+def test_a_proxy_of_other_spaces_comes_with_its_caution(tmp_path: Path) -> None:
+    told = "proxy:mine was found on <i>resnet</i>, not on digits-cnn"
+    page = page_of(tmp_path / "a", fake_runs.search("digits-cnn") | {"caution": told})
+    assert told in page.words
+    assert not page.of("i")
+    assert "was found on" not in page_of(tmp_path / "b", fake_runs.search("digits-cnn")).words
+
+
 def test_a_front_is_shown_whole(tmp_path: Path) -> None:
     page = page_of(tmp_path, fake_runs.pareto("digits-cnn"))
     assert "Pareto front of digits-cnn" in page.words

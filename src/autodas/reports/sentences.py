@@ -127,6 +127,7 @@ def gain(run: Run) -> str:
     for step in run.of("explain"):
         parts += step.results["verdict"][:1]
     parts += [_choice(step.results) for step in run.of("search") if step.results.get("regret")]
+    parts += [s.results["caution"] for s in run.of("search") if s.results.get("caution")]
     for step in run.of("distill"):
         parts += _accuracy_gain(step.results)
     return _sentence("; ".join(part.rstrip(".") for part in parts))
