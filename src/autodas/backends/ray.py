@@ -26,6 +26,7 @@ AHEAD = 2  # units handed out for each CPU: one runs, one is there when it ends
 LOOK = 1.0  # seconds between two looks at how many CPUs there are
 # A lost node is nobody's fault, but a unit that was there so many times probably took it down.
 LOSSES = 5
+SHRUNK = "AUTODAS_RAY_SHRUNK"  # how many times the cluster did
 
 
 class Ray:
@@ -75,12 +76,19 @@ class _Run:
         self.cpus, self.looked = 0, float("-inf")
         self.doubtful: set[Any] = set()
         self.setting = self.ray.put(Setting.here(fn))
+        self.gpus, self.shrunk = gpus, 0
+        self.task = self._task()
+
+    def _task(self) -> Any:  # noqa: ANN401 - of Ray
+        # Ray asks for workers of one environment through one queue, which stands still as long as
+        # a lost node is not given up. Another environment has a queue of its own.
+        variables = environment() | {SHRUNK: str(self.shrunk)}
         # Tried again by us, not by Ray, because it does not tell a guilty unit from others.
-        self.task = self.ray.remote(execute).options(
+        return self.ray.remote(execute).options(
             num_cpus=1,
-            num_gpus=gpus,
+            num_gpus=self.gpus,
             max_retries=0,
-            runtime_env={"env_vars": environment()},
+            runtime_env={"env_vars": variables},
         )
 
     def results(self) -> Iterator[tuple[int, Result[Any]]]:
@@ -105,6 +113,8 @@ class _Run:
             cpus = max(int(self.ray.cluster_resources().get("CPU", 0)), 1)
             if cpus < self.cpus:
                 self.doubtful = set(self.running)
+                self.shrunk += 1
+                self.task = self._task()
             self.cpus, self.looked = cpus, time.monotonic()
         self.doubtful &= self.running.keys()
         while self.waiting and len(self.running) - len(self.doubtful) < AHEAD * self.cpus:
