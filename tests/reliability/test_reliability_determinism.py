@@ -1,7 +1,7 @@
 """The same seed gives the same bytes, whoever does the work and whatever is remembered."""
 
 import pytest
-from kill import content
+from compare import content
 
 from autodas.pipeline import discover, distill
 from autodas.pipeline.discover import DiscoverConfig
