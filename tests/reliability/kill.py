@@ -59,19 +59,19 @@ class Case:
         out: Where it leaves its results; None for the cache alone.
         parallel: It knows backends.
         cached: It knows ``--cache``.
-        on_ray: Added there, where the smallest work would be done by the command itself.
+        on_workers: Added where there are workers: the smallest work would be done by the command itself.
     """
 
     line: str
     out: str | None = "out"
     parallel: bool = True
     cached: bool = True
-    on_ray: str = ""
+    on_workers: str = ""
 
     def command(self, backend: str, head: Head | None) -> list[str]:
         """Relative to the working folder, so that every attempt says the same."""
         words = [sys.executable, "-m", "autodas", *shlex.split(self.line)]
-        words += shlex.split(self.on_ray) if head else []
+        words += shlex.split(self.on_workers) if backend != "serial" else []
         words += ["--out", self.out] if self.out else []
         words += ["--cache", "cache"] if self.cached else []
         words += BACKENDS[backend] if self.parallel else ()
@@ -86,14 +86,14 @@ CASES: dict[str, Case] = {
     ),
     "discover": Case(
         "discover --tables digits-cnn --population 12 --generations 12 --limit 12",
-        on_ray="--limit 40",
+        on_workers="--limit 40",
     ),
     "benchmark": Case(
-        "benchmark --table digits-cnn --scores diswot --limit 12", on_ray="--limit 40"
+        "benchmark --table digits-cnn --scores diswot --limit 12", on_workers="--limit 40"
     ),
     "search": Case(
         "search --space digits-cnn --score diswot --max-params 30k --candidates 16",
-        on_ray="--candidates 40",
+        on_workers="--candidates 40",
     ),
     "distill": Case(
         f"distill --space digits-vit --data digits/50 --arch {VIT} --seeds 1 --epochs 4",
