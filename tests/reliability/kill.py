@@ -59,7 +59,7 @@ class Case:
         out: Where it leaves its results; None for the cache alone.
         parallel: It knows backends.
         cached: It knows ``--cache``.
-        on_workers: Added where there are workers: the smallest work would be done by the command itself.
+        on_workers: Added where there are workers, who would not be asked for the least work.
     """
 
     line: str
