@@ -65,6 +65,17 @@ def test_shipped_proxies_are_listed(
         run(ListConfig("proxies"))
 
 
+def test_a_long_sum_is_listed_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    terms = tuple(Term(parse_score(FORMULA), float(weight)) for weight in range(2, 14))
+    pairs = [{"space": "resnet"}, {"space": "digits-cnn"}, {"space": "resnet"}]
+    Proxy("many", terms, {"pairs": pairs}, {"search_tau": 0.5}).save(tmp_path / "many.json")
+    (item,) = run(ListConfig("proxies"))["items"]
+    assert item["description"] == (
+        "sum of 12 formulas; found on digits-cnn, resnet; search tau 0.5"
+    )
+
+
 @pytest.mark.parametrize("folder", ["", "absent"])
 def test_no_proxies_is_no_error(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,11 +6,14 @@ import importlib
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from autodas.core.catalog import Catalog
 from autodas.core.errors import UnknownName
 from autodas.core.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from autodas.scores import Proxy
 
 __all__ = ["Config", "ListConfig", "run"]
 
@@ -67,10 +70,14 @@ PATTERNS: dict[str, dict[str, str]] = {
         "has learnt; also predictor:forest and predictor:boosting",
         "all": "in benchmark: all of these that have a name",
     },
-    "proxies": {"proxy:PATH.json": "a proxy that discover has written"},
+    "proxies": {
+        "proxy:PATH.json": "a proxy that discover has written",
+        "autodas explain proxy:NAME": "shows its formula, and what it sees",
+    },
 }
 
 WIDTH = 100
+LONGEST = 2 * WIDTH  # characters of a formula that is listed
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def _items(what: str) -> list[dict[str, str]]:
 
 
 def _proxies() -> list[dict[str, str]]:
-    """The proxies of this package: formula, and where they stand."""
+    """The proxies of this package: what they are, what they were found on, and where they stand."""
     from autodas.scores import load_proxy
     from autodas.scores.shipped import shipped_path, shipped_proxies
 
@@ -122,10 +129,21 @@ def _proxies() -> list[dict[str, str]]:
     for name in shipped_proxies():
         if (path := shipped_path(name)) is not None:
             proxy = load_proxy(path)
-            parts = (proxy.formula, _in_short(proxy.results))
+            parts = (_formula(proxy), _found_on(proxy), _in_short(proxy.results))
             description = "; ".join(part for part in parts if part)
             found.append({"name": f"proxy:{name}", "description": description})
     return found
+
+
+def _formula(proxy: Proxy) -> str:
+    """The formula, unless it would fill a screen."""
+    if len(proxy.formula) <= LONGEST:
+        return proxy.formula
+    return f"sum of {len(proxy.terms)} formulas"
+
+
+def _found_on(proxy: Proxy) -> str:
+    return f"found on {', '.join(sorted(proxy.spaces))}" if proxy.spaces else ""
 
 
 def _in_short(results: Mapping[str, Any]) -> str:
