@@ -22,6 +22,7 @@ from autodas.pipeline.families import load_family
 from autodas.pipeline.library import Library
 from autodas.pipeline.protocol import Protocol
 from autodas.pipeline.proxy_search import ProxySearch
+from autodas.reports import build
 from autodas.scores import Term, load_proxy
 from autodas.statistics import STATISTICS
 from autodas.tables import LabelRow, write_labels
@@ -77,6 +78,7 @@ def test_a_sum_is_fitted_on_known_architectures_and_kept_with_its_scales(of_sums
         json.loads((of_sums / "results.json").read_text()),
         load_proxy(of_sums / "proxy.json"),
     )
+    assert results["proxy"]["words"].count("times the quantile of") == len(proxy.terms)
     assert 1 < len(proxy.terms) <= 4
     assert results["proxy"]["path"][0]["steps"] == 1
     assert results["proxy"]["text"] == proxy.formula
@@ -108,7 +110,11 @@ COMMON = {
 
 @pytest.mark.parametrize("sizes", [True, False])
 def test_on_the_common_scale_a_sum_needs_no_scale_of_any_space(tmp_path, sizes):
-    _, proxy = discovered(tmp_path / "run", **COMMON | {"size_leaves": sizes})
+    results, proxy = discovered(tmp_path / "run", **COMMON | {"size_leaves": sizes, "name": "ours"})
+    assert "quantile" not in results["proxy"]["words"]
+    assert "Q" not in results["proxy"]["latex"]
+    words = Path(build(tmp_path / "run")).read_text()
+    assert ">Gained<" in words  # whatever the proxy is called
     texts = [to_text(term.expression) for term in proxy.terms]
     assert 1 < len(texts) <= 4
     assert texts[0] == "log(params)" if sizes else "log(params)" not in texts

@@ -210,6 +210,8 @@ def _results(
 ) -> dict[str, Any]:
     scores = [proxy.score, *(SCORES.get(name) for name in BASELINES)]
     table = rows(families, scores, seed=config.seed) + _held_out_rows(config, unseen, proxy)
+    for row in table:
+        row["discovered"] = row["score"] == proxy.name
     sees = what_it_sees(proxy.leaves)
     failures: Counter[str] = Counter()
     for record in algorithm.history:
@@ -301,11 +303,12 @@ def spelled(terms: Sequence[Term]) -> dict[str, Any]:
     return {
         "text": formula_of(terms),
         "latex": " ".join(
-            rf"{weight}\,Q\!\left({part['latex']}\right)"
+            weight
+            + (rf"\,Q\!\left({part['latex']}\right)" if part["scaled"] else rf"\,{part['latex']}")
             for weight, part in zip(signed, each, strict=True)
         ),
         "words": "; ".join(
-            f"{weight} times the quantile of: {part['words']}"
+            f"{weight} times {'the quantile of: ' if part['scaled'] else ''}{part['words']}"
             for weight, part in zip(signed, each, strict=True)
         ),
         "terms": each,

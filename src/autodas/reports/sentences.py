@@ -56,7 +56,8 @@ def judge(row: Row) -> Judgement:
 
 def is_proxy(row: Row) -> bool:
     """Whether a row is about a discovered formula."""
-    return str(row["score"]).partition(":")[0] == "proxy"
+    # A discovery may call its proxy anything, and says which row is about it.
+    return bool(row.get("discovered")) or str(row["score"]).partition(":")[0] == "proxy"
 
 
 def asked(run: Run) -> str:
@@ -112,6 +113,8 @@ def chosen(run: Run) -> str:
             f"on {step.results['space']} the student {best['arch']} with {count(best['params'])} "
             f"parameters, first of {count(step.results['within_budget'])} within the budget"
         )
+        if step.results.get("caution"):
+            parts.append(step.results["caution"])
     return _sentence("; ".join(parts))
 
 
@@ -127,7 +130,6 @@ def gain(run: Run) -> str:
     for step in run.of("explain"):
         parts += step.results["verdict"][:1]
     parts += [_choice(step.results) for step in run.of("search") if step.results.get("regret")]
-    parts += [s.results["caution"] for s in run.of("search") if s.results.get("caution")]
     for step in run.of("distill"):
         parts += _accuracy_gain(step.results)
     return _sentence("; ".join(part.rstrip(".") for part in parts))
