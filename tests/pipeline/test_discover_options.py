@@ -115,6 +115,7 @@ def test_on_the_common_scale_a_sum_needs_no_scale_of_any_space(tmp_path, sizes):
     assert "Q" not in results["proxy"]["latex"]
     words = Path(build(tmp_path / "run")).read_text()
     assert ">Gained<" in words  # whatever the proxy is called
+    assert f"sum of {len(proxy.terms)} formulas" in words
     texts = [to_text(term.expression) for term in proxy.terms]
     assert 1 < len(texts) <= 4
     assert texts[0] == "log(params)" if sizes else "log(params)" not in texts

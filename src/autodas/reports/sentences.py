@@ -98,9 +98,12 @@ def chosen(run: Run) -> str:
     parts = []
     for step in run.of("discover"):
         proxy = step.results["proxy"]
+        terms = len(proxy.get("terms") or ())
+        what = f"a sum of {count(terms)} formulas with" if terms > 1 else "a formula of"
+        tried = count(step.results.get("evaluations"))
         parts.append(
-            f"a formula of {count(proxy['nodes'])} nodes over {_listed(proxy['leaves'])}, the best "
-            f"of {count(step.results.get('evaluations'))} that were tried"
+            f"{what} {count(proxy['nodes'])} nodes over {_listed(proxy['leaves'])}, "
+            + (f"out of {tried} that were tried" if terms > 1 else f"the best of {tried} tried")
         )
     for step in run.of("explain"):
         formula = step.results["formula"]
