@@ -78,11 +78,12 @@ class Head:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def workers(self) -> set[int]:
-        """Processes that are started for a command, whether or not they have a unit to do."""
+        """Processes that work for a command; Ray keeps idle ones for the next, as many as CPUs."""
         return {
             pid
             for pid in descendants(self.process.pid)
-            if (title := _title(pid)).startswith("ray::") and not title.startswith(SERVERS)
+            if (title := _title(pid)).startswith("ray::")
+            and not title.startswith((*SERVERS, "ray::IDLE"))
         }
 
     def busy(self) -> set[int]:
