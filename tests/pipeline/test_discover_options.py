@@ -19,9 +19,9 @@ from autodas.pipeline import choose_proxy, discover, discovery
 from autodas.pipeline.comparison import values_of
 from autodas.pipeline.discover import DiscoverConfig
 from autodas.pipeline.families import load_family
-from autodas.pipeline.library import Library
 from autodas.pipeline.protocol import Protocol
 from autodas.pipeline.proxy_search import ProxySearch
+from autodas.pipeline.summing import Library
 from autodas.reports import build
 from autodas.scores import Term, load_proxy
 from autodas.statistics import STATISTICS

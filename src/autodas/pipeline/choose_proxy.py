@@ -17,8 +17,8 @@ from autodas.core.results import Failed, Ok
 from autodas.evolution import Algorithm
 from autodas.expressions import Call, Expression, canonical
 from autodas.fitness import simplest
-from autodas.pipeline.library import STEPS, Library
 from autodas.pipeline.proxy_search import ProxySearch
+from autodas.pipeline.summing import STEPS, Library
 from autodas.scores import Term
 
 __all__ = ["Choice", "choose"]
