@@ -42,6 +42,11 @@ def process(_):
     return os.getpid()
 
 
+def nap(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
 def deadly(x):
     """Kills its process on 2; every other unit must survive."""
     if x == 2:
@@ -75,6 +80,39 @@ def test_every_item_is_answered_once(name):
 @pytest.mark.parametrize("name", OWN)
 def test_no_items_no_results(name):
     assert list(backend(name, 2).run(square, [])) == []
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_items_that_are_appended_meanwhile_are_run_as_well(name):
+    items = [1, 10]
+    found = []
+    for number, result in backend(name, 2).run(square, items):
+        found.append((number, result))
+        if len(items) < 8:
+            items.append(items[number] + 1)
+    assert sorted(number for number, _ in found) == list(range(8))
+    assert all(result == Ok(items[number] ** 2) for number, result in found)
+
+
+def test_what_is_appended_must_be_sendable_too():
+    items = [1]
+    running = backend("processes", 2).run(square, items)
+    next(running)
+    items.append(lambda: 0)
+    with pytest.raises(InvalidInput, match="item 1 cannot be sent"):
+        next(running)
+
+
+def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced():
+    items = [0.0, 0.3]
+    pids = set()
+    for number, result in backend("processes", 2).run(nap, items):
+        pids.add(result.value)
+        if number == 0:
+            os.kill(result.value, signal.SIGKILL)
+        if number == 1:
+            items += [0.2, 0.2]
+    assert len(pids) == 3
 
 
 @pytest.mark.parametrize("name", OWN)

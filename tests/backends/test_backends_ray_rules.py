@@ -115,6 +115,17 @@ def test_every_unit_is_answered_once_and_the_function_is_stored_once(stand_in):
     assert [setting.fn for setting in stand_in.put_in_store] == [double]
 
 
+@pytest.mark.usefixtures("stand_in")
+def test_items_that_are_appended_meanwhile_are_run_as_well():
+    items, found = [1, 10], []
+    for number, result in backend("ray", 2).run(double, items):
+        found.append((number, result))
+        if len(items) < 6:
+            items.append(items[number] + 10)
+    assert sorted(number for number, _ in found) == list(range(6))
+    assert all(result == Ok(2 * items[number]) for number, result in found)
+
+
 def test_a_unit_has_one_cpu_and_one_thread_and_is_not_retried_by_ray(stand_in, monkeypatch):
     monkeypatch.setenv("AUTODAS_CACHE", "/somewhere")
     results()

@@ -55,7 +55,7 @@ class Case:
     """A command with its smallest sensible work.
 
     Attributes:
-        line: As typed, without ``--out``, ``--cache`` and the backend.
+        line: As typed, the command first, without ``--out``, ``--cache`` and the backend.
         out: Where it leaves its results; None for the cache alone.
         parallel: It knows backends.
         cached: It knows ``--cache``.
@@ -87,6 +87,10 @@ CASES: dict[str, Case] = {
     "discover": Case(
         "discover --tables digits-cnn --population 12 --generations 12 --limit 12",
         on_workers="--limit 40",
+    ),
+    "islands": Case(
+        "discover --tables digits-cnn --population 30 --generations 16 --islands 3 "
+        "--migrate-every 4 --limit 12"
     ),
     "benchmark": Case(
         "benchmark --table digits-cnn --scores diswot --limit 12", on_workers="--limit 40"
@@ -324,8 +328,8 @@ def load(*, ray: bool = False) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("MPLBACKEND", "agg")
     commands = importlib.import_module("autodas.cli.commands")
-    for name in CASES:
-        commands.find(name).load()
+    for case in CASES.values():
+        commands.find(case.line.split()[0]).load()
     for name in ("options", "output", "progress"):
         importlib.import_module(f"autodas.cli.{name}")
     importlib.import_module("autodas.reports.page")

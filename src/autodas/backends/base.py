@@ -28,6 +28,9 @@ class Backend(Protocol):
     ) -> Iterator[tuple[int, Result[Y]]]:
         """Yield (number of the item, result) in order of completion, each exactly once.
 
+        Items may be appended while results are read, such as those that need them; they are run
+        as well.
+
         An exception in ``fn`` and a ``Failed`` returned by it both arrive as ``Failed``. Closing
         the iterator, or Ctrl-C while waiting for it, stops all work.
         """

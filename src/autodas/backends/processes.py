@@ -49,8 +49,6 @@ class Processes:
             InvalidInput: ``fn`` or an item cannot be sent to another process.
         """
         _check_sendable(fn, "the function")
-        for number, item in enumerate(items):
-            _check_sendable(item, f"item {number}")
         yield from _Run(fn, items, self.jobs).results()
 
 
@@ -62,21 +60,33 @@ class _Run:
         self.items = items
         self.jobs = jobs
         self.context = get_context("spawn")
-        self.waiting = deque(range(len(items)))
+        self.known = 0
+        self.waiting: deque[int] = deque()
         self.deaths: Counter[int] = Counter()
         self.stillborn = 0
         self.workers: list[Worker] = []
 
     def results(self) -> Iterator[tuple[int, Result[Any]]]:
         try:
-            self._staff()
-            while self.workers:
+            while self._busy():
                 ready = wait([worker.connection for worker in self.workers])
                 for worker in [w for w in self.workers if w.connection in ready]:
                     yield from self._read(worker)
         finally:
             for worker in self.workers:
                 worker.stop()
+
+    def _busy(self) -> bool:
+        """Hand out what has come to wait; whether there is anything to wait for."""
+        for number in range(self.known, len(self.items)):
+            _check_sendable(self.items[number], f"item {number}")
+            self.waiting.append(number)
+        self.known = len(self.items)
+        for worker in self.workers:
+            if not worker.pending:
+                self._feed(worker)
+        self._staff()
+        return any(worker.pending for worker in self.workers)
 
     def _staff(self) -> None:
         """Start workers while there is work for them."""
@@ -108,9 +118,6 @@ class _Run:
             return
         if not worker.pending:
             self._feed(worker)
-        if not worker.pending:
-            self.workers.remove(worker)
-            worker.stop()
         yield answer
 
     def _bury(self, worker: Worker) -> Iterator[tuple[int, Result[Any]]]:
@@ -120,6 +127,8 @@ class _Run:
         worker.stop()
         if not worker.ready:
             self._return_unblamed(worker, how)
+            return
+        if not worker.pending:
             return
         guilty, *innocent = worker.pending
         self.waiting.extendleft(reversed(innocent))

@@ -69,7 +69,8 @@ class _Run:
         if gpus and not self.ray.cluster_resources().get("GPU"):
             raise InvalidInput("units ask for GPUs, and the Ray cluster has none; take device cpu")
         self.items = items
-        self.waiting = deque(range(len(items)))
+        self.known = 0
+        self.waiting: deque[int] = deque()
         self.running: dict[Any, int] = {}
         self.deaths: Counter[int] = Counter()
         self.losses: Counter[int] = Counter()
@@ -93,7 +94,7 @@ class _Run:
 
     def results(self) -> Iterator[tuple[int, Result[Any]]]:
         try:
-            while self.waiting or self.running:
+            while self._more():
                 self._hand_out()
                 finished = [(self.running.pop(ref), ref) for ref in self._finished()]
                 self._hand_out()
@@ -102,6 +103,12 @@ class _Run:
         finally:
             for ref in self.running:
                 self.ray.cancel(ref, force=True)
+
+    def _more(self) -> bool:
+        """Whether there is anything left to do, what was appended meanwhile included."""
+        self.waiting.extend(range(self.known, len(self.items)))
+        self.known = len(self.items)
+        return bool(self.waiting or self.running)
 
     def _hand_out(self) -> None:
         """Submit units while there is room; what waits costs the cluster no memory.

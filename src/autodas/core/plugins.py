@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autodas.core.errors import AutodasError, InvalidInput
 
-__all__ = ["is_trusted", "load_plugins"]
+__all__ = ["asked_for", "is_trusted", "load_plugins"]
 
 _asked: set[str] = set()
 
@@ -33,6 +33,11 @@ def load_plugins(modules: Iterable[str]) -> None:
         except Exception as error:
             why = f"{type(error).__name__}: {error}".splitlines()[0]
             raise InvalidInput(f"plug-in {name!r} cannot be imported ({why})") from error
+
+
+def asked_for() -> frozenset[str]:
+    """The modules that were loaded so far."""
+    return frozenset(_asked)
 
 
 def is_trusted(module: str) -> bool:

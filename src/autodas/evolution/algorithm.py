@@ -72,12 +72,18 @@ class Algorithm(ABC, Generic[G]):
         self._seen = Seen()
         self._pending: tuple[Candidate[G], ...] | None = None
         self._asked = 0
+        self._before = 0
         self._exhausted = False
 
     @property
     def generation(self) -> int:
         """The number of generations told so far."""
-        return len(self.history)
+        return self._before + len(self.history)
+
+    @property
+    def asked(self) -> int:
+        """The number of candidates told so far."""
+        return self._asked
 
     @property
     def finished(self) -> bool:
@@ -99,6 +105,34 @@ class Algorithm(ABC, Generic[G]):
         """Where the coming selection stands: 0 for the first of the run, 1 for the last."""
         # Generation 0 is drawn, not selected: the first selection breeds generation 1.
         return min(1.0, max(0, self.generation - 1) / max(1, self.generations - 2))
+
+    def go_on(
+        self,
+        generation: int,
+        asked: int,
+        population: Sequence[Individual[G]],
+        best: Individual[G] | None,
+        seen: Seen,
+    ) -> None:
+        """Stand, while still fresh, where another one stood; the history begins anew.
+
+        Args:
+            generation: Generations the other was told.
+            asked: Candidates it was told.
+            population: Its population, and whoever joins it.
+            best: The best individual it was ever told.
+            seen: Keys that are not to be asked again.
+
+        Raises:
+            InvalidInput: this one was asked or told something already.
+        """
+        if self.generation or self._pending is not None:
+            raise InvalidInput("only a fresh search can go on where another one stood")
+        self._before, self._asked = generation, asked
+        self.population = tuple(self._survivors(population))
+        ranked = by_fitness([*([best] if best else []), *self.population])
+        self._best = ranked[0] if ranked else None
+        self._seen = seen
 
     def ask(self) -> tuple[Candidate[G], ...]:
         """The next generation; empty, and :attr:`finished`, if nothing new can be found.

@@ -44,6 +44,7 @@ def evolve(
         [Sequence[Candidate[G]], Sequence[Result[float]]], Sequence[tuple[float, ...]]
     ]
     | None = None,
+    until: int | None = None,
 ) -> Algorithm[G]:
     """Ask, evaluate and tell until the search is finished.
 
@@ -53,8 +54,9 @@ def evolve(
         on_told: Called after every generation, e.g. to write a journal.
         objectives: Finds the objectives of a generation from its fitness, for algorithms with
             several; what it says of a failure is ignored.
+        until: Generations in all after which to stop, if before the end.
     """
-    while not algorithm.finished:
+    while not algorithm.finished and (until is None or algorithm.generation < until):
         candidates = algorithm.ask()
         if not candidates:
             break

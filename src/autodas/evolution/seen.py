@@ -41,6 +41,12 @@ class Seen:
         """Bytes of the table."""
         return self._slots.nbytes
 
+    def copy(self) -> Seen:
+        """Another one with the same texts."""
+        other = Seen()
+        other._slots, other._count = self._slots.copy(), self._count
+        return other
+
     def update(self, texts: Iterable[str]) -> None:
         """Add texts."""
         for text in texts:

@@ -7,17 +7,16 @@ weights and scales are then fitted to both. The report part is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok
-from autodas.evolution import Algorithm
 from autodas.expressions import Call, Expression, canonical
 from autodas.fitness import simplest
-from autodas.pipeline.proxy_search import ProxySearch
+from autodas.pipeline.proxy_search import Evolved, ProxySearch
 from autodas.pipeline.summing import STEPS, Library
 from autodas.scores import Term
 
@@ -43,28 +42,27 @@ class Choice:
     path: tuple[tuple[int, float, float], ...] = ()
 
 
-def choose(search: ProxySearch, algorithm: Algorithm[Expression], keys: Iterable[str]) -> Choice:
+def choose(search: ProxySearch, evolved: Evolved) -> Choice:
     """The proxy.
 
     Args:
         search: The search.
-        algorithm: As it ended.
-        keys: Texts of all formulas that were evaluated without failure; looked at only if the
-            proxy may have several terms.
+        evolved: What came of it; all formulas are looked at only if the proxy may have several
+            terms.
 
     Raises:
         InvalidInput: nothing could be evaluated on search and validation part.
     """
-    single = _best_single(search, algorithm)
+    single = _best_single(search, evolved)
     if search.config.terms == 1:
         return single
-    return _best_sum(search, single, list(dict.fromkeys(keys)))
+    return _best_sum(search, single, list(dict.fromkeys(evolved.keys)))
 
 
-def _best_single(search: ProxySearch, algorithm: Algorithm[Expression]) -> Choice:
+def _best_single(search: ProxySearch, evolved: Evolved) -> Choice:
     """The finalist with the best validation fitness; of equals, the simpler."""
     found: list[tuple[float, float, int, Expression]] = []
-    for individual in algorithm.population[: search.config.finalists]:
+    for individual in evolved.population[: search.config.finalists]:
         expression = individual.candidate.genome
         judged = search.judge(expression, search.on_search)
         if isinstance(judged, Failed):

@@ -14,6 +14,7 @@ from autodas.pipeline.protocol import Protocol
 
 __all__ = ["DiscoverConfig"]
 
+MOST_ISLANDS = 1000
 FEWEST_LABELS = 4  # fewer have next to no ranking
 
 
@@ -40,9 +41,16 @@ class DiscoverConfig(Workers):
     protocol: Protocol = field(default_factory=Protocol)
     """Batch, teacher and initialisation the statistics are measured with."""
     population: int = 60
-    """Formulas per generation."""
+    """Formulas per generation, of each island."""
     generations: int = 40
     """Generations."""
+    islands: int = 1
+    """Searches side by side, each with a population of its own, that workers do at the same time.
+    The proxy depends on their number, but not on where they are."""
+    migrate_every: int = 5
+    """Generations after which the best formulas of each island go to the next."""
+    migrants: int = 3
+    """How many of them go."""
     selection: Literal["adaptive", "fixed", "tournament", "nsga2", "random"] = "adaptive"
     """Elite that shrinks over the run, elite of fixed size (p_min), binary tournament, NSGA-II on
     (fitness, correlation beyond size, shortness), or random search."""
@@ -100,6 +108,11 @@ class DiscoverConfig(Workers):
     """Markdown page to write the table of the studies into, between <!-- ablation:begin --> and
     <!-- ablation:end -->."""
 
+    @property
+    def everywhere(self) -> int:
+        """Formulas per generation on all islands."""
+        return self.population * self.islands
+
     def check(self) -> None:
         """Refuse what cannot work, before minutes of measuring.
 
@@ -120,6 +133,7 @@ class DiscoverConfig(Workers):
             raise InvalidInput(f"ablation_seeds must be at least 1, got {self.ablation_seeds}")
         if self.page is not None and not self.ablate:
             raise InvalidInput("page takes the table of an ablation, so it needs ablate")
+        self._check_islands()
         parse_bytes(self.memory)
         if not 0.0 <= self.size_control <= 1.0:
             raise InvalidInput(f"size_control must lie in [0, 1], got {self.size_control}")
@@ -129,3 +143,13 @@ class DiscoverConfig(Workers):
             raise InvalidInput(f"parsimony must be at least 0, got {self.parsimony}")
         if not 0 <= self.collapse <= 1000:
             raise InvalidInput(f"collapse must be 0 to 1000 architectures, got {self.collapse}")
+
+    def _check_islands(self) -> None:
+        if not 1 <= self.islands <= MOST_ISLANDS:
+            raise InvalidInput(f"islands must be 1 to {MOST_ISLANDS}, got {self.islands}")
+        if self.migrate_every < 1:
+            raise InvalidInput(f"migrate_every must be at least 1, got {self.migrate_every}")
+        if not 0 <= self.migrants <= self.population:
+            raise InvalidInput(
+                f"migrants must be 0 to the population of {self.population}, got {self.migrants}"
+            )

@@ -15,16 +15,17 @@ from autodas.core.digest import digest
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
 from autodas.core.runs import Journal, RunDirectory
-from autodas.core.sizes import parse_bytes
-from autodas.evolution import Algorithm, GenerationRecord, Told, evolve, replay
-from autodas.expressions import Expression, in_words, to_latex, to_text
+from autodas.evolution import GenerationRecord, Told, evolve, replay
+from autodas.expressions import in_words, to_latex, to_text
 from autodas.pipeline.choose_proxy import Choice, choose
 from autodas.pipeline.collapse import check
 from autodas.pipeline.comparison import rows, values_of
 from autodas.pipeline.discover_config import DiscoverConfig
+from autodas.pipeline.discover_families import OWN_PASSES, load
 from autodas.pipeline.drawing import draw
-from autodas.pipeline.families import Family, load_family, parse_pair
-from autodas.pipeline.proxy_search import ProxySearch
+from autodas.pipeline.families import Family, load_family
+from autodas.pipeline.islands import on_islands
+from autodas.pipeline.proxy_search import Evolved, ProxySearch
 from autodas.pipeline.verdict import verdict
 from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.statistics import STATISTICS
@@ -32,16 +33,14 @@ from autodas.tables import Split
 
 __all__ = ["OWN_PASSES", "identity", "load", "prepare", "run", "what_it_sees"]
 
-OWN_PASSES = frozenset(
-    {"hessian", "outputs", "halves", "singles", "constant", "blocks", "gaussian", "tangent"}
-)
-"""Needs of statistics that cost passes through the network that no other statistic shares."""
-
 SIZE_BASELINES = ("params", "macs", "depth")
 BASELINES = (*SIZE_BASELINES, "diswot_relation", "diswot_semantic", "diswot")
 
 ELSEWHERE = ("out", *WORKERS, "memory", "cache", "ablate", "ablation_seeds", "page")
 """Options that decide nothing of a proxy."""
+
+ISLANDS = ("islands", "migrate_every", "migrants")
+"""Options that decide nothing if there is one island."""
 
 
 def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]:
@@ -58,13 +57,13 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         measured = time.perf_counter() - start
         search = ProxySearch(config, families)
         journal = directory.journal.bound_to([family.table.digest for family in families])
-        algorithm, evaluated = _evolve(search, journal, progress)
-        choice = choose(search, algorithm, evaluated)
+        evolved = (_evolve if config.islands == 1 else on_islands)(search, journal, progress)
+        choice = choose(search, evolved)
         proxy = _proxy(config, choice, families, digest(asked), progress)
         proxy.save(directory.path / "proxy.json")
         draw(proxy.terms, directory.path)
         unseen = _held_out(config, proxy, progress)
-        results = _results(config, families, algorithm, choice, proxy, unseen=unseen)
+        results = _results(config, families, evolved, choice, proxy, unseen=unseen)
         total = time.perf_counter() - start
         results["seconds"] = {"measure": measured, "evolve": total - measured, "total": total}
         directory.write_results(results)
@@ -74,7 +73,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
 def identity(config: DiscoverConfig) -> dict[str, Any]:
     """What decides the proxy: not where and how fast it is found, nor beside what others."""
     asked = asdict(config)
-    for name in ELSEWHERE:
+    for name in (*ELSEWHERE, *(ISLANDS if config.islands == 1 else ())):
         asked.pop(name)
     return asked
 
@@ -82,37 +81,6 @@ def identity(config: DiscoverConfig) -> dict[str, Any]:
 def prepare(config: DiscoverConfig, progress: Progress = Silent()) -> int:
     """Measure what a discovery reads, so that it finds it cached; the networks run for it."""
     return sum(family.networks for family in load(config, progress))
-
-
-def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
-    """The families; those of one table share what was measured."""
-    names = [parse_pair(pair)[0] for pair in config.tables]
-    left_out = {"shared": OWN_PASSES, "most": {"hessian"}, "all": set()}[config.statistics]
-    measured = [s.name for s in STATISTICS if not s.needs & left_out]
-    # Half of the memory is for statistics, half for remembered parts of formulas.
-    share = parse_bytes(config.memory) // (2 * len(set(names)))
-    loaded: dict[str, Family] = {}
-    families = []
-    for pair, name in zip(config.tables, names, strict=True):
-        if name not in loaded:
-            loaded[name] = load_family(
-                pair,
-                measured,
-                config.protocol,
-                cache=config.cache,
-                jobs=config.workers,
-                limit=config.limit,
-                sample=config.sample,
-                labels=config.labels,
-                memory=share,
-                progress=progress,
-            )
-            families.append(loaded[name])
-            continue
-        target = parse_pair(pair)[1]
-        truth = loaded[name].table.target(target).values
-        families.append(replace(loaded[name], target=target, truth=truth, networks=0, seconds=0.0))
-    return families
 
 
 def _held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[Family]:
@@ -132,10 +100,8 @@ def _held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[
     ]
 
 
-def _evolve(
-    search: ProxySearch, journal: Journal, progress: Progress
-) -> tuple[Algorithm[Expression], Iterator[str]]:
-    """Run the search from where the journal ends; and all formulas that did not fail."""
+def _evolve(search: ProxySearch, journal: Journal, progress: Progress) -> Evolved:
+    """Run the search from where the journal ends."""
     algorithm = search.algorithm()
     replay(algorithm, map(Told.from_json, journal.unbroken()))
     progress.start("evolving", algorithm.generations, algorithm.generation)
@@ -143,12 +109,12 @@ def _evolve(
     def keep(generation: Told) -> None:
         journal.append(generation.to_json())
         progress.advance()
-        progress.state(search.facts(algorithm))
+        progress.state(search.facts(algorithm.history[-1], algorithm.best, algorithm.failures))
 
     several = search.config.selection == "nsga2"
     evolve(algorithm, search.evaluate, keep, search.objectives if several else None)
     progress.finish()
-    return algorithm, _evaluated(journal)
+    return Evolved(algorithm.population, algorithm.history, _evaluated(journal))
 
 
 def _evaluated(journal: Journal) -> Iterator[str]:
@@ -202,7 +168,7 @@ def _proxy(
 def _results(
     config: DiscoverConfig,
     families: Sequence[Family],
-    algorithm: Algorithm[Expression],
+    evolved: Evolved,
     choice: Choice,
     proxy: Proxy,
     *,
@@ -214,13 +180,13 @@ def _results(
         row["discovered"] = row["score"] == proxy.name
     sees = what_it_sees(proxy.leaves)
     failures: Counter[str] = Counter()
-    for record in algorithm.history:
+    for record in evolved.history:
         failures.update(record.failures)
     collapse = [each["sentence"] for each in proxy.results.get("collapse", [])]
     return {
         "seed": config.seed,
         "networks_measured": sum(family.networks for family in (*families, *unseen)),
-        "evaluations": algorithm.history[-1].evaluated,
+        "evaluations": evolved.history[-1].evaluated,
         "failures": dict(failures.most_common()),
         "pairs": [
             *(family.describe() for family in families),
@@ -238,7 +204,7 @@ def _results(
             ],
             "sees": sees,
         },
-        "history": [_generation(record, config.population) for record in algorithm.history],
+        "history": [_generation(record, config.everywhere) for record in evolved.history],
         "rows": table,
         "scatter": [
             *(_scatter(family, proxy, family.split) for family in families),

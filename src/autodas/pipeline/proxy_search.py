@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from autodas.evolution import (
     Candidate,
     EliteEvolution,
     FixedElite,
+    GenerationRecord,
+    Individual,
     RandomSearch,
     Selection,
     Tournament,
@@ -39,7 +42,23 @@ from autodas.pipeline.families import Family
 from autodas.scores.score import Values
 from autodas.statistics import STATISTICS
 
-__all__ = ["ProxySearch", "grammar_of", "usable_leaves"]
+__all__ = ["Evolved", "ProxySearch", "grammar_of", "usable_leaves"]
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """What came of a search.
+
+    Attributes:
+        population: The formulas that survived, best first.
+        history: A record for each generation.
+        keys: Texts of all formulas that did not fail, in an order of their own.
+    """
+
+    population: Sequence[Individual[Expression]]
+    history: Sequence[GenerationRecord]
+    keys: Iterable[str]
+
 
 Found = dict[str, Result[Values]]
 
@@ -84,8 +103,8 @@ class ProxySearch:
             **(options | changes),
         )
 
-    def algorithm(self) -> Algorithm[Expression]:
-        """A fresh algorithm."""
+    def algorithm(self, seed: int | None = None) -> Algorithm[Expression]:
+        """A fresh algorithm; by default with the seed that is asked for."""
         config, grammar, size = self.config, self.grammar, self.config.max_nodes
         variation = Variation[Expression](
             random=lambda rng: grow(grammar, rng, max_size=size),
@@ -96,7 +115,7 @@ class ProxySearch:
         shared: dict[str, Any] = {
             "population": config.population,
             "generations": config.generations,
-            "seed": config.seed,
+            "seed": config.seed if seed is None else seed,
         }
         if config.selection == "random":
             return RandomSearch(variation, **shared)
@@ -156,9 +175,10 @@ class ProxySearch:
         """Fitness of the formula or its negative, and whether it is the formula itself."""
         return objective.either_way(self.values(expression))
 
-    def facts(self, algorithm: Algorithm[Expression]) -> dict[str, str | float]:
+    def facts(
+        self, record: GenerationRecord, best: Individual[Expression] | None, failures: int
+    ) -> dict[str, str | float]:
         """How the search stands, for people who watch it."""
-        record, best = algorithm.history[-1], algorithm.best
         found: dict[str, str | float] = {}
         if best is not None:
             found = {"fitness": best.value, "formula": best.candidate.key}
@@ -166,8 +186,8 @@ class ProxySearch:
             if isinstance(judged, Ok):
                 found |= {f"τ {name}": tau for name, tau in judged.value[0].parts.items()}
         found["elite ratio"] = record.elite_ratio or 0.0
-        found["diversity"] = record.distinct_fitness / self.config.population
-        found["failures"] = algorithm.failures
+        found["diversity"] = record.distinct_fitness / self.config.everywhere
+        found["failures"] = failures
         return found
 
 
