@@ -15,7 +15,7 @@ from scipy import stats
 
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.expressions import Grammar
-from autodas.pipeline import discover, discovery, proxy_search
+from autodas.pipeline import discover, discover_families, proxy_search
 from autodas.pipeline.ablate_rows import Outcome, mean_interval, sentence, study_rows
 from autodas.pipeline.ablate_studies import STUDIES, chosen_studies
 from autodas.pipeline.discover import DiscoverConfig
@@ -227,14 +227,14 @@ def test_labels_are_nested_and_the_report_part_stays():
 
 def test_held_out_tables_see_the_proxy_alone(tmp_path, monkeypatch):
     asked: list[tuple[str, set[str]]] = []
-    load = discovery.load_family
+    load = discover_families.load_family
 
     def watched(pair: str, leaves: Any, *rest: Any, **options: Any):
         family = load(pair, leaves, *rest, **options)
         asked.append((pair, set(family.subjects.columns)))
         return family
 
-    monkeypatch.setattr(discovery, "load_family", watched)
+    monkeypatch.setattr(discover_families, "load_family", watched)
     options = SMALL | {"labels": 12}
     discover.run(DiscoverConfig(out=tmp_path / "a", held_out=("digits-vit:vanilla",), **options))
     proxy = load_proxy(tmp_path / "a" / "proxy.json")

@@ -10,10 +10,12 @@ import pytest
 
 from autodas.backends import Serial, Workers
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.plugins import load_plugins
 from autodas.core.results import Failed
 from autodas.core.runs import Journal
 from autodas.pipeline import discover, discovery, islands
 from autodas.pipeline.discover import DiscoverConfig
+from autodas.pipeline.measure import plugins_for_searches
 
 SMALL = {
     "tables": ("digits-cnn",),
@@ -146,6 +148,13 @@ def test_a_failed_epoch_says_why(tmp_path, monkeypatch):
         run(tmp_path / "run")
     assert len(journal(tmp_path / "run")) == 2
     assert not islands._HERE
+
+
+def test_workers_import_plugins_that_declare_nothing_but_primitives(tmp_path, monkeypatch):
+    (tmp_path / "island_plugin.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    load_plugins(["island_plugin"])
+    assert "island_plugin" in plugins_for_searches()
 
 
 def test_one_island_is_what_a_discovery_always_was():

@@ -33,6 +33,14 @@ pytestmark = pytest.mark.slow
 
 LABEL = LabelConfig(space="digits-vit", students=4, seeds=3, epochs=2, data="digits/150")
 MEASURE = MeasureConfig(space="digits-vit", students=96, statistics=("weight", "cka", "logits"))
+ISLANDS = DiscoverConfig(
+    tables=("digits-cnn",),
+    limit=24,
+    population=8,
+    generations=6,
+    islands=3,
+    migrate_every=2,
+)
 BENCHMARK = BenchmarkConfig(table=("digits-cnn",), limit=48, scores=("diswot",))
 DISCOVER = DiscoverConfig(tables=("digits-cnn",), limit=48, population=8, generations=3)
 
@@ -83,6 +91,17 @@ def proxy(folder, **options):
     return (folder / "run" / "proxy.json").read_bytes()
 
 
+def archipelago(folder, **options):
+    discover.run(replace(ISLANDS, out=folder / "run", cache=folder / "cache", **options))
+    return (folder / "run" / "proxy.json").read_bytes()
+
+
+def ablated(folder, **options):
+    """An ablation of two variants; what it found, without how long it took."""
+    config = replace(DISCOVER, ablate=("size",), ablation_seeds=1, limit=24, **options)
+    return discover.run(replace(config, out=folder / "run", cache=folder / "cache"))["rows"]
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """What comes out in one process, undisturbed."""
@@ -92,6 +111,8 @@ def alone(tmp_path_factory):
         "cached": cached(folder / "cache", backend="serial"),
         "rows": rows(folder / "benchmark", backend="serial"),
         "proxy": proxy(folder / "discover", backend="serial"),
+        "islands": archipelago(folder / "islands", backend="serial"),
+        "ablated": ablated(folder / "ablated", backend="serial"),
     }
 
 
@@ -102,6 +123,15 @@ def test_results_do_not_depend_on_the_backend(alone, backend, tmp_path):
     assert cached(tmp_path / "cache", **workers) == alone["cached"]
     assert rows(tmp_path / "benchmark", **workers) == alone["rows"]
     assert proxy(tmp_path / "discover", **workers) == alone["proxy"]
+    assert archipelago(tmp_path / "islands", **workers) == alone["islands"]
+    assert ablated(tmp_path / "ablated", **workers) == alone["ablated"]
+
+
+def test_killed_workers_change_nothing_of_islands(alone, cluster, tmp_path):
+    accident = Accident()
+    found = archipelago(tmp_path, backend="ray", ray_address=cluster.address)
+    assert accident.killed
+    assert found == alone["islands"]
 
 
 class Accident(threading.Thread):

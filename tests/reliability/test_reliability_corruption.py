@@ -22,7 +22,8 @@ from autodas.cli.main import main
 from autodas.core.errors import AutodasError
 from autodas.teachers import load_teacher
 
-SLOW, FAST, BY_COMMAND = 2_000, 130, 5
+# A few of them leave a file as it was, and do not count.
+SLOW, FAST, BY_COMMAND = 2_015, 130, 5
 
 
 @pytest.fixture
@@ -116,4 +117,4 @@ def test_two_thousand_damaged_files(outcomes) -> None:
     report = {"damaged": sum(counts.values()), "seconds": round(seconds, 1), "kinds": rows}
     if place := os.environ.get("RELIABILITY_OUT"):
         Path(place).write_text(json.dumps(report, indent=1))
-    assert sum(counts.values()) > 0.95 * SLOW
+    assert sum(counts.values()) >= 2_000

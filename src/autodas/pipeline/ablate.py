@@ -32,8 +32,7 @@ from autodas.pipeline.ablate_studies import STUDIES, Study, Variant, chosen_stud
 from autodas.pipeline.benchmark import machine
 from autodas.pipeline.discover_config import DiscoverConfig
 from autodas.pipeline.home import Home, home
-from autodas.pipeline.measure import Protocol, plugins_of
-from autodas.statistics import STATISTICS
+from autodas.pipeline.measure import Protocol, plugins_for_searches
 
 __all__ = ["STUDIES", "run"]
 
@@ -140,7 +139,7 @@ def _discover_all(
     measured = _measure(groups, config, progress)
     failed: dict[Path, str] = {}
     progress.start("ablating", len(units), len(units) - sum(map(len, groups)))
-    plugins = plugins_of(STATISTICS.names())
+    plugins = plugins_for_searches()
     runner = config.workers.runner()
     with home(config.out, runner) as place:
         jobs = [_Job(group[0].config, plugins, place) for group in groups]

@@ -8,9 +8,10 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.sizes import parse_bytes
 from autodas.pipeline.discover_config import DiscoverConfig
 from autodas.pipeline.families import Family, load_family, parse_pair
+from autodas.scores import Proxy
 from autodas.statistics import STATISTICS
 
-__all__ = ["OWN_PASSES", "load"]
+__all__ = ["OWN_PASSES", "held_out", "load"]
 
 OWN_PASSES = frozenset(
     {"hessian", "outputs", "halves", "singles", "constant", "blocks", "gaussian", "tangent"}
@@ -47,3 +48,20 @@ def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
         truth = loaded[name].table.target(target).values
         families.append(replace(loaded[name], target=target, truth=truth, networks=0, seconds=0.0))
     return families
+
+
+def held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[Family]:
+    """Families that had no part in finding the proxy, with nothing but what it reads."""
+    return [
+        load_family(
+            pair,
+            sorted(proxy.leaves),
+            config.protocol,
+            cache=config.cache,
+            jobs=config.workers,
+            limit=config.limit,
+            sample=config.sample,
+            progress=progress,
+        )
+        for pair in config.held_out
+    ]

@@ -21,9 +21,9 @@ from autodas.pipeline.choose_proxy import Choice, choose
 from autodas.pipeline.collapse import check
 from autodas.pipeline.comparison import rows, values_of
 from autodas.pipeline.discover_config import DiscoverConfig
-from autodas.pipeline.discover_families import OWN_PASSES, load
+from autodas.pipeline.discover_families import OWN_PASSES, held_out, load
 from autodas.pipeline.drawing import draw
-from autodas.pipeline.families import Family, load_family
+from autodas.pipeline.families import Family
 from autodas.pipeline.islands import on_islands
 from autodas.pipeline.proxy_search import Evolved, ProxySearch
 from autodas.pipeline.verdict import verdict
@@ -62,7 +62,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         proxy = _proxy(config, choice, families, digest(asked), progress)
         proxy.save(directory.path / "proxy.json")
         draw(proxy.terms, directory.path)
-        unseen = _held_out(config, proxy, progress)
+        unseen = held_out(config, proxy, progress)
         results = _results(config, families, evolved, choice, proxy, unseen=unseen)
         total = time.perf_counter() - start
         results["seconds"] = {"measure": measured, "evolve": total - measured, "total": total}
@@ -81,23 +81,6 @@ def identity(config: DiscoverConfig) -> dict[str, Any]:
 def prepare(config: DiscoverConfig, progress: Progress = Silent()) -> int:
     """Measure what a discovery reads, so that it finds it cached; the networks run for it."""
     return sum(family.networks for family in load(config, progress))
-
-
-def _held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[Family]:
-    """Families that had no part in finding the proxy, with nothing but what it reads."""
-    return [
-        load_family(
-            pair,
-            sorted(proxy.leaves),
-            config.protocol,
-            cache=config.cache,
-            jobs=config.workers,
-            limit=config.limit,
-            sample=config.sample,
-            progress=progress,
-        )
-        for pair in config.held_out
-    ]
 
 
 def _evolve(search: ProxySearch, journal: Journal, progress: Progress) -> Evolved:

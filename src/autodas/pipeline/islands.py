@@ -16,7 +16,7 @@ import torch
 
 from autodas.core.errors import AutodasError
 from autodas.core.places import cache_folder
-from autodas.core.plugins import asked_for, load_plugins
+from autodas.core.plugins import load_plugins
 from autodas.core.progress import Progress
 from autodas.core.results import Failed, Ok
 from autodas.core.rng import derive_seed
@@ -38,9 +38,8 @@ from autodas.expressions import Expression, parse
 from autodas.pipeline.discover_config import DiscoverConfig
 from autodas.pipeline.discover_families import load
 from autodas.pipeline.home import Home, home
-from autodas.pipeline.measure import plugins_of
+from autodas.pipeline.measure import plugins_for_searches
 from autodas.pipeline.proxy_search import Evolved, ProxySearch
-from autodas.statistics import STATISTICS
 
 __all__ = ["on_islands"]
 
@@ -139,7 +138,7 @@ class _Archipelago:
         self.failures = 0
         self.seen = [Seen() for _ in range(self.count)]
         self.handed_out: set[tuple[int, int]] = set()
-        self.plugins = tuple(sorted({*plugins_of(STATISTICS.names()), *asked_for()}))
+        self.plugins = plugins_for_searches()
         for island, epoch, done in self._journalled():
             self._note(island, epoch, done)
 

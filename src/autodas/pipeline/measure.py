@@ -17,7 +17,7 @@ from autodas.backends import Jobs, Workers, workers_of
 from autodas.core.digest import digest, digest_bytes
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.places import cache_folder, can_be_written, scratch_folder
-from autodas.core.plugins import load_plugins
+from autodas.core.plugins import asked_for, load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.rng import derive
@@ -255,6 +255,11 @@ def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
     """
     modules = {STATISTICS.get(name).measure.__module__ for name in names}
     return tuple(sorted(m for m in modules if m.split(".")[0] not in {"autodas", "__main__"}))
+
+
+def plugins_for_searches() -> tuple[str, ...]:
+    """Modules that declare anything a formula may be made of, for workers that make formulas."""
+    return tuple(sorted({*plugins_of(STATISTICS.names()), *asked_for()}))
 
 
 def _measure_unit(unit: _Unit) -> tuple[float, dict[str, bytes]]:
