@@ -17,7 +17,7 @@ import benchmarks
 FOLDER = Path("runs") / "benchmarks"
 HELPERS = {"__main__", "timing", "workload"}
 # Many minutes, or public data: only when they are named.
-LONG = {"end_to_end", "endurance", "general", "resolution", "splits"}
+LONG = {"end_to_end", "endurance", "general", "islands", "resolution", "splits"}
 
 
 def names() -> list[str]:
