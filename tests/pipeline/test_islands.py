@@ -137,6 +137,21 @@ def test_sums_are_made_of_all_islands(tmp_path):
     assert outcome(folder)[1]["proxy"]["path"]
 
 
+def test_states_of_long_ago_are_forgotten(tmp_path, monkeypatch):
+    held = []
+    keep = islands._Archipelago.keep
+
+    def watched(self, unit, done):
+        keep(self, unit, done)
+        held.append(len(self.after))
+
+    monkeypatch.setattr(islands._Archipelago, "keep", watched)
+    monkeypatch.setattr(Workers, "runner", lambda *_, **__: Shuffled())
+    run(tmp_path / "run", generations=24, population=4)
+    assert len(held) == 36
+    assert max(held[18:]) <= 9
+
+
 def test_a_failed_epoch_says_why(tmp_path, monkeypatch):
     class Broken(Serial):
         def run(self, fn, items):

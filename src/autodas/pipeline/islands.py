@@ -96,14 +96,16 @@ def on_islands(search: ProxySearch, journal: Journal, progress: Progress) -> Evo
     config = search.config
     archipelago = _Archipelago(search, journal)
     total = archipelago.epochs * config.islands
-    progress.start("evolving", total, len(archipelago.after))
-    # Units are asked for where they run, so that nothing but they decides what they give.
+    progress.start("evolving", total, sum(archipelago.done))
+    # Within an epoch there is one worker, whatever the workers of the whole.
     alone = replace(config, jobs=1, backend="serial", ray_address=None)
     runner = config.workers.runner()
     with _prepared(alone, search), home(cache_folder(config.cache) / "statistics", runner) as place:
         units = list(archipelago.ready(alone, place))
         for number, result in runner.run(_breed, units):
             unit = units[number]
+            # A long search would otherwise hold every state that it was ever in.
+            units[number] = replace(unit, earlier=Snapshot(), immigrants=())
             if isinstance(result, Failed):
                 raise AutodasError(f"island {unit.island} failed: {result.reason}")
             archipelago.keep(unit, result.value)
@@ -174,6 +176,10 @@ class _Archipelago:
     def _note(self, island: int, epoch: int, done: _Done) -> None:
         self.after[island, epoch] = done.after
         self.done[island] += 1
+        # The island itself and the next one go on from here; neither asks for what was before.
+        for other in (island, (island - 1) % self.count):
+            least = min(self.done[other], self.done[(other + 1) % self.count])
+            self.after.pop((other, least - 2), None)
         self.seen[island].update(key for told in done.told for key in told.keys)
         for record in done.history:
             self.history[island][record.generation] = record
