@@ -24,7 +24,7 @@ test-slow: $(STAMP)  ## the slow tests
 
 test-ray: $(STAMP)  ## the tests on real Ray clusters of this machine
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[ray]"
-	$(BIN)/python -m pytest tests/backends/test_backends_ray.py tests/pipeline/test_on_ray.py
+	$(BIN)/python -m pytest tests/backends/test_backends_ray.py tests/steps/test_on_ray.py
 
 fuzz: $(STAMP)  ## a million inputs for everything that reads text
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[fuzz]"

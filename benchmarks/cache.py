@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from autodas.core.digest import digest
-from autodas.pipeline.measure import measure_space, space_sample
-from autodas.pipeline.protocol import Protocol, signals
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS, Cache, columns
+from autodas.workbench.measuring import measure_space, space_sample
+from autodas.workbench.protocol import Protocol, signals
 from benchmarks.workload import ready_for_networks, resnets
 
 CASES = {"digits-cnn": 96, "digits-vit": 96, "resnet": 24}

@@ -18,8 +18,9 @@ from scipy import stats
 from autodas.core.errors import MissingData
 from autodas.core.progress import Silent
 from autodas.data import load_data
-from autodas.pipeline import distill, search
-from autodas.pipeline.protocol import Protocol
+from autodas.steps.distill import run as distill
+from autodas.steps.search import run as search
+from autodas.workbench.protocol import Protocol
 
 FOLDER = Path("runs") / "benchmarks" / "end-to-end"
 DATA = "fashion-mnist@12/8000"

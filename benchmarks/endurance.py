@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autodas.core.progress import Silent
-from autodas.pipeline.discover import DiscoverConfig, run
+from autodas.steps.discover.dispatch import DiscoverConfig, run
 
 CANDIDATES = 1_000_000
 POPULATION = 60

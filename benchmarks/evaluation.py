@@ -40,7 +40,8 @@ from autodas.expressions import (
     to_text,
 )
 from autodas.fitness import TauAgainst
-from autodas.statistics import STATISTICS, Store, TeacherSignals, columns, measure
+from autodas.statistics import STATISTICS, Store, TeacherSignals, columns
+from autodas.statistics import measurement as measure
 from benchmarks.workload import (
     LARGEST,
     WHOLE,

@@ -27,10 +27,12 @@ from autodas.core.results import Ok
 from autodas.evolution import evolve
 from autodas.expressions import parse
 from autodas.fitness.bootstrap import Resamples, interval_of
-from autodas.pipeline import discover, discovery, families
-from autodas.pipeline.discover import DiscoverConfig
-from autodas.pipeline.proxy_search import ProxySearch
+from autodas.steps.discover import dispatch as discover
+from autodas.steps.discover import run as discovery
+from autodas.steps.discover.dispatch import DiscoverConfig
+from autodas.steps.discover.evolving import ProxySearch
 from autodas.tables import Split
+from autodas.workbench import families
 from benchmarks.workload import ready_for_networks
 
 TABLES: tuple[str, ...] = (

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autodas.pipeline.discover import DiscoverConfig, run
+from autodas.steps.discover.dispatch import DiscoverConfig, run
 
 SEEDS = 1
 WAYS: dict[str, dict[str, Any]] = {

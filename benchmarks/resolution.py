@@ -20,11 +20,11 @@ from scipy.stats import kendalltau
 
 from autodas.core.errors import MissingData
 from autodas.core.results import Ok
-from autodas.pipeline.families import subjects_of
-from autodas.pipeline.protocol import Protocol
 from autodas.scores import get_score
 from autodas.spaces import get_space
 from autodas.tables import load_table
+from autodas.workbench.families import subjects_of
+from autodas.workbench.protocol import Protocol
 from benchmarks.workload import ready_for_networks
 
 SCORES = (

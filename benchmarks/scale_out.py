@@ -22,17 +22,17 @@ from autodas.core.progress import Silent
 from autodas.core.results import Ok
 from autodas.core.runs import Journal
 from autodas.distill import get_recipe
-from autodas.pipeline import label_train
-from autodas.pipeline.costs import CostBook
-from autodas.pipeline.default_recipe import default_recipe
-from autodas.pipeline.measure import CHUNK, space_sample
-from autodas.pipeline.protocol import Protocol
-from autodas.pipeline.search_config import DEFAULT_SCORE
-from autodas.pipeline.search_scores import CHUNK as AT_ONCE
-from autodas.pipeline.search_scores import Scorer
 from autodas.scores import get_score
 from autodas.spaces import get_space
+from autodas.steps.search.config import DEFAULT_SCORE
+from autodas.steps.search.scoring import CHUNK as AT_ONCE
+from autodas.steps.search.scoring import Scorer
 from autodas.tables.labels import LabelRow, write_labels
+from autodas.workbench import training as label_train
+from autodas.workbench.costs import CostBook
+from autodas.workbench.measuring import CHUNK, space_sample
+from autodas.workbench.protocol import Protocol
+from autodas.workbench.recipes import default_recipe
 
 SPACE = "digits-cnn"
 WORKERS = (1, 2, 8, 64, 1000)

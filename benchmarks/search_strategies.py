@@ -24,11 +24,11 @@ from autodas.core.errors import MissingData
 from autodas.core.results import Ok
 from autodas.core.rng import derive
 from autodas.evolution import Variation
-from autodas.pipeline import search
-from autodas.pipeline.costs import CostBook
-from autodas.pipeline.search_strategies import make_algorithm, within
 from autodas.spaces import Space, get_space
+from autodas.steps.search import run as search
+from autodas.steps.search.strategies import make_algorithm, within
 from autodas.tables import load_table
+from autodas.workbench.costs import CostBook
 
 STRATEGIES = ("evolution", "random")
 SEEDS = 10

@@ -27,7 +27,7 @@ from autodas.expressions.node import walk
 from autodas.primitives import PRIMITIVES
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS, TeacherSignals, columns
-from autodas.statistics.measure import Measured
+from autodas.statistics.measurement import Measured
 from benchmarks.workload import (
     WHOLE,
     Subjects,

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import MissingData
-from autodas.pipeline.discovery import OWN_PASSES
-from autodas.pipeline.measure import measure_space, space_sample
-from autodas.pipeline.protocol import Protocol, resolved, signals
 from autodas.spaces import SPACES
 from autodas.statistics import STATISTICS
+from autodas.steps.discover.run import OWN_PASSES
+from autodas.workbench.measuring import measure_space, space_sample
+from autodas.workbench.protocol import Protocol, resolved, signals
 from benchmarks.workload import ready_for_networks
 
 NAMES = {

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from autodas.core.errors import MissingData
-from autodas.pipeline import discover, families
-from autodas.pipeline.discover import DiscoverConfig
+from autodas.steps.discover import dispatch as discover
+from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.tables import split
+from autodas.workbench import families
 from benchmarks.workload import ready_for_networks
 
 TABLES: dict[str, tuple[str, ...]] = {

@@ -27,8 +27,8 @@ from autodas.statistics import (
     TeacherSignals,
     measure,
 )
-from autodas.statistics.measure import Measured
-from autodas.statistics.sketch import sample_entries
+from autodas.statistics.measurement import Measured
+from autodas.statistics.store.sketch import sample_entries
 
 __all__ = [
     "WHOLE",

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from autodas.pipeline.api import (
+    from autodas.api import (
         benchmark,
         discover,
         distill_student,
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
         score,
         search,
     )
-    from autodas.pipeline.students import load_student
     from autodas.primitives import primitive
     from autodas.spaces import ChoiceSpace, Space, get_space
     from autodas.statistics import statistic
+    from autodas.steps.distill.load import load_student
     from autodas.tables import load_table
 
 __version__ = "0.1.0"
@@ -51,12 +51,12 @@ __all__ = [
     "statistic",
 ]
 
-_API = "autodas.pipeline.api"
+_API = "autodas.api"
 _HOMES = {
     **dict.fromkeys(("benchmark", "discover", "distill_student", "explain", "label"), _API),
     **dict.fromkeys(("load_proxy", "measure", "run", "score", "search"), _API),
     **dict.fromkeys(("ChoiceSpace", "Space", "get_space"), "autodas.spaces"),
-    "load_student": "autodas.pipeline.students",
+    "load_student": "autodas.steps.distill.load",
     "load_table": "autodas.tables",
     "primitive": "autodas.primitives",
     "statistic": "autodas.statistics",

@@ -264,7 +264,7 @@ def test_a_dead_address_is_found_out_at_once():
 
 
 def test_ray_is_imported_only_when_it_is_used():
-    code = "import sys, autodas.backends, autodas.pipeline.label; print('ray' in sys.modules)"
+    code = "import sys, autodas.backends, autodas.steps.label.run; print('ray' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )

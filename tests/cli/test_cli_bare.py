@@ -9,8 +9,8 @@ import pytest
 from autodas.cli.options import options_of
 from autodas.cli.plain import made
 from autodas.core.errors import InvalidInput, MissingData
-from autodas.pipeline.label import LabelConfig
-from autodas.pipeline.measure import MeasureConfig
+from autodas.steps.label.run import LabelConfig
+from autodas.steps.measure import MeasureConfig
 
 KNOWN = options_of(LabelConfig)
 

@@ -77,7 +77,7 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     command = Fake(lambda config, progress: {"space": config.space, "summary": ["it is done"]})
-    module = types.ModuleType("autodas.pipeline.fake")
+    module = types.ModuleType("autodas.steps.fake")
     module.Config, module.run = FakeConfig, command  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(COMMANDS, "fake", Command("fake", module.__name__, "a test", ("space",)))

@@ -8,8 +8,8 @@ import torch
 
 from autodas.core.errors import UnknownName
 from autodas.distill import LOSSES
-from autodas.distill.adapters import Adapters
-from autodas.distill.shapes import as_map, matched, same_size
+from autodas.distill.losses.adapters import Adapters
+from autodas.distill.losses.shapes import as_map, matched, same_size
 
 T = 3.0
 

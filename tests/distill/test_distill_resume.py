@@ -15,8 +15,8 @@ from autodas.distill.averages import MovingAverage
 from autodas.distill.engine import SingleDevice
 from autodas.distill.loop import Step
 from autodas.distill.mixing import Labels, mix
-from autodas.distill.objective import combined
-from autodas.distill.opinions import at_native_size, native_size
+from autodas.distill.teacher_logits import at_native_size, native_size
+from autodas.distill.training_loss import combined
 from autodas.networks import ResNet, VisionTransformer, seeded
 from autodas.teachers import load_teacher
 

@@ -11,8 +11,8 @@ from torch import nn
 from autodas.core.errors import InvalidInput
 from autodas.data import load_data
 from autodas.distill import TrainingDiverged, evaluate, get_recipe, train
-from autodas.distill.opinions import teacher_logits
-from autodas.distill.views import Views
+from autodas.distill.shifted_views import Views
+from autodas.distill.teacher_logits import teacher_logits
 from autodas.networks import ResNet, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher

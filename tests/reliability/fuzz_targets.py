@@ -21,15 +21,15 @@ from autodas.core.files import json_text, parse_json
 from autodas.core.seals import sealed
 from autodas.core.toml import parse_toml
 from autodas.expressions import Grammar, from_json, grow, in_words, parse, to_json, to_text
-from autodas.pipeline.budgets import Budgets
-from autodas.pipeline.label import LabelConfig
-from autodas.pipeline.overrides import parse_losses
 from autodas.primitives import PRIMITIVES
 from autodas.scores.proxy import proxy_of
 from autodas.scores.resolve import score_names
 from autodas.scores.score import leaf_types, parse_score
 from autodas.spaces import SPACES
+from autodas.steps.label.run import LabelConfig
 from autodas.tables.read import parse_table
+from autodas.workbench.budgets import Budgets
+from autodas.workbench.overrides import parse_losses
 
 NOWHERE = Path("/nowhere/file")
 LABELLING = options_of(LabelConfig)

@@ -20,17 +20,17 @@ from autodas.distill.checkpoints import Checkpoint, read_checkpoint
 from autodas.distill.export import load_student, save_student
 from autodas.expressions import parse
 from autodas.networks import seeded
-from autodas.pipeline.costs import CostBook
 from autodas.reports.read import read_run
 from autodas.scores import Proxy, Scale, Term, load_proxy
 from autodas.spaces import get_space
-from autodas.statistics.cache import Cache
-from autodas.statistics.measure import Measured
+from autodas.statistics.measurement import Measured
+from autodas.statistics.store.cache import Cache
 from autodas.tables import official, read_table
 from autodas.tables.labels import LabelRow, write_labels
 from autodas.teachers import load_teacher
 from autodas.teachers.blueprint import Blueprint
 from autodas.teachers.checkpoint import read_description, save_checkpoint
+from autodas.workbench.costs import CostBook
 
 Accepts = Callable[[Any, Any], bool]
 

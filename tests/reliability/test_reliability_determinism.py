@@ -3,9 +3,10 @@
 import pytest
 from compare import content
 
-from autodas.pipeline import discover, distill
-from autodas.pipeline.discover import DiscoverConfig
-from autodas.pipeline.distill import DistillConfig
+from autodas.steps.discover import dispatch as discover
+from autodas.steps.discover.dispatch import DiscoverConfig
+from autodas.steps.distill import run as distill
+from autodas.steps.distill.run import DistillConfig
 
 SHORT = {"tables": ("digits-cnn",), "limit": 12, "population": 8, "generations": 4}
 FILES = ("config.toml", "proxy.json", "results.json")

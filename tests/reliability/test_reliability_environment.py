@@ -11,8 +11,10 @@ from autodas.cli.main import main
 from autodas.core import places
 from autodas.core.errors import FileProblem
 from autodas.core.progress import Silent
-from autodas.pipeline import discover, measure, search
-from autodas.pipeline.discover import DiscoverConfig
+from autodas.steps import measure
+from autodas.steps.discover import dispatch as discover
+from autodas.steps.discover.dispatch import DiscoverConfig
+from autodas.steps.search import run as search
 
 STATISTICS = ("cka", "weight")
 SMALL = {"space": "digits-vit", "students": 3, "statistics": STATISTICS, "jobs": 1}

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autodas.core.errors import FileProblem, InvalidInput
-from autodas.pipeline.budgets import Budgets
 from autodas.tables import read_table
+from autodas.workbench.budgets import Budgets
 
 
 def test_a_file_of_nothing_but_a_byte_order_mark_is_no_table(tmp_path: Path) -> None:

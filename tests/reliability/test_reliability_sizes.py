@@ -12,8 +12,8 @@ import pytest
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.distill.export import save_student
 from autodas.networks import seeded
-from autodas.pipeline.students import load_student
 from autodas.spaces import get_space
+from autodas.steps.distill.load import load_student
 from autodas.teachers import Blueprint, load_teacher, start_from
 
 NAME = "digits-cnn-teacher"

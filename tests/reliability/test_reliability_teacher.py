@@ -5,8 +5,8 @@ import pytest
 from autodas.core.errors import InvalidInput
 from autodas.core.locks import locked
 from autodas.core.progress import Silent
-from autodas.pipeline import train_teacher
-from autodas.pipeline.train_teacher import TrainTeacherConfig, run
+from autodas.steps import train_teacher
+from autodas.steps.train_teacher import TrainTeacherConfig, run
 
 SMALL = {"depths": (1, 1), "widths": (4, 4), "data": "digits/50", "epochs": 4}
 

@@ -10,7 +10,7 @@ import pytest
 
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_json
-from autodas.reports.figures_ablation import ablation, write_ablation
+from autodas.reports.figures.ablation import ablation, write_ablation
 
 
 def row(study: str, variant: str, table: str | None, tau: float | None, **more: object) -> dict:

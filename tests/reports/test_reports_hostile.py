@@ -16,9 +16,9 @@ import pytest
 from page_reader import Page
 
 from autodas.core.errors import AutodasError
-from autodas.pipeline.results_page import BEGIN, END, write_between
 from autodas.reports import build, compare
-from autodas.reports.svg import LONGEST_FORMULA, formula_svg
+from autodas.reports.figures.svg import LONGEST_FORMULA, formula_svg
+from autodas.steps.benchmark.page import BEGIN, END, write_between
 
 NAMES = {
     "script": "</script><img src=x onerror=alert(1)>",

@@ -9,12 +9,12 @@ import pytest
 
 from autodas.core.results import Ok
 from autodas.fitness import correlate
-from autodas.pipeline.families import load_family
-from autodas.pipeline.protocol import Protocol
 from autodas.scores import get_score, load_proxy
 from autodas.scores.shipped import shipped_path, shipped_proxies
 from autodas.spaces import SPACES
 from autodas.statistics import STATISTICS
+from autodas.workbench.families import load_family
+from autodas.workbench.protocol import Protocol
 
 CONFIGS = Path(__file__).parents[2] / "proxies"
 

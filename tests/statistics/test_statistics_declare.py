@@ -9,7 +9,8 @@ from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.values import SCALAR, Kind, Type
-from autodas.statistics import STATISTICS, Cache, Unmeasurable, check, columns, measure, statistic
+from autodas.statistics import STATISTICS, Cache, Unmeasurable, check, columns, statistic
+from autodas.statistics import measurement as measure
 
 STAGE_VECTOR = Type(Kind.VECTOR, "stage")
 FEATURE = Type(Kind.ELEMENTS, "stage", "feature")

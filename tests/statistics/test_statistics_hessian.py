@@ -8,8 +8,8 @@ import torch
 
 from autodas.networks import seeded
 from autodas.spaces import get_space
-from autodas.statistics import measure
-from autodas.statistics.passes import HESSIAN_IMAGES
+from autodas.statistics import measurement as measure
+from autodas.statistics.passes.gradients import HESSIAN_IMAGES
 
 
 @pytest.mark.parametrize("name", ["digits-cnn", "digits-vit"])

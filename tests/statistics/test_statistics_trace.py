@@ -17,9 +17,11 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR
 from autodas.networks import StagedNetwork
-from autodas.statistics import STATISTICS, TeacherSignals, measure, views
+from autodas.statistics import STATISTICS, TeacherSignals
+from autodas.statistics import measurement as measure
 from autodas.statistics.catalog import Statistic
-from autodas.statistics.probe import NEEDS
+from autodas.statistics.passes import views
+from autodas.statistics.passes.probe import NEEDS
 
 OWN = [s.name for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
 MORE = {"backward", "jacobian", "virtual", "blocks", "hessian", "halves", "singles", "tangent"}

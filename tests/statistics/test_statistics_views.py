@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from autodas.core.results import Failed
 from autodas.networks import ResNet, VisionTransformer, seeded
-from autodas.statistics import STATISTICS, TeacherSignals, measure, views
+from autodas.statistics import STATISTICS, TeacherSignals
+from autodas.statistics import measurement as measure
+from autodas.statistics.passes import views
 
 SHAPES = [(3, 5, 6, 6), (3, 5, 1, 1), (3, 40, 3, 7), (3, 100, 4, 4)]
 TOKENS = [(3, 16, 8), (3, 17, 8), (3, 7, 30), (3, 1, 8), (3, 2, 8), (3, 50, 90)]

@@ -8,8 +8,8 @@ from statistics_toys import fill, images, labels
 from torch import nn
 
 from autodas.networks import StagedNetwork
-from autodas.statistics import measure
-from autodas.statistics.watch import Watch
+from autodas.statistics import measurement as measure
+from autodas.statistics.passes.watch import Watch
 
 
 class Flat(StagedNetwork):

@@ -10,6 +10,7 @@ from typing import Any
 
 from autodas.core.errors import UnknownName
 from autodas.core.progress import Progress
+from autodas.steps import MODULES
 
 __all__ = ["COMMANDS", "Command", "Step", "find"]
 
@@ -57,14 +58,12 @@ class Step:
             raise TypeError(f"{self.config!r} must be a dataclass")
 
 
-PIPELINE = "autodas.pipeline."
-
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         Command(
             "run",
-            PIPELINE + "run",
+            MODULES["run"],
             "from teacher, data and budgets to a trained student",
             reported=True,
         ),
@@ -74,21 +73,21 @@ COMMANDS: dict[str, Command] = {
             "what can be named: spaces, teachers, scores, …",
             positional=("what",),
         ),
-        Command("label", PIPELINE + "label", "distil sampled students to make a table"),
-        Command("measure", PIPELINE + "measure", "fill the cache of statistics"),
+        Command("label", MODULES["label"], "distil sampled students to make a table"),
+        Command("measure", MODULES["measure"], "fill the cache of statistics"),
         Command(
-            "discover", PIPELINE + "discover", "evolve a proxy on spaces with tables", reported=True
+            "discover", MODULES["discover"], "evolve a proxy on spaces with tables", reported=True
         ),
         Command(
-            "benchmark", PIPELINE + "benchmark", "rank scores on tables, honestly", reported=True
+            "benchmark", MODULES["benchmark"], "rank scores on tables, honestly", reported=True
         ),
         Command(
-            "search", PIPELINE + "search", "find the best students within budgets", reported=True
+            "search", MODULES["search"], "find the best students within budgets", reported=True
         ),
-        Command("distill", PIPELINE + "distill", "train a student with its teacher", reported=True),
+        Command("distill", MODULES["distill"], "train a student with its teacher", reported=True),
         Command(
             "explain",
-            PIPELINE + "explain",
+            MODULES["explain"],
             "what a score says, and what carries it",
             positional=("proxy",),
             reported=True,
@@ -101,11 +100,11 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "demo",
-            PIPELINE + "demo",
+            MODULES["demo"],
             "all of the above on embedded images, in minutes",
             reported=True,
         ),
-        Command("train-teacher", PIPELINE + "train_teacher", "train and save a teacher"),
+        Command("train-teacher", MODULES["train-teacher"], "train and save a teacher"),
         Command("fetch", "autodas.cli.fetch", "download a published table", positional=("table",)),
         Command("doctor", "autodas.cli.doctor", "what is installed, found and missing"),
         Command(

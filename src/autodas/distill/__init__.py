@@ -12,11 +12,11 @@ Names: ``train`` with ``Training`` and the errors ``TrainingDiverged``, ``OutOfM
 ``export_onnx``.
 """
 
-from autodas.distill.catalogue import LOSSES, Loss
 from autodas.distill.evaluation import Quality, calibration_error, evaluate, quality
 from autodas.distill.export import export_onnx, export_program, load_student, save_student
 from autodas.distill.loop import OutOfMemory
-from autodas.distill.losses import distillation_loss, soft_target_loss
+from autodas.distill.losses.catalog import LOSSES, Loss
+from autodas.distill.losses.soft_targets import distillation_loss, soft_target_loss
 from autodas.distill.recipe import Recipe
 from autodas.distill.recipes import RECIPES, get_recipe
 from autodas.distill.trainer import OutOfTime, Training, TrainingDiverged, train

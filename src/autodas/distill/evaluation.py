@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autodas.distill.views import predict
+from autodas.distill.shifted_views import predict
 
 __all__ = ["Quality", "calibration_error", "evaluate", "quality"]
 

@@ -19,10 +19,10 @@ from autodas.distill.averages import MovingAverage
 from autodas.distill.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 from autodas.distill.engine import Engine
 from autodas.distill.mixing import Labels, mix
-from autodas.distill.objective import Objective, Seen, look
-from autodas.distill.opinions import Opinions, at_native_size
 from autodas.distill.recipe import Recipe
-from autodas.distill.views import Views, resident
+from autodas.distill.shifted_views import Views, resident
+from autodas.distill.teacher_logits import Opinions, at_native_size
+from autodas.distill.training_loss import Objective, Seen, look
 from autodas.teachers import Teacher
 
 __all__ = ["Loop", "OutOfMemory", "TrainingDiverged"]
@@ -62,7 +62,7 @@ class Loop:
         data: What on.
         recipe: How.
         seed: Decides order, shifts, crops, mixtures, and the initial weights of adapters.
-        teachers: From :func:`autodas.distill.opinions.usable`.
+        teachers: From :func:`autodas.distill.teacher_logits.usable`.
         engine: Where.
         progress: Is told where a batch does not fit into memory.
     """

@@ -8,7 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from autodas.core.errors import InvalidInput
-from autodas.distill.catalogue import LOSSES
+from autodas.distill.losses.catalog import LOSSES
 
 __all__ = ["Recipe"]
 

@@ -20,8 +20,8 @@ from autodas.distill.checkpoints import read_checkpoint
 from autodas.distill.engine import Engine, SingleDevice
 from autodas.distill.evaluation import Quality, quality
 from autodas.distill.loop import Loop, TrainingDiverged
-from autodas.distill.opinions import usable
 from autodas.distill.recipe import Recipe
+from autodas.distill.teacher_logits import usable
 from autodas.distill.tracking import tracker
 from autodas.networks import set_drop_path
 from autodas.teachers import Teacher

@@ -12,7 +12,7 @@ are counted and carried in the history; they are never parents and never the bes
 ...     journal.append(told.to_json())
 
 Searches side by side, on machines of their own, are made of :func:`snapshot` and :func:`restore`
-(:mod:`autodas.evolution.islands`).
+(:mod:`autodas.evolution.snapshot`).
 
 After a crash, :func:`replay` tells a fresh search what the journal holds, and the next ``ask``
 returns what the undisturbed run would have asked.
@@ -22,13 +22,13 @@ from autodas.evolution.algorithm import Algorithm
 from autodas.evolution.elite import EliteEvolution
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness
-from autodas.evolution.islands import Resident, Snapshot, merged, restore, revived, snapshot
 from autodas.evolution.nsga2 import NSGA2, crowding_distance, non_dominated_fronts
 from autodas.evolution.random_search import RandomSearch
 from autodas.evolution.regularised import RegularisedEvolution
 from autodas.evolution.run import evolve, replay
 from autodas.evolution.seen import Seen
 from autodas.evolution.selection import AdaptiveElite, FixedElite, Selection, Tournament
+from autodas.evolution.snapshot import Resident, Snapshot, merged, restore, revived, snapshot
 from autodas.evolution.variation import Origin, Rates, Variation
 
 __all__ = [

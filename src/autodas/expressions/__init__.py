@@ -11,6 +11,7 @@ from autodas.expressions.grammar import Grammar, Production, Symbol
 from autodas.expressions.grow import grow
 from autodas.expressions.json import from_json, to_json
 from autodas.expressions.laws import LAWS, Law
+from autodas.expressions.mutation import MUTATIONS, crossover, mutate
 from autodas.expressions.node import (
     MAX_DEPTH,
     MAX_NODES,
@@ -29,7 +30,6 @@ from autodas.expressions.sense import RULES, Rule
 from autodas.expressions.simplify import canonical, simplify
 from autodas.expressions.text import MAX_LENGTH, parse, to_text
 from autodas.expressions.types import annotate, type_of
-from autodas.expressions.variation import MUTATIONS, crossover, mutate
 
 __all__ = [
     "LAWS",

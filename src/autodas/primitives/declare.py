@@ -10,7 +10,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.values import FloatArray, Kind
 from autodas.primitives.primitive import FORMS, Form, Primitive
-from autodas.primitives.probe import probe
+from autodas.primitives.trial import probe
 
 __all__ = ["PRIMITIVES", "primitive"]
 

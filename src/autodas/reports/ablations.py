@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from autodas.reports.figures import forest
+from autodas.reports.figures.scores import forest
+from autodas.reports.figures.svg import inline
 from autodas.reports.read import Run
-from autodas.reports.svg import inline
 
 __all__ = ["ablations"]
 

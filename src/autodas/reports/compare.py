@@ -16,10 +16,10 @@ from autodas.core.files import write_text
 from autodas.core.toml import parse_toml
 from autodas.reports import sentences
 from autodas.reports.environment import DAMAGE, page_text
-from autodas.reports.figures import forest
+from autodas.reports.figures.scores import forest
+from autodas.reports.figures.svg import SERIES, Drawing, inline
 from autodas.reports.formula import broken
 from autodas.reports.read import Run, read_run
-from autodas.reports.svg import SERIES, Drawing, inline
 
 __all__ = ["compare", "render_comparison"]
 

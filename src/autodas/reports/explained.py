@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autodas.reports import figures_explain
+from autodas.reports.figures import explain as figures_explain
+from autodas.reports.figures.svg import formula_svg, inline
 from autodas.reports.formula import broken
 from autodas.reports.read import Run
-from autodas.reports.svg import formula_svg, inline
 
 __all__ = ["collapses", "explained", "graph_uri"]
 

@@ -9,10 +9,10 @@ Names: ``get_score`` (``"params"``, ``"proxy:path/to/proxy.json"``, a formula), 
 """
 
 from autodas.scores import (  # noqa: F401 - they fill the catalogue
+    distillation,
     diswot,
-    knowledge,
     published,
-    ranks,
+    rank_sums,
     size,
     zero_cost,
 )

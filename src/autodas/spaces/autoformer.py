@@ -14,8 +14,8 @@ from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import VisionTransformer
 from autodas.spaces.base import Shape, Space
+from autodas.spaces.draws import mixed, other, pick, replaced
 from autodas.spaces.text import Option, match, parse_object
-from autodas.spaces.variation import mixed, other, pick, replaced
 
 __all__ = ["AUTOFORMER", "AutoFormer", "AutoFormerSpace"]
 

@@ -16,8 +16,8 @@ from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
 from autodas.spaces.base import Shape, Space
+from autodas.spaces.draws import pick
 from autodas.spaces.text import Option, match, parse_object
-from autodas.spaces.variation import pick
 
 __all__ = ["ChoiceSpace", "Each", "Option", "Selection"]
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from autodas.core.errors import InvalidInput
 from autodas.networks.nasbench101 import OPERATIONS, CellNetwork101
 from autodas.spaces.base import Shape, Space
+from autodas.spaces.draws import other, pick
 from autodas.spaces.text import shown
-from autodas.spaces.variation import other, pick
 
 __all__ = ["NASBENCH101", "Cell", "NasBench101", "graph_hash", "prune"]
 

@@ -11,22 +11,22 @@ network), ``TeacherSignals``, ``Cache``; ``columns``, ``Store`` and ``spilled`` 
 ``match_stages`` (which teacher stage a student stage is compared with).
 """
 
-from autodas.statistics import (  # noqa: F401 - they fill the catalogue
+from autodas.statistics.alignment import match_stages
+from autodas.statistics.catalog import CHECKS, STATISTICS, Statistic, statistic
+from autodas.statistics.definitions import (  # noqa: F401 - they fill the catalogue
+    distillation,
     interaction,
     intrinsic,
-    knowledge,
     saliency,
     sizes,
 )
-from autodas.statistics.alignment import match_stages
-from autodas.statistics.cache import Cache
-from autodas.statistics.catalog import CHECKS, STATISTICS, Statistic, statistic
-from autodas.statistics.measure import Measured, measure
-from autodas.statistics.probe import Probe, Unmeasurable
-from autodas.statistics.sketch import DEFAULT_ENTRIES
-from autodas.statistics.spill import spilled
-from autodas.statistics.store import Store, columns
-from autodas.statistics.teacher import TeacherSignals
+from autodas.statistics.measurement import Measured, measure
+from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.store.cache import Cache
+from autodas.statistics.store.columns import Store, columns
+from autodas.statistics.store.sketch import DEFAULT_ENTRIES
+from autodas.statistics.store.spill import spilled
+from autodas.statistics.teacher_signals import TeacherSignals
 from autodas.statistics.trial import check
 
 __all__ = [

@@ -1,6 +1,6 @@
 """What a statistic is, and the catalogue of all of them.
 
-A statistic is a function of one :class:`~autodas.statistics.probe.Probe` (a student, a batch
+A statistic is a function of one :class:`~autodas.statistics.passes.probe.Probe` (a student, a batch
 and perhaps a teacher, run once). What it returns depends on its type's kind:
 
 ==============  =========================================================================
@@ -26,7 +26,7 @@ from torch import Tensor
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.values import Type
-from autodas.statistics.probe import NEEDS, Probe
+from autodas.statistics.passes.probe import NEEDS, Probe
 
 __all__ = ["CHECKS", "STATISTICS", "Measure", "Origin", "Statistic", "statistic"]
 

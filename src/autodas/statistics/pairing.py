@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autodas.core.values import Kind, Type
 from autodas.statistics.alignment import match_stages
-from autodas.statistics.probe import Probe
+from autodas.statistics.passes.probe import Probe
 from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["FORWARD", "STAGE_VECTOR", "both_logits", "compare", "teacher_views"]

@@ -19,8 +19,8 @@ from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind, Type
 from autodas.networks import ResNet, StagedNetwork, VisionTransformer, seeded
 from autodas.statistics.catalog import STATISTICS, Statistic
-from autodas.statistics.probe import Probe, Unmeasurable
-from autodas.statistics.teacher import TeacherSignals
+from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.teacher_signals import TeacherSignals
 
 __all__ = ["check"]
 

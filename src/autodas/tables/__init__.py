@@ -9,7 +9,7 @@ which images (test, validation) its accuracies were measured; these are never mi
 tables of our own. Nothing here imports torch or unpickles a file.
 """
 
-from autodas.tables.catalogue import TABLES, TableSource, fetch, load_table
+from autodas.tables.catalog import TABLES, TableSource, fetch, load_table
 from autodas.tables.convert import CONVERTERS, convert
 from autodas.tables.labels import LabelRow, write_labels
 from autodas.tables.noise import Noise, label_noise

@@ -1,0 +1,327 @@
+"""The steps as functions with keyword options, for scripts and notebooks.
+
+``autodas.search(space="digits-cnn", max_params=20_000)`` does what ``autodas search --space
+digits-cnn --max-params 20000`` does. Options are the fields of the step's ``Config``; those of its
+``Protocol`` stand beside them, as on the command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.backends import Jobs
+from autodas.backends.workers import ELSEWHERE
+from autodas.core.digest import digest
+from autodas.core.errors import AutodasError, InvalidInput, UnknownName
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed
+from autodas.scores import Proxy, Score, get_score
+from autodas.scores import load_proxy as read_proxy
+from autodas.scores.resolve import PREFIX
+from autodas.scores.shipped import shipped_path, shipped_proxies
+from autodas.spaces import Space, get_space
+from autodas.steps import MODULES
+from autodas.workbench.families import subjects_of
+from autodas.workbench.protocol import Protocol
+
+__all__ = [
+    "benchmark",
+    "discover",
+    "distill_student",
+    "explain",
+    "label",
+    "load_proxy",
+    "measure",
+    "run",
+    "score",
+    "search",
+]
+
+Results: TypeAlias = dict[str, Any]
+Option: TypeAlias = str | float | Path | Sequence[str] | Protocol | None
+"""What an option may be: what the command line would read, or the value itself."""
+
+# Where and how fast, not what: these do not make another run.
+INDIFFERENT = {"out", *ELSEWHERE, "memory", "cache"}
+
+
+def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """Evolve a proxy on spaces with tables.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.discover.dispatch.DiscoverConfig`, such as
+            ``tables``, ``generations``, ``population``, ``seed``, ``out``.
+
+    Returns:
+        What ``results.json`` holds, and ``out``, the run directory with ``proxy.json``.
+
+    Raises:
+        AutodasError: an option, a table or a file cannot be used; one line says why.
+    """
+    return _step("discover", options, progress)
+
+
+def benchmark(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """Compare scores on tables, each with its interval and beside size.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of the benchmark's ``Config``, such as ``scores``, ``tables``, ``part``.
+
+    Returns:
+        What ``results.json`` holds (``rows`` among it), and ``out``, the run directory.
+
+    Raises:
+        AutodasError: an option, a table or a file cannot be used; one line says why.
+    """
+    return _step("benchmark", options, progress)
+
+
+def search(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """The best students of a space within budgets, by any score.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.search.run.SearchConfig`, such as ``space``,
+            ``score``, ``max_params``, ``max_macs``, ``top``.
+
+    Returns:
+        What ``results.json`` holds (``students`` among it, best first), and ``out``.
+
+    Raises:
+        AutodasError: nothing fits the budgets, or an option cannot be used; one line says why.
+    """
+    return _step("search", options, progress)
+
+
+def distill_student(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """Train a student with its teacher, and export it.
+
+    It is not called ``distill``, because that is the package with losses and recipes.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.distill.run.DistillConfig`: ``search``, a run
+            directory, or ``space`` and ``arch``; ``teacher``, ``data``, ``recipe``, ``seeds``.
+
+    Returns:
+        What ``results.json`` holds (``accuracy`` among it, in percent), and ``out``, from which
+        :func:`autodas.load_student` reads the network.
+
+    Raises:
+        AutodasError: an option or a file cannot be used, or a training failed.
+    """
+    return _step("distill", options, progress)
+
+
+def run(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """From a teacher, data and budgets to a trained student.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.run.RunConfig`, such as ``data``,
+            ``teacher``, ``space``, ``score``, ``max_params``, ``max_latency``.
+
+    Returns:
+        What ``results.json`` holds (``student``, ``accuracy``, ``why`` among it), and ``out``.
+
+    Raises:
+        AutodasError: nothing fits the budgets, or an option cannot be used; one line says why.
+    """
+    return _step("run", options, progress)
+
+
+def explain(proxy: str, *, progress: Progress = Silent(), **options: Option) -> Results:
+    """What a score says, what carries it, and whether it collapses.
+
+    Args:
+        proxy: A score by name, a formula, or ``proxy:`` and a name or file.
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.explain.run.ExplainConfig`, such as ``table``,
+            ``space``, ``architectures``, ``collapse``.
+
+    Returns:
+        What ``results.json`` holds (``words``, ``verdict`` among it), and ``out``.
+
+    Raises:
+        AutodasError: the score has no values there, or an option cannot be used.
+    """
+    return _step("explain", {"proxy": proxy, **options}, progress)
+
+
+def label(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """Distil sampled students to make a table of accuracies.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.label.run.LabelConfig`, such as ``space``,
+            ``students``, ``seeds``, ``teacher``, ``data``, ``recipe``.
+
+    Returns:
+        ``table``, the file, with ``students``, ``failed``, ``noise``, and ``out``.
+
+    Raises:
+        AutodasError: an option cannot be used; one line says why.
+    """
+    return _step("label", options, progress)
+
+
+def measure(*, progress: Progress = Silent(), **options: Option) -> Results:
+    """Fill the cache of statistics.
+
+    Args:
+        progress: Hears of the work.
+        **options: Fields of :class:`autodas.steps.measure.MeasureConfig`, such as ``space``,
+            ``students``, ``statistics``.
+
+    Returns:
+        ``architectures``, ``measured`` (networks that had to be run), ``seconds``, ``bytes``.
+
+    Raises:
+        AutodasError: a network cannot be run, or an option cannot be used.
+    """
+    return _step("measure", options, progress)
+
+
+def score(
+    name: str | Path | Score | Proxy,
+    space: str | Space,
+    architectures: Iterable[Any],
+    *,
+    cache: Path | str | None = None,
+    jobs: Jobs = 1,
+    progress: Progress = Silent(),
+    **protocol: Option,
+) -> npt.NDArray[np.float64]:
+    """Score architectures without training them.
+
+    Args:
+        name: A score by name, a formula, ``proxy:`` and a name or file, the file of a proxy, or a
+            score or proxy itself.
+        space: The space, or its name.
+        architectures: A of them, as text or as the space's own values.
+        cache: Folder of the statistics cache; the usual one by default.
+        jobs: Processes, or workers, for what is not in the cache.
+        progress: Hears of every network.
+        **protocol: Fields of :class:`autodas.workbench.protocol.Protocol`, such as ``teacher``,
+            ``data``, ``batch_size``, ``init_seed``.
+
+    Returns:
+        ``(A,)`` numbers in the order of ``architectures``, higher meaning better.
+
+    Raises:
+        AutodasError: the score has no values there, or an argument cannot be used.
+    """
+    chosen, known = _score(name), _space(space)
+    texts = [each if isinstance(each, str) else known.encode(each) for each in architectures]
+    if not texts:
+        raise InvalidInput("there are no architectures to score")
+    # Scores see every architecture once, however often it is asked for.
+    different = list(dict.fromkeys(known.encode(known.decode(text)) for text in texts))
+    subjects, _, _ = subjects_of(
+        known,
+        different,
+        sorted(chosen.leaves),
+        _configured(Protocol, protocol),
+        cache=None if cache is None else Path(cache),
+        jobs=jobs,
+        progress=progress,
+    )
+    values = chosen.compute(subjects)
+    if isinstance(values, Failed):
+        raise AutodasError(f"{chosen.name} has no values on {known.name}: {values.reason}")
+    found = dict(zip(different, values.value, strict=True))
+    return np.asarray([found[known.encode(known.decode(text))] for text in texts], dtype=np.float64)
+
+
+def load_proxy(name: str | Path) -> Proxy:
+    """A proxy that comes with autodas, by name, or from a file.
+
+    Raises:
+        UnknownName: there is none of that name.
+        FileProblem: the file is missing, damaged or of another format.
+    """
+    wanted = str(name).removeprefix(PREFIX)
+    path = shipped_path(wanted) or Path(wanted)
+    if path.suffix != ".json":
+        raise UnknownName("proxy", wanted, [*shipped_proxies(), "path/to/proxy.json"])
+    return read_proxy(path)
+
+
+def _score(name: str | Path | Score | Proxy) -> Score:
+    if isinstance(name, Score):
+        return name
+    if isinstance(name, Proxy):
+        return name.score
+    if isinstance(name, Path) or name.endswith(".json"):
+        return load_proxy(name).score
+    return get_score(name)
+
+
+def _space(space: str | Space) -> Space:
+    if isinstance(space, str):
+        return get_space(space)
+    # Networks are built where they are measured, perhaps in another process: by name.
+    name = space.reference or space.name
+    if get_space(name) is not space:
+        raise InvalidInput(
+            f"space {name!r} is not the one known by that name; add yours with "
+            "autodas.spaces.SPACES.add(name, space), or give its name as package.module:object"
+        )
+    return space
+
+
+def _step(name: str, options: Mapping[str, Any], progress: Progress) -> Results:
+    module = importlib.import_module(MODULES[name])
+    has_folder = any(field.name == "out" for field in dataclasses.fields(module.Config))
+    if has_folder and options.get("out") is None:
+        options = {**options, "out": _folder(name, module.Config, options)}
+    config = _configured(module.Config, options)
+    results: Results = module.run(config, progress)
+    return {**results, "out": str(config.out)} if has_folder else results
+
+
+def _folder(name: str, kind: type[Any], options: Mapping[str, Any]) -> Path:
+    """A run directory of its own for every configuration: the same call goes on in the same."""
+    asked = dataclasses.asdict(_configured(kind, options))
+    deciding = {key: value for key, value in asked.items() if key not in INDIFFERENT}
+    return Path("runs") / f"{name}-{digest(name, repr(sorted(deciding.items())))[:10]}"
+
+
+def _configured(kind: type[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a dataclass
+    """A configuration from options; those of a nested one stand beside the others."""
+    hints = typing.get_type_hints(kind)
+    given = dict(options)
+    own = {name: _fitting(hints[name], given.pop(name)) for name in hints if name in given}
+    known = list(hints)
+    for name, hint in hints.items():
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type) and name not in own:
+            inner = [field.name for field in dataclasses.fields(hint)]
+            known += inner
+            if nested := {key: given.pop(key) for key in inner if key in given}:
+                own[name] = _configured(hint, nested)
+    if given:
+        raise UnknownName("option", min(given), known)
+    try:
+        return kind(**own)
+    except TypeError as error:
+        raise InvalidInput(f"{kind.__name__}: {error}") from None
+
+
+def _fitting(hint: Any, value: Any) -> Any:  # noqa: ANN401 - an annotation
+    """A value as its field wants it: text as a path, a list or one text as a tuple."""
+    members = typing.get_args(hint) or (hint,)
+    if isinstance(value, str) and Path in members and str not in members:
+        return Path(value)
+    if typing.get_origin(hint) is tuple and not isinstance(value, tuple):
+        return (value,) if isinstance(value, str) else tuple(value)
+    return value

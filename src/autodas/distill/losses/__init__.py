@@ -1,0 +1,1 @@
+"""Losses between student and teacher, on logits and on features, and their catalogue."""

@@ -1,0 +1,140 @@
+"""What the teachers say of a batch: looked up, or asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from autodas.data import ImageData
+from autodas.distill.recipe import Recipe
+from autodas.distill.shifted_views import Views, predict, resident
+from autodas.distill.training_loss import Seen, look
+from autodas.networks import StagedNetwork, VisionTransformer
+from autodas.teachers import Teacher, matched
+
+__all__ = ["Opinions", "at_native_size", "native_size", "teacher_logits", "usable"]
+
+Size = tuple[int, int]
+
+
+def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list[Teacher]:
+    """The teachers of a training, each for the images of ``data``.
+
+    Raises:
+        InvalidInput: a teacher has another number of classes or channels than the data.
+    """
+    if teacher is None:
+        return []
+    teachers = [teacher] if isinstance(teacher, Teacher) else list(teacher)
+    return [matched(each, data) for each in teachers]
+
+
+def native_size(network: StagedNetwork) -> Size | None:
+    """(height, width) of the only images that ``network`` takes; None if it takes any."""
+    inner = getattr(network, "network", network)
+    stated = tuple(getattr(inner, "image_size", ()))
+    if len(stated) == 2:
+        return int(stated[0]), int(stated[1])
+    if isinstance(inner, VisionTransformer):
+        patches = inner.pos_embed.shape[1] - inner.prefix_tokens
+        side = round(patches**0.5)
+        patch = inner.patch_embed.kernel_size
+        return (side * patch[0], side * patch[1]) if side * side == patches else None
+    return None
+
+
+def at_native_size(network: StagedNetwork, images: Tensor) -> Tensor:
+    """``(B, C, H, W)`` images bilinearly resized for a network that takes one size only."""
+    size = native_size(network)
+    if size is None or tuple(images.shape[2:]) == size:
+        return images
+    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+class Opinions:
+    """The teachers' outputs for every batch.
+
+    Logits are looked up where every view will be seen about once anyway: images under a few
+    shifts, neither mixed nor cropped. Where they are, or where a loss looks at features, the
+    teachers see every batch.
+
+    Args:
+        teachers: From :func:`usable`.
+        data: What is trained on.
+        recipe: How.
+        device: Where.
+    """
+
+    def __init__(
+        self,
+        teachers: Sequence[Teacher],
+        data: ImageData,
+        recipe: Recipe,
+        device: str,
+    ) -> None:
+        self.device = device
+        self.networks: list[StagedNetwork] = []
+        self.known: list[Tensor] | None = None
+        self.teachers = teachers
+        self.stages = False
+        self.fixed = not (recipe.mixup or recipe.cutmix or recipe.padding or recipe.flip)
+        self.fixed = self.fixed and (2 * recipe.shift + 1) ** 2 <= recipe.epochs
+        self.data = data
+        self.shift = recipe.shift
+        # Copies, so that the caller's teachers stay where they are.
+        self.networks = [
+            t.network if _there(t.network, device) else copy.deepcopy(t.network).to(device)
+            for t in teachers
+        ]
+
+    def prepare(self, *, stages: bool) -> None:
+        """Ask for all logits that can be looked up later; ``stages`` if features are needed."""
+        self.stages = stages
+        if self.fixed and not stages:
+            self.known = [
+                teacher_logits(t, self.data, self.shift, self.device) for t in self.teachers
+            ]
+
+    def of(self, view: Tensor, index: Tensor, images: Tensor) -> list[Seen]:
+        """What each teacher says of ``images``; ``view`` and ``index`` say which they are."""
+        if self.known is not None:
+            return [Seen(k[view, index].to(self.device)) for k in self.known]
+        found = []
+        with torch.no_grad():
+            for network in self.networks:
+                suited = at_native_size(network, images)
+                if self.stages:
+                    found.append(look(network, suited, stages=True))
+                else:
+                    found.append(Seen(predict(network, suited)))
+        return found
+
+
+def _there(network: StagedNetwork, device: str) -> bool:
+    return next(network.parameters()).device.type == torch.device(device).type == "cpu"
+
+
+@lru_cache(maxsize=8)
+def teacher_logits(teacher: Teacher, data: ImageData, shift: int, device: str = "cpu") -> Tensor:
+    """``(V, N, K)`` logits of the teacher for all training images under all shifts, on the CPU.
+
+    Kept for the next student: a table asks for the same ones a thousand times.
+    """
+    views = Views(resident(data, device), shift)
+    everything = torch.arange(views.size)
+    network = teacher.network
+    if not _there(network, device):
+        network = copy.deepcopy(network).to(device)
+
+    def ready(images: Tensor) -> Tensor:
+        return at_native_size(network, data.ready(images.to(device)))
+
+    shifted = (
+        views.images(torch.full_like(everything, view), everything) for view in range(views.views)
+    )
+    return torch.stack([predict(network, images, ready).cpu() for images in shifted])

@@ -1,0 +1,1 @@
+"""The statistics themselves: functions of a probe, with their types and sources."""

@@ -1,0 +1,218 @@
+"""Statistics of student and teacher together, and the teacher's own, per student stage.
+
+Stages correspond by relative depth (:mod:`autodas.statistics.alignment`). All comparisons go
+through objects whose shape does not depend on the architecture (B × B Grams, 4 × 4 attention
+grids, K × K class Grams, logits), so a CNN can teach a transformer.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from autodas.core.values import SCALAR
+from autodas.statistics.catalog import statistic
+from autodas.statistics.definitions.intrinsic import (
+    ATTENTION_MAP,
+    CLASS_GRAM,
+    LOGITS,
+    PROJECTED_GRAM,
+    SAMPLE_GRAM,
+)
+from autodas.statistics.pairing import FORWARD, STAGE_VECTOR, both_logits, compare, teacher_views
+from autodas.statistics.passes import views
+from autodas.statistics.passes.probe import Probe, Unmeasurable
+
+TINY = 1e-12
+
+
+# --- the teacher alone, one value per student stage ------------------------------------------
+
+
+@statistic(SAMPLE_GRAM, needs=FORWARD, origin="teacher")
+def teacher_sample_gram(probe: Probe) -> list[Tensor]:
+    """B × B inner products of the samples' features at the teacher's corresponding stages."""
+    return teacher_views(probe, views.sample_gram)
+
+
+@statistic(PROJECTED_GRAM, needs=FORWARD, origin="teacher")
+def teacher_projected_gram(probe: Probe) -> list[Tensor]:
+    """16 × 16 second moments of the teacher's projected channels at corresponding stages."""
+    return teacher_views(probe, views.projected_gram)
+
+
+@statistic(ATTENTION_MAP, needs=FORWARD, origin="teacher")
+def teacher_attention(probe: Probe) -> list[Tensor]:
+    """B × 16 distributions of the teacher's activation energy at corresponding stages."""
+    return teacher_views(probe, views.attention_map)
+
+
+@statistic(LOGITS, origin="teacher")
+def teacher_logits(probe: Probe) -> list[Tensor]:
+    """B × K outputs of the teacher before the softmax."""
+    return [probe.teacher.logits]
+
+
+@statistic(CLASS_GRAM, origin="teacher", reference="Dong et al., CVPR 2023 (DisWOT)")
+def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
+    """K × K inner products of the classes' rows in the teacher's last weight gradient."""
+    gradient = _teacher_class_gradient(probe)
+    return [gradient @ gradient.T]
+
+
+# --- both together ----------------------------------------------------------------------------
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Kornblith et al., ICML 2019, eq. 4",
+)
+def cka(probe: Probe) -> list[float]:
+    """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1]."""
+    return compare(probe, views.sample_gram, lambda s, t: _cosine(_centred(s), _centred(t)))
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def gram_cosine(probe: Probe) -> list[float]:
+    """Cosine similarity of the sample Grams at every stage, without centring, in [−1, 1]."""
+    return compare(probe, views.sample_gram, _cosine)
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Tung & Mori, ICCV 2019, eq. 4 (SP); DisWOT's relation similarity",
+)
+def gram_distance(probe: Probe) -> list[float]:
+    """Mean squared distance of row-normalised sample Grams at every stage, in [0, 4 / B]."""
+    return compare(
+        probe,
+        views.sample_gram,
+        lambda s, t: (F.normalize(s, dim=2) - F.normalize(t, dim=2)).square().mean((1, 2)),
+    )
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Kriegeskorte et al., Front. Syst. Neurosci. 2008 (representational similarity)",
+)
+def relation_correlation(probe: Probe) -> list[float]:
+    """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1]."""
+    return compare(
+        probe, views.sample_gram, lambda s, t: _cosine(_centred_relations(s), _centred_relations(t))
+    )
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def channel_gram_distance(probe: Probe) -> list[float]:
+    """Mean squared distance of normalised channel Grams after projection to 16, per stage."""
+    return compare(probe, views.projected_gram, lambda s, t: (_unit(s) - _unit(t)).square().mean(1))
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def attention_cosine(probe: Probe) -> list[float]:
+    """Mean cosine similarity of spatial attention maps at every stage, in [0, 1]."""
+    return compare(
+        probe, views.attention_map, lambda s, t: F.cosine_similarity(s, t, dim=2).mean(1)
+    )
+
+
+@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+def attention_kl(probe: Probe) -> list[float]:
+    """Mean KL divergence of spatial attention, teacher against student, in nats, ≥ 0."""
+    return compare(probe, views.attention_map, _kl)
+
+
+@statistic(
+    STAGE_VECTOR,
+    needs=FORWARD,
+    origin="interaction",
+    reference="Zagoruyko & Komodakis, ICLR 2017, eq. 2 (AT)",
+)
+def attention_distance(probe: Probe) -> list[float]:
+    """Mean distance of l2-normalised spatial attention maps at every stage, in [0, √2]."""
+    return compare(
+        probe,
+        views.attention_map,
+        lambda s, t: (F.normalize(s, dim=2) - F.normalize(t, dim=2)).norm(dim=2).mean(1),
+    )
+
+
+@statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
+def logit_kl(probe: Probe) -> list[float]:
+    """Mean KL divergence of the outputs, teacher against student, at temperature 1, in nats."""
+    student, teacher = both_logits(probe)
+    return [float(_kl(student.softmax(1), teacher.softmax(1)))]
+
+
+@statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
+def logit_kl_t4(probe: Probe) -> list[float]:
+    """Mean KL divergence of the outputs, teacher against student, at temperature 4, times 16."""
+    student, teacher = both_logits(probe)
+    return [16 * float(_kl((student / 4).softmax(1), (teacher / 4).softmax(1)))]
+
+
+@statistic(SCALAR, needs=FORWARD, origin="interaction")
+def logit_cosine(probe: Probe) -> list[float]:
+    """Mean cosine similarity of the outputs, each centred over classes, in [−1, 1]."""
+    student, teacher = both_logits(probe)
+    student = student - student.mean(1, keepdim=True)
+    teacher = teacher - teacher.mean(1, keepdim=True)
+    return [float(F.cosine_similarity(student, teacher, dim=1).mean())]
+
+
+@statistic(
+    SCALAR,
+    needs={"forward", "classifier"},
+    origin="interaction",
+    reference="Dong et al., CVPR 2023 (DisWOT), semantic similarity",
+)
+def class_gradient_distance(probe: Probe) -> list[float]:
+    """Mean squared distance of row-normalised class-gradient Grams of student and teacher."""
+    both_logits(probe)
+    student = probe.logit_gradients.T @ probe.classifier_input
+    teacher = _teacher_class_gradient(probe)
+    grams = [F.normalize(g @ g.T, dim=1) for g in (student, teacher)]
+    return [float((grams[0] - grams[1]).square().mean())]
+
+
+def _teacher_class_gradient(probe: Probe) -> Tensor:
+    """``(K, D)``, if the teacher knows the classes of the batch."""
+    classes = probe.teacher.logits.shape[1]
+    if (largest := int(probe.labels.max())) >= classes:
+        raise Unmeasurable(f"labels go up to {largest}, but the teacher has {classes} classes")
+    return probe.teacher.class_gradient
+
+
+def _unit(stack: Tensor) -> Tensor:
+    """``(L, n)``: the entries of each matrix as a vector of length 1."""
+    return F.normalize(stack.flatten(1), dim=1)
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return (_unit(a) * _unit(b)).sum(1)
+
+
+def _centred(grams: Tensor) -> Tensor:
+    rows = grams - grams.mean(1, keepdim=True)
+    return rows - rows.mean(2, keepdim=True)
+
+
+def _centred_relations(grams: Tensor) -> Tensor:
+    """``(L, B·(B − 1) / 2)``: cosine similarities of all pairs of samples, minus their mean."""
+    scale = grams.diagonal(dim1=1, dim2=2).clamp_min(TINY).sqrt()
+    cosines = grams / scale[:, :, None] / scale[:, None, :]
+    first, second = torch.triu_indices(grams.shape[1], grams.shape[2], offset=1)
+    pairs = cosines[:, first, second]
+    return pairs - pairs.mean(1, keepdim=True)
+
+
+def _kl(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over rows of KL(teacher ‖ student) between distributions along the last axis."""
+    return (teacher * (teacher.clamp_min(TINY) / student.clamp_min(TINY)).log()).sum(-1).mean(-1)

@@ -1,0 +1,49 @@
+"""Sizes of layers: what a proxy must beat, offered as leaves that can be switched off."""
+
+from __future__ import annotations
+
+from autodas.core.values import SCALAR, Kind, Type
+from autodas.networks import parameters
+from autodas.statistics.catalog import statistic
+from autodas.statistics.passes.probe import Probe
+
+LAYER_VECTOR = Type(Kind.VECTOR, "layer")
+
+
+@statistic(LAYER_VECTOR, size=True)
+def numel(probe: Probe) -> list[float]:
+    """Number of entries of every layer's weight."""
+    return [float(layer.weight.numel()) for layer in probe.layers]
+
+
+@statistic(LAYER_VECTOR, size=True)
+def out_channels(probe: Probe) -> list[float]:
+    """Output channels of every layer."""
+    return [float(layer.weight.shape[0]) for layer in probe.layers]
+
+
+@statistic(LAYER_VECTOR, needs={"forward", "sizes"}, size=True)
+def layer_macs(probe: Probe) -> list[float]:
+    """Multiply-accumulate operations of every layer for one sample."""
+    return [
+        float(layer.weight.numel() * positions)
+        for layer, positions in zip(probe.layers, probe.output_positions, strict=True)
+    ]
+
+
+@statistic(Type(Kind.VECTOR, "stage"), needs={"forward"}, size=True)
+def stage_channels(probe: Probe) -> list[float]:
+    """Channels (CNN) or token width (transformer) of every stage."""
+    return [float(s.shape[1] if s.ndim == 4 else s.shape[-1]) for s in probe.stages]
+
+
+@statistic(SCALAR, size=True)
+def params(probe: Probe) -> list[float]:
+    """Number of trainable parameters."""
+    return [float(parameters(probe.network))]
+
+
+@statistic(SCALAR, size=True)
+def macs(probe: Probe) -> list[float]:
+    """Multiply-accumulate operations for one image, attention included."""
+    return [float(probe.cost.macs)]

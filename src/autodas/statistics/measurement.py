@@ -1,0 +1,87 @@
+"""Measure several statistics of one network on one batch in as few passes as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autodas.core.results import Failed, Ok, Result
+from autodas.core.values import FloatArray, Kind
+from autodas.networks import StagedNetwork
+from autodas.statistics.catalog import STATISTICS, Statistic
+from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.store.sketch import DEFAULT_ENTRIES, sample_entries
+from autodas.statistics.teacher_signals import TeacherSignals
+
+__all__ = ["Measured", "measure"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One statistic of one architecture.
+
+    Attributes:
+        segments: One float32 array per layer or stage (of a vector: arrays of shape ``()``).
+        counts: How many entries each segment stands for.
+    """
+
+    segments: tuple[FloatArray, ...]
+    counts: tuple[int, ...]
+
+
+def measure(
+    network: StagedNetwork,
+    images: Tensor,
+    labels: Tensor,
+    names: Sequence[str],
+    *,
+    teacher: TeacherSignals | None = None,
+    entries: int = DEFAULT_ENTRIES,
+) -> Mapping[str, Result[Measured]]:
+    """Measure statistics; what cannot be measured is a failure with the reason.
+
+    Args:
+        network: The student; unchanged afterwards.
+        images: ``(B, C, H, W)``.
+        labels: ``(B,)``.
+        names: Statistics of the catalogue.
+        teacher: Needed by teacher and interaction statistics.
+        entries: Largest number of entries kept of one tensor.
+
+    Raises:
+        UnknownName: a statistic does not exist.
+        InvalidInput: a statistic needs a teacher and none was given.
+    """
+    statistics = [STATISTICS.get(name) for name in names]
+    needs = frozenset[str]().union(*(statistic.needs for statistic in statistics))
+    with Probe(network, images, labels, needs, teacher) as probe:
+        return {s.name: _measure_one(s, probe, entries) for s in statistics}
+
+
+def _measure_one(statistic: Statistic, probe: Probe, entries: int) -> Result[Measured]:
+    try:
+        values = statistic.measure(probe)
+    except Unmeasurable as error:
+        return Failed(str(error))
+    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # not in its stubs
+        return Failed(f"{statistic.name} did not converge", str(error))
+    counts = tuple(v.numel() if isinstance(v, Tensor) else 1 for v in values)
+    segments = tuple(_segment(statistic, value, entries) for value in values)
+    # All segments at once: of tiny networks, a call for each would cost more than the check.
+    if segments and not np.isfinite(np.concatenate([s.ravel() for s in segments])).all():
+        return Failed(f"{statistic.name} is not finite")
+    return Ok(Measured(segments, counts))
+
+
+def _segment(statistic: Statistic, value: Tensor | float, entries: int) -> FloatArray:
+    if not isinstance(value, Tensor):
+        return np.asarray(value, dtype=np.float32)
+    value = value.detach()
+    if statistic.type.kind is Kind.ELEMENTS:
+        value = sample_entries(value, entries)
+    # A copy: the tensor may be the network's own weight, which later training changes.
+    return np.array(value.numpy(force=True), dtype=np.float32)

@@ -1,0 +1,111 @@
+"""How far a network with standard normal weights carries a small change of its input apart."""
+
+from __future__ import annotations
+
+import weakref
+
+import torch
+from torch import Tensor, nn
+
+from autodas.networks import StagedNetwork
+from autodas.statistics.passes import views
+
+__all__ = ["GAUSSIAN_IMAGES", "perturbation_growth"]
+
+GAUSSIAN_IMAGES = 16
+STEP = 0.01
+TINY = 1e-30  # an output that does not change at all has the logarithm of this
+
+_BATCH_NORM = nn.modules.batchnorm._BatchNorm
+
+
+class _Calls:
+    """Inputs of all leaf modules in order of execution, and the variance that BatchNorm removes."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[weakref.ref[Tensor], float | None]] = []
+
+    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        removed = None
+        if isinstance(module, _BATCH_NORM):
+            removed = float(views.channel_moments(inputs[0])[1].mean())
+        if inputs:
+            self.calls.append((weakref.ref(inputs[0]), removed))
+
+    def removed_before(self, output: Tensor) -> list[float]:
+        """Mean channel variances at the BatchNorms on the way to ``output``."""
+        found = []
+        for reference, removed in self.calls:
+            if reference() is output:
+                break  # whatever follows works on the output
+            found += [] if removed is None else [removed]
+        return found
+
+
+def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
+    """Zen-score: log of the mean change of the last stage, plus log of what BatchNorm takes away.
+
+    Log E‖f(x) − f(x + 0.01 ε)‖ + Σ_k log √(mean channel variance at BatchNorm k), where x and ε are
+    standard normal and f is the last stage of the network with standard normal weights and without
+    biases. At most 16 images; all random numbers are fixed.
+
+    Args:
+        network: In a mode in which BatchNorm uses the batch's statistics; unchanged.
+        images: Only number and shape are used, ``(B, C, H, W)``.
+
+    Source: Lin et al., ICCV 2021 (Zen-NAS), algorithm 1.
+    """
+    generator = torch.Generator().manual_seed(0)
+    weights = _gaussian(network, generator)
+    shape = (min(len(images), GAUSSIAN_IMAGES), *images.shape[1:])
+    noise, change = (torch.randn(shape, generator=generator) for _ in range(2))
+    calls = _Calls()
+    hooks = [m.register_forward_pre_hook(calls) for m in network.modules() if not _has_parts(m)]
+    try:
+        before = _last_stage(network, weights, noise)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    removed = torch.tensor(calls.removed_before(before), dtype=torch.float64)
+    after = _last_stage(network, weights, noise + STEP * change)
+    growth = (before - after).double().flatten(1).norm(dim=1).mean()
+    log_removed = removed.clamp_min(TINY**2).sqrt().log().sum()
+    return float(growth.clamp_min(TINY).log() + log_removed)
+
+
+class _LastStage(nn.Module):
+    """The last stage of a network as the output of a module, so that weights can be replaced."""
+
+    def __init__(self, network: StagedNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network.forward_stages(images)[0][-1]
+
+
+def _last_stage(network: StagedNetwork, weights: dict[str, Tensor], images: Tensor) -> Tensor:
+    with torch.no_grad():
+        last: Tensor = torch.func.functional_call(_LastStage(network), weights, (images,))
+    return last
+
+
+def _has_parts(module: nn.Module) -> bool:
+    return next(module.children(), None) is not None
+
+
+def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+    """Standard normal weights, no biases, unscaled normalisation; tokens and positions stay."""
+    made = {}
+    for prefix, module in network.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if name.endswith("bias"):
+                value = torch.zeros_like(parameter)
+            elif isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
+                value = torch.randn(parameter.shape, generator=generator)
+            elif name == "weight" and parameter.ndim == 1:
+                value = torch.ones_like(parameter)
+            else:
+                value = parameter
+            made[".".join(part for part in ("network", prefix, name) if part)] = value.detach()
+    return made

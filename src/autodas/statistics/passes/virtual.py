@@ -1,0 +1,63 @@
+"""SynFlow's data-free pass: no labels, no images, only the network's own wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from autodas.networks import StagedNetwork
+from autodas.statistics.passes.modes import measuring_mode
+
+__all__ = ["VirtualPass", "virtual_pass"]
+
+
+@dataclass(frozen=True)
+class VirtualPass:
+    """SynFlow's objective R, the sum of the outputs, as logarithm: R itself leaves single precision
+    in a network of forty layers.
+
+    Attributes:
+        log_output: log |R|.
+        gradients: Gradient of log |R| for each weight, of the weight's shape. Times R, it is
+            SynFlow's gradient. Without biases, weight times gradient sums to 1 in every layer.
+    """
+
+    log_output: float
+    gradients: list[Tensor]
+
+
+def virtual_pass(network: StagedNetwork, weights: Sequence[Tensor], images: Tensor) -> VirtualPass:
+    """The logarithm of the summed outputs for an all-ones input at absolute parameters.
+
+    Normalisation uses its running statistics, which are the identity in an untrained network.
+    The pass runs in double precision: products over many layers leave single precision.
+
+    Args:
+        network: The student; its parameters are not changed.
+        weights: The parameters whose gradients are wanted.
+        images: Only the shape is used, ``(B, C, H, W)``.
+
+    Source: Tanaka et al., NeurIPS 2020, section 5.
+    """
+    wanted = {id(weight) for weight in weights}
+    state = {
+        name: parameter.detach().abs().double().requires_grad_(id(parameter) in wanted)
+        for name, parameter in network.named_parameters()
+    }
+    buffers = {
+        name: value.double() if value.is_floating_point() else value
+        for name, value in network.named_buffers()
+    }
+    ones = torch.ones(1, *images.shape[1:], dtype=torch.float64)
+    with measuring_mode(network, batch_statistics=False), torch.enable_grad():
+        outputs = torch.func.functional_call(network, {**state, **buffers}, (ones,))
+        names = {id(parameter): name for name, parameter in network.named_parameters()}
+        leaves = [state[names[id(weight)]] for weight in weights]
+        objective = outputs.sum().abs().log()
+        gradients = torch.autograd.grad(
+            objective, leaves, allow_unused=True, materialize_grads=True
+        )
+    return VirtualPass(float(objective.detach()), list(gradients))

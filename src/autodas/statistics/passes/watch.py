@@ -1,0 +1,64 @@
+"""See activations and attention wherever they are computed.
+
+Networks call activations as modules, as functions or as tensor methods, and attention in many
+wrappings. Below all of these lie a few PyTorch functions; watching those needs no cooperation
+from the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from autodas.statistics.passes.attention import ATTENTIONS, Attention
+
+__all__ = ["Watch"]
+
+_ACTIVATIONS: frozenset[Callable[..., Any]] = frozenset(
+    {
+        *(F.relu, F.relu_, F.relu6, F.hardtanh, F.leaky_relu, F.prelu, F.elu, F.celu, F.selu),
+        *(F.gelu, F.silu, F.hardswish, F.mish),
+        *(torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
+    }
+)
+
+
+class Watch(TorchFunctionMode):
+    """While active, keeps what activation functions and attention see.
+
+    Args:
+        activations: Keep, for every activation call, which inputs are positive.
+        attention: Keep, for every scaled dot-product attention, queries and keys.
+
+    Attributes:
+        signs: Boolean tensors in order of execution.
+        attentions: Attentions in order of execution.
+    """
+
+    def __init__(self, *, activations: bool, attention: bool) -> None:
+        super().__init__()
+        self.activations = activations
+        self.attention = attention
+        self.signs: list[Tensor] = []
+        self.attentions: list[Attention] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        kwargs = kwargs or {}
+        if self.activations and func in _ACTIVATIONS:
+            # Before the call, because an in-place activation overwrites its input.
+            self.signs.append((args[0] if args else kwargs["input"]).detach() > 0)
+        elif self.attention and func in ATTENTIONS:
+            with torch.no_grad():
+                self.attentions.append(ATTENTIONS[func](*args, **kwargs))
+        return func(*args, **kwargs)

@@ -1,0 +1,1 @@
+"""Compare scores on tables, each with its interval and beside size."""

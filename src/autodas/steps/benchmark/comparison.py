@@ -1,0 +1,165 @@
+"""The honest table: how well scores and predictors order the architectures of families."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.results import Failed, Ok, Result
+from autodas.fitness import Regret, Yardstick, top1_regret
+from autodas.scores import Score, Subjects
+from autodas.scores.predictor import Predictor
+from autodas.scores.score import Values
+from autodas.steps.benchmark.rivals import encodings, predicted
+from autodas.workbench.families import Family
+
+__all__ = ["Comparison", "Contender", "PartName", "rows", "values_of"]
+
+Contender: TypeAlias = Score | Predictor
+PartName: TypeAlias = Literal["all", "search", "validation", "report"]
+
+HIGHER_IS_BETTER = 1
+
+
+def rows(
+    families: Sequence[Family], scores: Sequence[Contender], *, part: str = "report", seed: int = 0
+) -> list[dict[str, Any]]:
+    """The honest table: each score on one part of each family, beside its interval and size.
+
+    Args:
+        families: Where to compare.
+        scores: What to compare.
+        part: ``search``, ``validation``, ``report`` or ``all`` architectures.
+        seed: Of the bootstrap.
+    """
+    comparisons = [Comparison(family, part, seed) for family in families]
+    return [comparison.row(score) for comparison in comparisons for score in scores]
+
+
+def values_of(
+    score: Score, subjects: Subjects, reference: Subjects | None = None
+) -> Result[Values]:
+    """``(A,)`` values of a score; one without a scale for the space gets one first.
+
+    A scale is fitted on architectures without their accuracies, so that nothing is given away.
+
+    Args:
+        score: The score.
+        subjects: What it sees.
+        reference: What to fit a scale on; by default, the subjects themselves.
+    """
+    if score.calibrate is not None and score.unscaled(subjects.space):
+        fitted = score.calibrate(subjects.space, subjects if reference is None else reference)
+        if isinstance(fitted, Failed):
+            return fitted
+        score = fitted.value
+    return score.compute(subjects)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One part of a family, where scores are compared.
+
+    Attributes:
+        family: Space, accuracies and statistics.
+        part: ``search``, ``validation``, ``report`` or ``all`` architectures.
+        seed: Of the bootstrap and of predictors.
+    """
+
+    family: Family
+    part: str
+    seed: int
+
+    @cached_property
+    def chosen(self) -> npt.NDArray[np.intp]:
+        """The rows of the part."""
+        if self.part == "all":
+            return np.arange(len(self.family.truth))
+        found: npt.NDArray[np.intp] = getattr(self.family.split, self.part)
+        return found
+
+    @cached_property
+    def _yardstick(self) -> Yardstick:
+        params, macs = (size[self.chosen] for size in self.family.sizes)
+        return Yardstick(self.family.truth[self.chosen], params, macs, seed=self.seed)
+
+    @cached_property
+    def features(self) -> Values:
+        """``(A, F)`` what predictors see."""
+        return encodings(self.family)
+
+    def row(self, contender: Contender) -> dict[str, Any]:
+        """The row of one score or predictor, as JSON holds it."""
+        family = self.family
+        row: dict[str, Any] = {
+            "score": contender.name,
+            "space": family.space.name,
+            "table": family.table.name,
+            "target": family.target,
+            "part": self.part,
+            "sign": HIGHER_IS_BETTER,
+        }
+        found, notes = self.values(contender)
+        row |= notes
+        if isinstance(found, Failed):
+            return row | self._failed(found)
+        measured = self._yardstick.row(found.value)
+        if isinstance(measured, Failed):
+            return row | self._failed(measured)
+        return row | measured.value.to_json() | {"regret": self._regret(found.value)}
+
+    def _failed(self, why: Failed) -> dict[str, Any]:
+        return {"n": len(self.chosen), "tau": None, "failed": why.reason}
+
+    def values(self, contender: Contender) -> tuple[Result[Values], dict[str, Any]]:
+        """Values on the part, and what a predictor has learnt from."""
+        family = self.family
+        if isinstance(contender, Score):
+            values = values_of(contender, family.subjects)
+            return values if isinstance(values, Failed) else Ok(values.value[self.chosen]), {}
+        found = predicted(
+            family, contender, self.features, part=self.part, rows=self.chosen, seed=self.seed
+        )
+        if isinstance(found, Failed):
+            return found, {}
+        each = found.value
+        return Ok(each.values), {
+            "trained_on": each.trained_on,
+            "cross_validated": each.cross_validated,
+        }
+
+    def _regret(self, values: Values) -> list[dict[str, Any]]:
+        truth = self.family.truth[self.chosen]
+        found = top1_regret(values, truth, self.family.sizes[0][self.chosen])
+        if isinstance(found, Failed):
+            return []
+        names = self.family.table.architectures
+        return [_regret_json(each, names[self.chosen[each.chosen]]) for each in found.value]
+
+
+def _regret_json(regret: Regret, chosen: str) -> dict[str, Any]:
+    """Accuracies rather than losses, because those are what one gets."""
+    best, top = regret.oracle, regret.top5
+    return {
+        "budget": regret.budget,
+        "n": regret.n,
+        "oracle": best,
+        "chosen": chosen,
+        "ties": regret.ties,
+        "accuracy": best - regret.score,
+        "regret": regret.score,
+        "largest": best - regret.largest,
+        "random": best - regret.random,
+        "top5": {
+            "k": top.k,
+            "accuracy": best - top.score,
+            "regret": top.score,
+            "largest": best - top.largest,
+            "random": best - top.random,
+        },
+    }

@@ -1,0 +1,70 @@
+"""From names on the command line to what is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autodas.scores import SCORES, Score, get_score, load_proxy, score_names
+from autodas.scores.predictor import PREDICTORS, PREFIX, get_predictor
+from autodas.scores.resolve import PREFIX as PROXY
+from autodas.scores.shipped import shipped_path, shipped_proxies
+from autodas.steps.benchmark.comparison import Contender
+
+__all__ = ["ALL", "BASELINES", "Contenders", "contenders", "everything"]
+
+ALL = "all"
+BASELINES = ("params", "macs", "depth")
+
+
+def everything() -> list[str]:
+    """Every score with a name: the catalogue, predictors, and the proxies of this package."""
+    proxies = (PROXY + name for name in shipped_proxies())
+    return [*SCORES.names(), *PREDICTORS.names(), *proxies]
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """What is compared.
+
+    Attributes:
+        each: Scores and predictors; their names differ.
+        guided_by: Name of a discovered proxy -> digests of the tables whose search and validation
+            parts guided its discovery.
+    """
+
+    each: tuple[Contender, ...]
+    guided_by: Mapping[str, frozenset[str]]
+
+
+def contenders(texts: Iterable[str]) -> Contenders:
+    """What is to be compared, the sizes among it.
+
+    Args:
+        texts: Names or formulas, several of them separated by commas; ``all`` for
+            :func:`everything`.
+
+    Raises:
+        UnknownName: there is no such score, predictor, statistic or primitive.
+        InvalidInput: a formula is malformed or ill-typed.
+        FileProblem: a proxy file cannot be used.
+    """
+    asked = [name for text in texts for name in score_names(text)]
+    names = [known for name in asked for known in (everything() if name == ALL else [name])]
+    found: dict[str, Contender] = {}
+    guided_by: dict[str, frozenset[str]] = {}
+    for name in dict.fromkeys([*names, *BASELINES]):
+        each = get_predictor(name) if name.startswith(PREFIX) else get_score(name)
+        if name.startswith(PROXY) and isinstance(each, Score):
+            each = replace(each, name=name)  # as it was asked for: two files may bear one name
+        found[each.name] = each
+        if name.startswith(PROXY):
+            guided_by[each.name] = _tables_behind(name.removeprefix(PROXY))
+    return Contenders(tuple(found.values()), guided_by)
+
+
+def _tables_behind(proxy: str) -> frozenset[str]:
+    path = shipped_path(proxy)
+    tables = load_proxy(Path(proxy) if path is None else path).provenance.get("tables", ())
+    return frozenset(str(table) for table in tables)

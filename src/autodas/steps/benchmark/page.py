@@ -1,0 +1,153 @@
+"""The part of a Markdown page that a benchmark writes, between two markers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autodas.core.errors import FileProblem
+from autodas.core.files import write_text
+from autodas.core.printable import printable_lines
+from autodas.steps.benchmark.text import by_pair, label, mean_regret
+
+__all__ = ["BEGIN", "END", "to_markdown", "write_between", "write_results_page"]
+
+BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
+Row = Mapping[str, Any]
+
+HOW_TO_READ = """\
+τ is Kendall's τ-b, ρ Spearman's, all with 95 % bootstrap intervals; the weighted τ counts
+agreement about the best most. *Given size* is τ of what is left when ranks are regressed on the
+ranks of #params and MACs, *in bins* the mean τ among architectures of similar #params. Δ is τ minus
+that of #params on the same resamples; it is bold where its interval leaves out 0. *Lost* is the
+accuracy given up, in points, by training the one architecture (or the best 5 %) that a score likes
+best within a budget, on average over four budgets on #params. *sd* is the standard deviation of τ
+over initial weights and over batches, *s* are seconds per architecture. Predictors never see the
+accuracies they are judged on: each fold of five is predicted from the other four, and the report
+part from all else. A proxy discovered with a table is compared on its report part, beside #params
+there."""
+
+
+def write_results_page(results: Mapping[str, Any], path: Path) -> None:
+    """Replace what stands between the markers of a page; a page without any gets them at its end.
+
+    Args:
+        results: What a benchmark left in ``results.json``.
+        path: The Markdown file; made if it does not exist.
+
+    Raises:
+        FileProblem: it cannot be read or written, or only one marker is there.
+    """
+    write_between(path, (BEGIN, END), to_markdown(results))
+
+
+def write_between(path: Path, markers: tuple[str, str], body: str) -> None:
+    """Replace what stands between two markers of a page; without any, they are added at its end.
+
+    Raises:
+        FileProblem: it cannot be read or written, or only one marker is there.
+    """
+    first, last = markers
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileProblem(path, f"cannot be read: {error}") from None
+    if (text.count(first), text.count(last)) == (0, 0):
+        text = f"{text.rstrip()}\n\n{first}\n{last}\n"
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
+    if not begin or not end or first in after or last in before + after:
+        raise FileProblem(path, f"needs one {first} and one {last} after it")
+    write_text(path, f"{before}{first}\n{_plain(body)}\n{last}{after}")
+
+
+def _plain(body: str) -> str:
+    """Markdown without markup of HTML and without links: names in it come out of files."""
+    for meant, shown in (("<", "&lt;"), ("](", r"]\("), ("]:", r"]\:")):
+        body = body.replace(meant, shown)
+    return printable_lines(body)
+
+
+def to_markdown(results: Mapping[str, Any]) -> str:
+    """Tables of a benchmark, with the command, the date and the machine."""
+    machine = results["machine"]
+    parts = [
+        f"`{results['asked']}` ({results['date']}; {machine['cores']} cores, "
+        f"{machine['gib']:.0f} GiB)",
+        HOW_TO_READ,
+    ]
+    for (table, target), mine in by_pair(results["rows"]).items():
+        described = [p for p in results["pairs"] if (p["table"], p["target"]) == (table, target)]
+        parts.append(_section(table, target, mine, described[0] if described else {}))
+    skipped = results.get("skipped") or {}
+    if skipped:
+        parts.append("Not compared: " + "; ".join(f"{p} ({why})" for p, why in skipped.items()))
+    return "\n\n".join(parts)
+
+
+def _section(table: str, target: str, rows: Sequence[Row], pair: Mapping[str, Any]) -> str:
+    n = max(row["n"] for row in rows)
+    agreement = pair.get("label_tau")
+    note = "" if agreement is None else f"; two trainings agree to τ = {_number(agreement)}"
+    lines = [f"### {table}: {target}", "", f"{n} architectures{note}.{_references(rows)}", ""]
+    lines += [
+        "| score | τ | ρ | weighted τ | given size | in bins | Δ to #params | lost, top 1 "
+        "| lost, top 5 % | sd, weights | sd, batch | s |",
+        "|" + "---|" * 12,
+        *(_line(label(row, rows), row) for row in rows),
+    ]
+    return "\n".join(lines)
+
+
+def _references(rows: Sequence[Row]) -> str:
+    """What the largest that fit and random architectures lose, which is the same for all rows."""
+    known = [row["regret"] for row in rows if row.get("regret")]
+    if not known:
+        return ""
+    budgets = known[0]
+    lost = {
+        name: sum(each["oracle"] - each[name] for each in budgets) / len(budgets)
+        for name in ("largest", "random")
+    }
+    return (
+        f" The largest that fits loses {lost['largest']:.2f} points, a random one "
+        f"{lost['random']:.2f}."
+    )
+
+
+def _line(called: str, row: Row) -> str:
+    name = "`{}`".format(called.replace("|", r"\|"))
+    if row["tau"] is None:
+        return f"| {name} | {row['failed']} |" + " |" * 10
+    stable = row.get("stability") or {}
+    spread = [(stable.get(kind) or {}).get("tau_sd") for kind in ("init", "batch")]
+    difference = _interval(row, "delta_params")
+    if row.get("significance") in {"better", "worse"}:
+        difference = f"**{difference}**"
+    cells = [
+        name,
+        _interval(row, "tau"),
+        _interval(row, "rho"),
+        _interval(row, "weighted_tau"),
+        _interval(row, "tau_given_size"),
+        _number(row.get("tau_within_bins")),
+        difference,
+        _number(mean_regret(row)),
+        _number(mean_regret(row, top5=True)),
+        *(_number(value, 3) for value in spread),
+        _number(row.get("seconds_per_arch"), 3),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    # A minus sign rather than a hyphen, as in the rest of the page; and no minus zero.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def _interval(row: Row, name: str) -> str:
+    value, low, high = (row.get(name + suffix) for suffix in ("", "_low", "_high"))
+    if value is None or low is None or high is None:
+        return _number(value)
+    return f"{_number(value)} [{_number(low)}, {_number(high)}]"

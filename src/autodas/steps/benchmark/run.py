@@ -1,0 +1,116 @@
+"""Rank scores on ground truth, beside the plain sizes and with intervals."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autodas.core.errors import InvalidInput
+from autodas.core.files import write_text
+from autodas.core.progress import Progress, Silent
+from autodas.core.runs import RunDirectory
+from autodas.scores import Score
+from autodas.steps.benchmark.comparison import Contender
+from autodas.steps.benchmark.config import (
+    BenchmarkConfig,
+    check,
+    command_of,
+    identity,
+    resolved,
+)
+from autodas.steps.benchmark.contenders import BASELINES, contenders
+from autodas.steps.benchmark.page import write_results_page
+from autodas.steps.benchmark.table import Pair, TableRun, pairs_of
+from autodas.steps.benchmark.text import summary_table, to_csv, to_latex
+from autodas.steps.benchmark.verdict import verdict
+
+__all__ = ["BenchmarkConfig", "Config", "machine", "run", "summary_table"]
+
+Config = BenchmarkConfig
+
+
+def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Compare scores; ``rows`` has one entry per score, table and target.
+
+    Writes ``results.json``, ``table.csv`` and ``table.tex``. Finished rows are kept in the journal,
+    so that an interrupted run goes on where it was.
+
+    Raises:
+        InvalidInput: an option is out of range, or a table has no such target.
+        MissingData: a table, its images or its teacher is not on this machine; with a preset, that
+            table is left out instead and named under ``skipped``.
+    """
+    asked = command_of(config)
+    config = resolved(config)
+    check(config)
+    compared = contenders(config.scores)
+    pairs = pairs_of(config.table, config.target, config.space)
+    tables = {pair.table: pair.digest for pair in pairs}
+    asks = identity(config, compared.each, tables)
+    with RunDirectory(config.out, "benchmark", asks) as directory:
+        start = time.perf_counter()
+        done = [
+            TableRun(table, targets, compared, config, directory.journal, progress).run(
+                optional=config.preset is not None
+            )
+            for table, targets in _by_table(pairs).items()
+        ]
+        rows = [row for part in done for row in part.rows]
+        results: dict[str, Any] = {
+            "asked": asked,
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "machine": machine(),
+            "part": config.part,
+            "pairs": [pair for part in done for pair in part.pairs],
+            "skipped": {part.table: part.skipped for part in done if part.skipped},
+            "networks_measured": sum(part.networks for part in done),
+            "rows": rows,
+            "seconds": time.perf_counter() - start,
+            "verdict": _verdict(compared.each, rows),
+        }
+        if not rows:
+            raise InvalidInput("nothing could be compared: " + "; ".join(_skips(results)))
+        directory.write_results(results)
+        write_text(directory.path / "table.csv", to_csv(rows))
+        write_text(directory.path / "table.tex", to_latex(rows))
+    if config.page is not None:
+        write_results_page(results, config.page)
+    lines = [*summary_table(rows), "", *results["verdict"], *_skips(results)]
+    return results | {"summary": lines}
+
+
+def _by_table(pairs: Sequence[Pair]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        found[pair.table] = (*found.get(pair.table, ()), pair.target)
+    return found
+
+
+def _verdict(compared: Sequence[Contender], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Per score, one sentence per table and target; predictors need none, they are rivals."""
+    pairs = dict.fromkeys((row["table"], row["target"]) for row in rows)
+    return [
+        line
+        for each in compared
+        if isinstance(each, Score) and each.name not in BASELINES
+        for pair in pairs
+        for line in verdict(
+            [row for row in rows if (row["table"], row["target"]) == pair],
+            each.name,
+            called=each.name,
+            unseen=False,
+        )
+    ]
+
+
+def _skips(results: Mapping[str, Any]) -> list[str]:
+    return [f"{table} was left out: {why}" for table, why in results["skipped"].items()]
+
+
+def machine() -> dict[str, Any]:
+    """Cores and GiB of memory that numbers were made with."""
+    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"cores": os.cpu_count(), "gib": round(gib, 1)}

@@ -1,0 +1,1 @@
+"""Ablations: the same discovery over several seeds, with one option in several settings."""

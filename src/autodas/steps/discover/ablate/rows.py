@@ -1,0 +1,221 @@
+"""What the discoveries of an ablation amount to: means over seeds, intervals, differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from autodas.steps.discover.ablate.studies import Study
+
+__all__ = ["Outcome", "mean_interval", "sentence", "study_rows"]
+
+CONFIDENCE = 0.95
+Row = dict[str, Any]
+Ends = tuple[float | None, float | None, float | None]
+BySeed = dict[int, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The discoveries of one variant.
+
+    Attributes:
+        name: Of the variant.
+        results: Seed -> what the discovery left in ``results.json``.
+        failed: Seed -> why there was none.
+        proxy: What the proxies are called in the rows.
+    """
+
+    name: str
+    results: Mapping[int, Mapping[str, Any]]
+    failed: Mapping[int, str]
+    proxy: str
+
+    def proxy_rows(self) -> dict[tuple[str, str], dict[int, Mapping[str, Any]]]:
+        """(table, target) -> seed -> the row of the proxy."""
+        found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
+        for seed, results in self.results.items():
+            for row in results["rows"]:
+                if row["score"] == self.proxy:
+                    found.setdefault((row["table"], row["target"]), {})[seed] = row
+        return found
+
+
+def mean_interval(values: Sequence[float]) -> Ends:
+    """Mean of values and the ends of its 95 % t-interval; no ends for a single value."""
+    if not values:
+        return None, None, None
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return mean, None, None
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
+    return mean, mean - half, mean + half
+
+
+def study_rows(study: str, outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row per variant and (table, target); differences are to the first, seed by seed."""
+    reference: dict[tuple[str, str], BySeed] = {}
+    if outcomes:
+        reference = {pair: _taus(rows) for pair, rows in outcomes[0].proxy_rows().items()}
+    found = []
+    for number, outcome in enumerate(outcomes):
+        pairs = outcome.proxy_rows()
+        found += [
+            _row(study, outcome, pair, rows, reference.get(pair) if number else None)
+            for pair, rows in pairs.items()
+        ]
+        if not pairs:
+            found.append(_nothing(study, outcome))
+    return found
+
+
+def _row(
+    study: str,
+    outcome: Outcome,
+    pair: tuple[str, str],
+    rows: Mapping[int, Mapping[str, Any]],
+    reference: BySeed | None,
+) -> Row:
+    taus = _taus(rows)
+    first = next(iter(rows.values()))
+    some = [outcome.results[seed] for seed in rows]
+    described = next(each for each in some[0]["pairs"] if (each["table"], each["target"]) == pair)
+    difference = {} if reference is None else _paired(taus, reference)
+    return {
+        "study": study,
+        "variant": outcome.name,
+        "table": pair[0],
+        "target": pair[1],
+        "held_out": bool(first.get("held_out")),
+        "seeds": sorted(rows),
+        "n": _reported(first)["n"],
+        "n_search": described["n_search"],
+        "taus": {str(seed): tau for seed, tau in taus.items()},
+        **_ends("tau", _within(1.0, mean_interval(list(taus.values())))),
+        "tau_all": _mean([row["tau"] for row in rows.values()]) if first.get("held_out") else None,
+        "tau_given_size": _mean([_reported(row).get("tau_given_size") for row in rows.values()]),
+        "search_tau": _mean([each["proxy"]["search_tau"] for each in some]),
+        "validation_tau": _mean([each["proxy"]["validation_tau"] for each in some]),
+        "nodes": _mean([each["proxy"]["nodes"] for each in some]),
+        "evaluations": _mean([each["evaluations"] for each in some]),
+        **_ends("delta", _within(2.0, mean_interval(list(difference.values())))),
+        "deltas": {str(seed): value for seed, value in difference.items()},
+        "failed": _failures(outcome, rows),
+    }
+
+
+def _nothing(study: str, outcome: Outcome) -> Row:
+    """The row of a variant that gave no proxy at all."""
+    numbers = ("tau_all", "tau_given_size", "search_tau", "validation_tau", "nodes", "evaluations")
+    return {
+        **{"study": study, "variant": outcome.name, "table": None, "target": None},
+        **{"held_out": False, "seeds": [], "n": 0, "n_search": 0, "taus": {}, "deltas": {}},
+        **_ends("tau", (None, None, None)),
+        **_ends("delta", (None, None, None)),
+        **dict.fromkeys(numbers),
+        "failed": _failures(outcome, {}),
+    }
+
+
+def _failures(outcome: Outcome, rows: Mapping[int, Mapping[str, Any]]) -> dict[str, str]:
+    """Seed -> why there is no τ."""
+    found = {str(seed): why for seed, why in outcome.failed.items()}
+    for seed, row in rows.items():
+        if _reported(row)["tau"] is None:
+            found[str(seed)] = str(row.get("failed") or "no ranking of the report part")
+    return found
+
+
+def _reported(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The numbers on the report part, which are comparable whether held out or not."""
+    on_report: Mapping[str, Any] = row.get("on_report") or row
+    return on_report
+
+
+def _taus(rows: Mapping[int, Mapping[str, Any]]) -> BySeed:
+    found = {seed: _reported(row)["tau"] for seed, row in sorted(rows.items())}
+    return {seed: float(tau) for seed, tau in found.items() if tau is not None}
+
+
+def _paired(mine: BySeed, reference: BySeed) -> BySeed:
+    return {seed: mine[seed] - reference[seed] for seed in mine if seed in reference}
+
+
+def _ends(name: str, ends: Ends) -> dict[str, float | None]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+
+
+def _within(most: float, ends: Ends) -> Ends:
+    """An interval of few values reaches where no value can be."""
+    mean, low, high = ends
+    if low is None or high is None:
+        return ends
+    return mean, max(low, -most), min(high, most)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return math.fsum(there) / len(there) if there else None
+
+
+def sentence(study: Study, rows: Sequence[Row]) -> str:
+    """What came out of a study: differences, means over its tables, with intervals over seeds.
+
+    Where a variant holds out tables, it is compared on those.
+    """
+    names = list(dict.fromkeys(row["variant"] for row in rows))
+    of = {name: [row for row in rows if row["variant"] == name] for name in names}
+    tau = _mean([row["tau"] for row in of[names[0]]])
+    if tau is None:
+        return f"{study.name}: {names[0]} gives no ranking, so there is nothing to compare with."
+    found = [_against(name, of[name]) for name in names[1:]]
+    parts = [f"mean τ {tau:.2f} with {names[0]}", *(text for text, _ in found)]
+    return f"{study.name}: " + "; ".join(parts) + _beside_paper(study, names, found) + "."
+
+
+def _against(name: str, rows: Sequence[Row]) -> tuple[str, str]:
+    """A variant beside the first, and whether that is ``better``, ``worse`` or ``open``."""
+    held_out = [row for row in rows if row["held_out"]]
+    judged = held_out or list(rows)
+    seeds = set[str].intersection(*(set(row["deltas"]) for row in judged))
+    values = [math.fsum(r["deltas"][seed] for r in judged) / len(judged) for seed in sorted(seeds)]
+    mean, low, high = _within(2.0, mean_interval(values))
+    where = " on what was left out" if held_out else ""
+    if mean is None:
+        return f"{name} cannot be compared{where}", "open"
+    if low is None or high is None:
+        return f"{name} {_signed(mean)}{where} (one seed, no interval)", "open"
+    found = "better" if low > 0.0 else "worse" if high < 0.0 else "open"
+    note = ", includes 0" if found == "open" else ""
+    return f"{name} {_signed(mean)}{where} ({_signed(low)} to {_signed(high)}{note})", found
+
+
+def _signed(value: float) -> str:
+    # A minus sign rather than a hyphen; and no minus zero.
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
+
+
+def _beside_paper(study: Study, names: Sequence[str], found: Sequence[tuple[str, str]]) -> str:
+    """Whether the first variant stands beside the others as the paper has it."""
+    if not study.expected or not found:
+        return ""
+    # The paper's claim is about the first variant, the finding about the others.
+    as_paper = "worse" if study.expected == "better" else "better"
+    against = [
+        name
+        for name, (_, each) in zip(names[1:], found, strict=True)
+        if each not in {as_paper, "open"}
+    ]
+    shown = [name for name, (_, each) in zip(names[1:], found, strict=True) if each == as_paper]
+    claim = f"; that {names[0]} is {study.expected}, as the paper has it, is"
+    if against:
+        return f"{claim} contradicted by {' and '.join(against)}"
+    if len(shown) == len(found):
+        return f"{claim} confirmed"
+    return f"{claim} " + (f"shown against {' and '.join(shown)} only" if shown else "not shown")

@@ -1,0 +1,231 @@
+"""The search for a proxy: what genomes are, how good one is, and which algorithm breeds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autodas.core.memory_sizes import parse_bytes
+from autodas.core.results import Failed, Ok, Result
+from autodas.evolution import (
+    NSGA2,
+    AdaptiveElite,
+    Algorithm,
+    Candidate,
+    EliteEvolution,
+    FixedElite,
+    GenerationRecord,
+    Individual,
+    RandomSearch,
+    Selection,
+    Tournament,
+    Variation,
+)
+from autodas.expressions import (
+    RULES,
+    Evaluator,
+    Expression,
+    Grammar,
+    canonical,
+    crossover,
+    grow,
+    mutate,
+    observed_rules,
+    to_text,
+)
+from autodas.fitness import Fitness, Goal, Objective
+from autodas.scores.score import Values
+from autodas.statistics import STATISTICS
+from autodas.steps.discover.config import DiscoverConfig
+from autodas.workbench.families import Family
+
+__all__ = ["Evolved", "ProxySearch", "grammar_of", "usable_leaves"]
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """What came of a search.
+
+    Attributes:
+        population: The formulas that survived, best first.
+        history: A record for each generation.
+        keys: Texts of all formulas that did not fail, in an order of their own.
+    """
+
+    population: Sequence[Individual[Expression]]
+    history: Sequence[GenerationRecord]
+    keys: Iterable[str]
+
+
+Found = dict[str, Result[Values]]
+
+
+class ProxySearch:
+    """Formulas as genomes, judged on several families.
+
+    Args:
+        config: What is asked.
+        families: Where formulas are judged; those of one table share what was measured.
+    """
+
+    def __init__(self, config: DiscoverConfig, families: Sequence[Family]) -> None:
+        self.config = config
+        self.families = tuple(families)
+        tables = {family.table.name: family for family in families}
+        share = parse_bytes(config.memory) // (2 * len(tables))
+        self.evaluators: dict[str, Evaluator] = {
+            name: family.subjects.remembering(share) for name, family in tables.items()
+        }
+        self.on_search = self.objective("search")
+        self.on_validation = self.objective("validation")
+        self.beyond_size = self.objective("search", size_control=1.0, lift=False)
+        self.grammar = grammar_of(
+            list(tables.values()), size_leaves=config.size_leaves, leaves=config.leaves
+        )
+
+    def objective(self, part: str, **changes: Any) -> Objective:  # noqa: ANN401 - options
+        """What is maximised, on one part of the tables."""
+        config = self.config
+        options: dict[str, Any] = {
+            "correlation": config.correlation,
+            "size_control": config.size_control,
+            "lift": config.lift,
+        }
+        return Objective(
+            [
+                Goal(f.name, f.truth, getattr(f.split, part), sizes=np.array(f.sizes))
+                for f in self.families
+            ],
+            config.combine,
+            **(options | changes),
+        )
+
+    def algorithm(self, seed: int | None = None) -> Algorithm[Expression]:
+        """A fresh algorithm; by default with the seed that is asked for."""
+        config, grammar, size = self.config, self.grammar, self.config.max_nodes
+        variation = Variation[Expression](
+            random=lambda rng: grow(grammar, rng, max_size=size),
+            mutate=lambda e, rng: mutate(e, grammar, rng, max_size=size),
+            crossover=lambda a, b, rng: crossover(a, b, grammar, rng, max_size=size),
+            key=lambda e: to_text(canonical(e)),
+        )
+        shared: dict[str, Any] = {
+            "population": config.population,
+            "generations": config.generations,
+            "seed": config.seed if seed is None else seed,
+        }
+        if config.selection == "random":
+            return RandomSearch(variation, **shared)
+        if config.selection == "nsga2":
+            return NSGA2(variation, newcomers=config.newcomers, **shared)
+        selections: dict[str, Selection] = {
+            "adaptive": AdaptiveElite(config.p_max, config.p_min),
+            "fixed": FixedElite(config.p_min),
+            "tournament": Tournament(),
+        }
+        return EliteEvolution(
+            variation,
+            selection=selections[config.selection],
+            newcomers=config.newcomers,
+            twins=3,
+            **shared,
+        )
+
+    def values(self, expression: Expression) -> Found:
+        """Its values by family; evaluated once for all targets of a table."""
+        found = {name: each.evaluate(expression) for name, each in self.evaluators.items()}
+        return {family.name: found[family.table.name] for family in self.families}
+
+    def evaluate(self, candidates: Sequence[Candidate[Expression]]) -> list[Result[float]]:
+        """The fitness of a generation."""
+        return [self.fitness(candidate.genome) for candidate in candidates]
+
+    def fitness(self, expression: Expression) -> Result[float]:
+        """What the objective says, less what the length costs; formulas may be turned over."""
+        found = self.judge(expression, self.on_search)
+        if isinstance(found, Failed):
+            return found
+        return Ok(found.value[0].value - self.config.parsimony * canonical(expression).size)
+
+    def objectives(
+        self, candidates: Sequence[Candidate[Expression]], fitness: Sequence[Result[float]]
+    ) -> list[tuple[float, ...]]:
+        """Fitness, correlation beyond size, and shortness of each; for NSGA-II alone."""
+        if self.config.selection != "nsga2":
+            return []
+        return [
+            self._aims(candidate.genome, each)
+            for candidate, each in zip(candidates, fitness, strict=True)
+        ]
+
+    def _aims(self, expression: Expression, fitness: Result[float]) -> tuple[float, ...]:
+        if isinstance(fitness, Failed):
+            return (0.0, 0.0, 0.0)
+        values = self.values(expression)
+        upright = self.on_search.either_way(values)
+        beyond = self.beyond_size(values)
+        sign = 1.0 if isinstance(upright, Failed) or upright.value[1] else -1.0
+        left = sign * beyond.value.value if isinstance(beyond, Ok) else 0.0
+        return (fitness.value, left, -float(canonical(expression).size))
+
+    def judge(self, expression: Expression, objective: Objective) -> Result[tuple[Fitness, bool]]:
+        """Fitness of the formula or its negative, and whether it is the formula itself."""
+        return objective.either_way(self.values(expression))
+
+    def facts(
+        self, record: GenerationRecord, best: Individual[Expression] | None, failures: int
+    ) -> dict[str, str | float]:
+        """How the search stands, for people who watch it."""
+        found: dict[str, str | float] = {}
+        if best is not None:
+            found = {"fitness": best.value, "formula": best.candidate.key}
+            judged = self.judge(best.candidate.genome, self.on_search)
+            if isinstance(judged, Ok):
+                found |= {f"τ {name}": tau for name, tau in judged.value[0].parts.items()}
+        found["elite ratio"] = record.elite_ratio or 0.0
+        found["diversity"] = record.distinct_fitness / self.config.everywhere
+        found["failures"] = failures
+        return found
+
+
+def grammar_of(families: Sequence[Family], *, size_leaves: bool, leaves: str = "both") -> Grammar:
+    """All sensible formulas over the statistics that every family has.
+
+    What is constant on the columns at hand, such as the trace of a correlation matrix, is left
+    out as well.
+
+    Args:
+        families: One for each table.
+        size_leaves: Whether mere sizes are among the leaves.
+        leaves: ``both``, ``intrinsic`` (student alone) or ``interaction`` (with the teacher).
+    """
+    usable = usable_leaves(families, size_leaves=size_leaves, leaves=leaves)
+    types = {name: STATISTICS.get(name).type for name in usable}
+    # A teacher on its own is the same for all students.
+    fixed = [name for name in types if STATISTICS.get(name).origin == "teacher"]
+    observed = observed_rules([f.subjects.evaluator for f in families], types, fixed=fixed)
+    return Grammar(types, fixed=fixed, rules=(*RULES, *observed))
+
+
+def usable_leaves(
+    families: Iterable[Family], *, size_leaves: bool, leaves: str = "both"
+) -> list[str]:
+    """Statistics that every family has: a proxy must mean something on all of them.
+
+    Of interaction leaves alone, the student's own are left out, so that every formula compares
+    with the teacher.
+    """
+    allowed = {"intrinsic": {"intrinsic"}, "interaction": {"interaction"}}.get(
+        leaves, {"intrinsic", "interaction", "teacher"}
+    )
+    kept = list(families)
+    return [
+        s.name
+        for s in STATISTICS
+        if (size_leaves or not s.size)
+        and s.origin in allowed
+        and all(s.name in f.subjects.columns for f in kept)
+    ]

@@ -1,0 +1,67 @@
+"""What a discovery looks at: the tables it is asked for, with their statistics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autodas.core.memory_sizes import parse_bytes
+from autodas.core.progress import Progress, Silent
+from autodas.scores import Proxy
+from autodas.statistics import STATISTICS
+from autodas.steps.discover.config import DiscoverConfig
+from autodas.workbench.families import Family, load_family, parse_pair
+
+__all__ = ["OWN_PASSES", "held_out", "load"]
+
+OWN_PASSES = frozenset(
+    {"hessian", "outputs", "halves", "singles", "constant", "blocks", "gaussian", "tangent"}
+)
+"""Needs of statistics that cost passes through the network that no other statistic shares."""
+
+
+def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
+    """The families; those of one table share what was measured."""
+    names = [parse_pair(pair)[0] for pair in config.tables]
+    left_out = {"shared": OWN_PASSES, "most": {"hessian"}, "all": set()}[config.statistics]
+    measured = [s.name for s in STATISTICS if not s.needs & left_out]
+    # Half of the memory is for statistics, half for remembered parts of formulas.
+    share = parse_bytes(config.memory) // (2 * len(set(names)))
+    loaded: dict[str, Family] = {}
+    families = []
+    for pair, name in zip(config.tables, names, strict=True):
+        if name not in loaded:
+            loaded[name] = load_family(
+                pair,
+                measured,
+                config.protocol,
+                cache=config.cache,
+                jobs=config.workers,
+                limit=config.limit,
+                sample=config.sample,
+                labels=config.labels,
+                memory=share,
+                progress=progress,
+            )
+            families.append(loaded[name])
+            continue
+        target = parse_pair(pair)[1]
+        truth = loaded[name].table.target(target).values
+        families.append(replace(loaded[name], target=target, truth=truth, networks=0, seconds=0.0))
+    return families
+
+
+def held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[Family]:
+    """Families that had no part in finding the proxy, with nothing but what it reads."""
+    return [
+        load_family(
+            pair,
+            sorted(proxy.leaves),
+            config.protocol,
+            cache=config.cache,
+            jobs=config.workers,
+            limit=config.limit,
+            sample=config.sample,
+            progress=progress,
+        )
+        for pair in config.held_out
+    ]

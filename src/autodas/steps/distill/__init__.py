@@ -1,0 +1,1 @@
+"""Train a chosen student with its teacher, beside others, and export it."""

@@ -1,0 +1,255 @@
+"""Distil: train the chosen student with the teacher, beside others under the same recipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from autodas.backends import Backend
+from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.core.errors import AutodasError, FileProblem, InvalidInput
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed
+from autodas.core.rng import derive_seed
+from autodas.core.runs import RunDirectory
+from autodas.core.seals import read_checked_json
+from autodas.distill import Recipe
+from autodas.spaces import get_space
+from autodas.steps.distill.results import gain_of, verdict_of
+from autodas.teachers import load_teacher
+from autodas.workbench.recipes import default_recipe
+from autodas.workbench.shared_folder import home, unpack
+from autodas.workbench.student_training import Unit, recipe_of, train_unit
+
+__all__ = ["Config", "DistillConfig", "run"]
+
+
+@dataclass(frozen=True)
+class DistillConfig(Workers):
+    """Which student to train, and how."""
+
+    out: Path = Path("runs/distill")
+    """Run directory; an interrupted run in it is continued."""
+    search: Path | None = None
+    """Run directory of a search: its best student is trained, beside the largest that fits and
+    its random ones."""
+    space: str = "digits-cnn"
+    """Search space of the student (ignored with --search)."""
+    arch: str | None = None
+    """Architecture to train (ignored with --search)."""
+    teacher: str = "digits-cnn-teacher"
+    """Teacher to learn from."""
+    data: str = "digits"
+    """Data set to train on."""
+    recipe: str | None = None
+    """Training recipe; by default the one named after the space, SPACE-short."""
+    seeds: int = 3
+    """Trainings of each student, with different initial weights and batches."""
+    vanilla: bool = True
+    """Also train the chosen student without the teacher."""
+    seed: int = 0
+    """Base of all seeds."""
+    losses: tuple[str, ...] | None = None
+    """Losses beside the labels, NAME=WEIGHT each, in place of the recipe's: kd=0.9 at=1000."""
+    epochs: int | None = None
+    """Passes over the training images, in place of the recipe's."""
+    more_teachers: tuple[str, ...] = ()
+    """Further teachers to learn from."""
+    device: str = "cpu"
+    """Where to train: cpu, cuda or one GPU such as cuda:1."""
+    devices: int = 1
+    """GPUs that share every batch; more than one needs the extra multi-gpu."""
+    amp: bool = False
+    """Half precision, on GPUs."""
+    ray_gpus: float = 1.0
+    """Share of a GPU that a training on --device cuda asks Ray for: 0.25 puts four on each."""
+    formats: tuple[Literal["torch", "onnx"], ...] = ()
+    """Further formats to export the chosen student in; onnx needs the extra."""
+    tracking: bool = False
+    """Write curves for TensorBoard into the run directory; needs the extra."""
+
+
+Config = DistillConfig
+# Said only where it differs from the default, so that runs of earlier versions can go on.
+OPTIONAL = ("losses", "epochs", "more_teachers", "device", "devices", "amp", "formats")
+
+
+@dataclass(frozen=True)
+class _Student:
+    role: str
+    arch: str
+    params: int
+    macs: int
+
+
+def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Train the students and export the first training of the chosen one.
+
+    Returns:
+        ``accuracy`` (mean of the chosen student, percent), ``teacher_accuracy``,
+        ``student_path`` and ``students``.
+    """
+    space_name, students = _students(config)
+    config = replace(config, recipe=config.recipe or default_recipe(get_space(space_name)))
+    _recipe(config)
+    asked = asdict(config)
+    for name in ("out", *ELSEWHERE, "ray_gpus", "search", "tracking"):
+        asked.pop(name)
+    for each in (each for each in fields(config) if each.name in OPTIONAL):
+        if asked[each.name] == each.default:
+            del asked[each.name]
+    asked |= {"space": space_name, "students": [student.arch for student in students]}
+    folders = ("checkpoints", "tracking")
+    with RunDirectory(config.out, "distill", asked, folders) as directory:
+        start = time.perf_counter()
+        units = _units(config, space_name, students, directory.path)
+        # A training that starts processes of its own cannot run in one of ours.
+        workers = Workers(backend="serial") if config.devices > 1 else config.workers
+        runner = workers.runner(device=config.device, gpus=config.ray_gpus)
+        trained = _train_all(units, directory, runner, progress)
+        results = _results(config, space_name, students, units, trained)
+        results["seconds"] = time.perf_counter() - start
+        directory.write_results(results)
+    return results | {"summary": results["verdict"]}
+
+
+def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
+    if config.search is None:
+        if config.arch is None:
+            raise InvalidInput("say which student to train: --search RUN or --space S --arch A")
+        space = get_space(config.space)
+        arch = space.decode(config.arch)
+        cost = space.cost(arch)
+        return space.name, [_Student("chosen", space.encode(arch), cost.params, cost.macs)]
+    path = config.search / "results.json"
+    found = read_checked_json(path)
+    try:
+        named = [("chosen", found["students"][0]), ("largest", found["largest"])]
+        named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
+        return str(found["space"]), [
+            _Student(role, str(each["arch"]), int(each["params"]), int(each["macs"]))
+            for role, each in named
+        ]
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        why = f"is not what 'search' writes ({type(error).__name__}: {error})"
+        raise FileProblem(path, why) from None
+
+
+def _units(
+    config: DistillConfig, space: str, students: Sequence[_Student], folder: Path
+) -> dict[tuple[str, bool, int], Unit]:
+    """What is to be trained, by (role, with teacher, number of the seed)."""
+    units = {}
+    for student in students:
+        for taught in (True, False) if config.vanilla and student.role == "chosen" else (True,):
+            for i in range(config.seeds):
+                exported = student.role == "chosen" and taught and i == 0
+                name = f"{student.role}-{'taught' if taught else 'vanilla'}-{i}".replace(" ", "-")
+                units[student.role, taught, i] = Unit(
+                    space,
+                    student.arch,
+                    config.teacher if taught else None,
+                    config.data,
+                    str(config.recipe),
+                    derive_seed(config.seed, "distil", i),
+                    folder if exported else None,
+                    losses=config.losses,
+                    epochs=config.epochs,
+                    more_teachers=config.more_teachers if taught else (),
+                    device=config.device,
+                    amp=config.amp,
+                    devices=config.devices,
+                    formats=config.formats if exported else (),
+                    checkpoints=folder / "checkpoints",
+                    tracking=folder / "tracking" / name if config.tracking else None,
+                )
+    return units
+
+
+def _train_all(
+    units: dict[tuple[str, bool, int], Unit],
+    directory: RunDirectory,
+    runner: Backend,
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """Accuracy and history by unit key, from the journal where they are there already."""
+    done = {record["key"]: record["value"] for record in directory.journal.records()}
+    # The same student can be the chosen and the largest one: it is trained once.
+    todo = {unit.key: unit for unit in reversed(units.values()) if unit.key not in done}
+    progress.start("distilling", len(done) + len(todo), len(done))
+    for unit in units.values():
+        # A kill may have come between journal and checkpoint.
+        if unit.key in done and unit.checkpoint is not None:
+            unit.checkpoint.unlink(missing_ok=True)
+    with home(directory.path, runner) as place:
+        waiting = [replace(unit, home=place) for unit in todo.values()]
+        for i, result in runner.run(train_unit, waiting):
+            if isinstance(result, Failed):
+                raise AutodasError(
+                    f"training {waiting[i].arch} failed: {result.reason}; {len(done)} finished "
+                    "trainings and the checkpoints of others are kept"
+                )
+            for line in result.value.pop("notes", ()):
+                progress.note(f"{waiting[i].arch}: {line}")
+            unpack(result.value.pop("parcel", {}), directory.path)
+            done[waiting[i].key] = result.value
+            directory.journal.append({"key": waiting[i].key, "value": result.value})
+            if (path := waiting[i].checkpoint) is not None:
+                path.unlink(missing_ok=True)
+            progress.advance()
+    progress.finish()
+    return done
+
+
+def _results(
+    config: DistillConfig,
+    space: str,
+    students: Sequence[_Student],
+    units: dict[tuple[str, bool, int], Unit],
+    trained: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    def accuracies(role: str, taught: bool) -> list[float] | None:
+        found = [
+            trained[unit.key]["accuracy"]
+            for (r, t, _), unit in units.items()
+            if (r, t) == (role, taught)
+        ]
+        return found or None
+
+    shown = []
+    for student in students:
+        taught = accuracies(student.role, True) or []
+        vanilla = accuracies(student.role, False)
+        first = trained[units[student.role, True, 0].key]
+        shown.append(
+            asdict(student)
+            | {
+                "accuracies": taught,
+                "accuracy": float(np.mean(taught)),
+                "vanilla": vanilla,
+                "gain": gain_of(taught, vanilla),
+                "history": first["history"],
+                "quality": first.get("quality"),
+            }
+        )
+    return {
+        "space": space,
+        "teacher": config.teacher,
+        "teacher_accuracy": load_teacher(config.teacher).accuracy,
+        "data": config.data,
+        "recipe": _recipe(config).describe(),
+        "seeds": config.seeds,
+        "accuracy": shown[0]["accuracy"],
+        "student_path": "student.safetensors",
+        "students": shown,
+        "verdict": verdict_of(space, shown),
+    }
+
+
+def _recipe(config: DistillConfig) -> Recipe:
+    return recipe_of(str(config.recipe), config.losses, config.epochs)

@@ -1,0 +1,1 @@
+"""What a score says, what carries it, and whether it collapses."""

@@ -1,0 +1,238 @@
+"""Explain: what a score says, in words and as a drawing, and what carries it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.core.errors import AutodasError
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed, Ok
+from autodas.core.runs import RunDirectory
+from autodas.fitness import TauAgainst
+from autodas.scores import Score, get_score, load_proxy
+from autodas.scores.resolve import PREFIX
+from autodas.scores.shipped import shipped_path
+from autodas.scores.terms import Term, calibrated, score_of
+from autodas.spaces import Space, get_space
+from autodas.steps.explain.collapse import MOST, check, check_sample, terms_of
+from autodas.steps.explain.contributions import contributions, moves_with_size
+from autodas.steps.explain.drawing import draw
+from autodas.steps.explain.parts import summands
+from autodas.tables import load_table
+from autodas.workbench.families import as_labelled, parse_pair, space_of, subjects_of
+from autodas.workbench.measuring import space_sample
+from autodas.workbench.protocol import Protocol, resolved
+
+__all__ = ["Config", "ExplainConfig", "run", "score_and_terms"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ExplainConfig(Workers):
+    """Which score to explain, and on which architectures."""
+
+    proxy: str
+    """A score, proxy:path/to/proxy.json, or a formula such as "layers_mean(cka)"."""
+    out: Path = Path("runs/explain")
+    """Run directory."""
+    table: str | None = None
+    """Ground truth, TABLE or TABLE:TARGET; the embedded one of digits-cnn if no space is named."""
+    space: str | None = None
+    """Space of the table, if it does not say; without a table, sampled architectures of this space
+    are looked at, and contributions are to the score's own order."""
+    architectures: int = MOST
+    """Largest number of architectures."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """Batch, teacher and initialisation the statistics are measured with."""
+    other_teacher: str | None = None
+    """Teacher to compare with in the collapse check; by default the same network untrained."""
+    collapse: bool = True
+    """Whether to do the collapse check, which measures every architecture up to five more times."""
+    seed: int = 0
+    """Seed of samples."""
+    cache: Path | None = None
+    """Folder of the statistics cache."""
+
+
+Config = ExplainConfig
+
+
+def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Explain a score; writes ``graph.svg``, ``graph.dot`` and ``results.json``.
+
+    Raises:
+        AutodasError: the score, table, space or protocol cannot be used, or the score has no values
+            on these architectures.
+    """
+    score, terms = score_and_terms(config.proxy)
+    ground = _ground(config)
+    asked = asdict(config) | {"formula": score.formula}
+    for name in ("out", *ELSEWHERE, "cache"):
+        asked.pop(name)
+    with RunDirectory(config.out, "explain", asked) as directory:
+        start = time.perf_counter()
+        results: dict[str, Any] = {"score": config.proxy, "formula": None, "graph": None}
+        if terms:
+            results |= draw(terms, directory.path)
+        results |= _measured(config, score, terms, ground, progress)
+        results["seconds"] = time.perf_counter() - start
+        results["verdict"] = _verdict(results)
+        directory.write_results(results)
+    return results | {"summary": _summary(results)}
+
+
+def score_and_terms(name: str) -> tuple[Score, tuple[Term, ...]]:
+    """The score, and its terms if it is made of formulas."""
+    if not name.startswith(PREFIX):
+        score = get_score(name)
+        return score, terms_of(score)
+    score = get_score(name)  # explains unknown names
+    wanted = name.removeprefix(PREFIX)
+    return score, load_proxy(shipped_path(wanted) or Path(wanted)).terms
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """Architectures to look at, and their accuracies if they are known."""
+
+    space: Space
+    architectures: list[str]
+    truth: Floats | None
+    table: str | None
+    target: str | None
+    protocol: Protocol
+
+
+def _ground(config: ExplainConfig) -> _Ground:
+    if config.table is None and config.space is not None:
+        space = get_space(config.space)
+        chosen = space_sample(space, config.architectures, config.seed)
+        return _Ground(space, chosen, None, None, None, config.protocol)
+    name, target = parse_pair(config.table or "digits-cnn")
+    table = load_table(name, config.space)
+    values = dict(zip(table.architectures, table.target(target).values, strict=True))
+    known = [architecture for architecture, value in values.items() if np.isfinite(value)]
+    chosen = check_sample(known, config.architectures, config.seed)
+    truth = np.asarray([values[each] for each in chosen])
+    protocol = as_labelled(config.protocol, table)
+    return _Ground(space_of(table, config.space), chosen, truth, table.name, target, protocol)
+
+
+# ---- the numbers ----------------------------------------------------------------------------
+
+
+def _measured(
+    config: ExplainConfig,
+    score: Score,
+    terms: Sequence[Term],
+    ground: _Ground,
+    progress: Progress,
+) -> dict[str, Any]:
+    protocol = resolved(ground.protocol, ground.space)
+    subjects, networks, _ = subjects_of(
+        ground.space,
+        ground.architectures,
+        sorted(score.leaves),
+        protocol,
+        cache=config.cache,
+        jobs=config.workers,
+        progress=progress,
+    )
+    if score.unscaled(ground.space.name):
+        fitted = calibrated(terms, ground.space.name, subjects)
+        if isinstance(fitted, Ok):
+            terms = fitted.value
+            score = score_of(score.name, terms, score.description)
+    values = score.compute(subjects)
+    if isinstance(values, Failed):
+        raise AutodasError(f"{config.proxy} has no values on {ground.space.name}: {values.reason}")
+    truth = values.value if ground.truth is None else ground.truth
+    collapse = None
+    if config.collapse:
+        collapse = check(
+            score,
+            ground.space,
+            ground.architectures,
+            protocol,
+            terms=terms,
+            other_teacher=config.other_teacher,
+            most=config.architectures,
+            seed=config.seed,
+            cache=config.cache,
+            jobs=config.workers,
+            progress=progress,
+        )
+    return {
+        "space": ground.space.name,
+        "table": ground.table,
+        "target": ground.target,
+        "n": len(ground.architectures),
+        "protocol": asdict(protocol),
+        "tau": None if ground.truth is None else _tau(truth, values.value),
+        "terms": contributions(summands(terms), subjects, truth),
+        "size": moves_with_size(values.value, subjects),
+        "points": {
+            "architectures": ground.architectures,
+            "params": subjects.columns["params"].data.tolist(),
+            "score": values.value.tolist(),
+            "accuracy": None if ground.truth is None else ground.truth.tolist(),
+        },
+        "collapse": None if collapse is None else collapse.to_json(),
+        "networks_measured": networks + (collapse.networks if collapse is not None else 0),
+    }
+
+
+def _tau(truth: Floats, values: Floats) -> float | None:
+    found = TauAgainst(truth)(values)
+    return found.value if isinstance(found, Ok) else None
+
+
+# ---- the words ------------------------------------------------------------------------------
+
+
+def _verdict(results: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if results["collapse"] is not None:
+        lines.append(results["collapse"]["sentence"])
+    tau = results["size"]["params"]["tau"]
+    if tau is not None:
+        way = "rises" if tau > 0 else "falls"
+        lines.append(f"The score {way} with the number of parameters: τ {tau:+.2f}.")
+    terms = results["terms"]
+    if len(terms) > 1:
+        best = max(terms, key=lambda term: term["shapley"] or term["tau_alone"])
+        lines.append(f"The term that carries most of the order is {best['text']}.")
+    return lines
+
+
+def _summary(results: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if results["formula"] is not None:
+        formula = results["formula"]
+        lines += [formula["text"], f"in words: {formula['words']}", f"LaTeX: {formula['latex']}"]
+    for each in results.get("simplified", []):
+        if each["removed_nodes"]:
+            lines.append(f"simplified by {each['removed_nodes']} nodes to {each['after']}")
+    where = f"{results['n']} architectures of {results['space']}"
+    aim = "accuracy" if results["tau"] is not None else "the score's own order"
+    if results["tau"] is not None:
+        lines.append(f"τ with accuracy {results['tau']:+.3f} on {where}")
+    for term in results["terms"]:
+        share = "" if term["shapley"] is None else f", Shapley {term['shapley']:+.3f}"
+        lines.append(
+            f"term {term['text']}: τ with {aim} alone {term['tau_alone']:+.3f}, the rest without "
+            f"it {term['tau_without']:+.3f}{share}"
+        )
+        for part in term["parts"]:
+            if part["alone"] is not None:
+                lines.append(f"  {part['name']} alone {part['alone']:+.3f}")
+    return [*lines, *results["verdict"]]

@@ -1,0 +1,1 @@
+"""Distil sampled students to make a table of ground truth."""

@@ -1,0 +1,110 @@
+"""The table of labels: rows, how well seeds agree, and the header that says how it was made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from autodas.core.runs import environment
+from autodas.data import load_data
+from autodas.tables.labels import LabelRow
+from autodas.tables.noise import label_noise
+from autodas.tables.table import Part, Target, Training
+from autodas.teachers import load_teacher
+from autodas.workbench.training import Task, Unit
+
+__all__ = ["header_of", "noise_of", "row_of", "summary_of"]
+
+
+def row_of(unit: Unit, record: Mapping[str, Any]) -> LabelRow:
+    """What the table says of a unit."""
+    accuracy = record.get("accuracy")
+    return LabelRow(
+        unit.arch,
+        None if accuracy is None else round(accuracy, 4),
+        unit.seed,
+        unit.training,
+        record.get("reason", ""),
+    )
+
+
+def noise_of(rows: Sequence[LabelRow], dataset: str) -> dict[str, Any]:
+    """How well the seeds of each training agree: the ceiling of any score."""
+    found: dict[str, Any] = {}
+    architectures = list(dict.fromkeys(row.arch for row in rows))
+    seeds = tuple(sorted({row.seed for row in rows}))
+    for training in dict.fromkeys(row.training for row in rows):
+        known = {(row.arch, row.seed): row.accuracy for row in rows if row.training == training}
+        runs = [[known.get((arch, seed)) for seed in seeds] for arch in architectures]
+        matrix = torch.tensor(
+            [[math.nan if run is None else run for run in mine] for mine in runs],
+            dtype=torch.float64,
+        ).numpy()
+        means = torch.from_numpy(matrix).nanmean(dim=1).numpy()
+        target = Target(training, dataset, Training(training), Part.TEST, means, seeds, matrix)
+        noise = label_noise(target)
+        found[training] = None if noise is None else _rounded(asdict(noise))
+    return found
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Six decimals, so that the last bits of a sum do not make two headers differ."""
+    return {
+        name: value if isinstance(value, int) else round(value, 6) for name, value in values.items()
+    }
+
+
+def header_of(
+    task: Task,
+    *,
+    students: int,
+    seeds: int,
+    sample_seed: int,
+    noise: Mapping[str, Any],
+    command: str,
+) -> dict[str, Any]:
+    """What stands beside the table."""
+    data, teacher = load_data(task.data), load_teacher(task.teacher)
+    header = {
+        "space": task.space,
+        "dataset": data.name,
+        "dataset_digest": data.digest,
+        "part": "test",
+        "teacher": {
+            "name": teacher.name,
+            "digest": teacher.digest,
+            "accuracy": teacher.accuracy,
+            "trained": teacher.trained,
+        },
+        "recipe": task.recipe.describe(),
+        "students": students,
+        "seeds": list(range(seeds)),
+        "sample_seed": sample_seed,
+        "noise": dict(noise),
+        "packages": environment()["packages"],
+        "command": command,
+    }
+    if task.device != "cpu":
+        header |= {"device": task.device.partition(":")[0], "amp": task.amp}
+    return header
+
+
+def summary_of(results: Mapping[str, Any], rows: Sequence[LabelRow]) -> list[str]:
+    """What people are told at the end."""
+    lines = [
+        f"{results['table']}: {results['students']} students, {results['trained']} trained now, "
+        f"{results['failed']} failed, {results['seconds']:.0f} s"
+    ]
+    if results["left"]:
+        lines.append(f"{results['left']} trainings are left; the same command goes on")
+    for training, noise in results["noise"].items():
+        known = [row.accuracy for row in rows if row.training == training and row.accuracy]
+        line = f"{training}: {min(known):.1f} to {max(known):.1f} %" if known else f"{training}: -"
+        if noise:
+            line += f", τ between seeds {noise['tau']:.2f}, ceiling {noise['ceiling_tau']:.2f}"
+        lines.append(line)
+    return lines

@@ -1,0 +1,78 @@
+"""Fill the statistics cache."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autodas.backends import Workers
+from autodas.core.progress import Progress, Silent
+from autodas.spaces import get_space
+from autodas.statistics import STATISTICS
+from autodas.workbench.measuring import measure_space, space_sample
+from autodas.workbench.protocol import Protocol
+
+__all__ = ["Config", "MeasureConfig", "run"]
+
+
+@dataclass(frozen=True)
+class MeasureConfig(Workers):
+    """What to measure."""
+
+    space: str = "digits-cnn"
+    """Search space."""
+    students: int = 0
+    """How many sampled architectures; 0 measures the whole space."""
+    statistics: tuple[str, ...] = ()
+    """Names of statistics; all of them if none is named."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """Batch, teacher and initialisation."""
+    seed: int = 0
+    """Seed of the sample."""
+    cache: Path | None = None
+    """Folder of the statistics cache."""
+
+
+Config = MeasureConfig
+
+
+def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Measure a space, or a sample of it.
+
+    Returns:
+        ``architectures``, ``measured`` (networks run now), ``seconds``, ``bytes`` of the columns
+        and ``missing`` (statistic -> reason).
+    """
+    space = get_space(config.space)
+    names = config.statistics or STATISTICS.names()
+    for name in names:
+        STATISTICS.get(name)
+    architectures = space_sample(space, config.students, config.seed)
+    start = time.perf_counter()
+    measured = measure_space(
+        space,
+        architectures,
+        names,
+        config.protocol,
+        cache=config.cache,
+        jobs=config.workers,
+        progress=progress,
+    )
+    seconds = time.perf_counter() - start
+    store = measured.store
+    return {
+        "space": config.space,
+        "architectures": len(architectures),
+        "measured": measured.networks,
+        "seconds": seconds,
+        "bytes": store.nbytes,
+        "missing": dict(store.missing),
+        "summary": [
+            f"{len(architectures)} architectures of {config.space}: {measured.networks} measured, "
+            f"the rest cached; {len(store.columns)} statistics, {store.nbytes / 2**20:.1f} MiB, "
+            f"{seconds:.1f} s",
+            *(f"not available: {name}: {reason}" for name, reason in store.missing.items()),
+        ],
+    }

@@ -1,0 +1,265 @@
+"""Run: from a teacher, data and budgets to a trained student, and why it is this one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.core.errors import InvalidInput
+from autodas.core.progress import Progress, Silent
+from autodas.core.runs import RunDirectory
+from autodas.data import load_data
+from autodas.expressions import in_words
+from autodas.spaces import get_space
+from autodas.steps.distill import run as distill
+from autodas.steps.explain.run import score_and_terms
+from autodas.steps.search import run as search
+from autodas.steps.search.run import DEFAULT_SCORE
+from autodas.steps.search.strategies import Strategy
+from autodas.teachers import load_teacher, matched
+from autodas.workbench.budgets import Amount, Budgets
+from autodas.workbench.latency import Device
+from autodas.workbench.protocol import Protocol, resolved
+from autodas.workbench.recipes import default_recipe
+from autodas.workbench.student_training import recipe_of
+
+__all__ = ["Config", "RunConfig", "run"]
+
+DEFAULT_DATA = "digits"
+SPACES: Mapping[str, str] = MappingProxyType({"digits": "digits-cnn"})
+"""Data set -> a space whose students suit it; else it depends on the number of channels."""
+
+
+@dataclass(frozen=True)
+class RunConfig(Workers):
+    """What is given, and what the student may cost."""
+
+    out: Path = Path("runs/run")
+    """Run directory; an interrupted run in it is continued."""
+    space: str | None = None
+    """Search space; by default one that suits the data."""
+    score: str = DEFAULT_SCORE
+    """What to rank by: a score, proxy:path/to/proxy.json, or a formula."""
+    max_params: Amount | None = None
+    """Largest number of trainable parameters, such as 0.5M."""
+    max_macs: Amount | None = None
+    """Largest number of multiply-accumulates per image, such as 60MMACs."""
+    max_memory: Amount | None = None
+    """Most bytes for weights and activations of one pass, such as 8MiB."""
+    max_latency: str | None = None
+    """Longest median time of one pass on --device, such as 3ms."""
+    device: Device = "cpu"
+    """Where latency is measured."""
+    images_at_once: int = 1
+    """Images in the pass that latency and memory are of."""
+    strategy: Strategy = "auto"
+    """How to look for students, as of autodas search."""
+    evaluations: int | None = None
+    """Architectures that are scored unless the space is taken whole."""
+    recipe: str | None = None
+    """Training recipe; by default one that suits the space."""
+    epochs: int | None = None
+    """Passes over the training images, in place of the recipe's."""
+    seeds: int = 1
+    """Trainings of the student, with different initial weights and batches; the first is
+    exported."""
+    compare: bool = False
+    """Also distil the largest student that fits and a random one, and train the chosen one without
+    the teacher."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """Data, teacher and batch; data and teacher are those of the training, too."""
+    seed: int = 0
+    """Seed of everything."""
+    cache: Path | None = None
+    """Folder of the caches of statistics and costs."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be read before anything is done."""
+        _ = self.budgets
+        if self.seeds < 1:
+            raise InvalidInput(f"seeds must be at least 1, got {self.seeds}")
+
+    @property
+    def budgets(self) -> Budgets:
+        """The limits as numbers."""
+        return Budgets.of(self.max_params, self.max_macs, self.max_memory, self.max_latency)
+
+
+Config = RunConfig
+
+
+def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Search a student, distil it, and say why this one.
+
+    The search lies in ``search``, the training and the exported student in ``distill``.
+
+    Returns:
+        ``student`` (``arch``, ``score``, ``params``, ``macs``), ``accuracy`` in percent,
+        ``teacher_accuracy``, ``student_path`` and ``why``, sentences for people.
+
+    Raises:
+        InvalidInput: nothing fits the budgets; the message gives the space's real range.
+        AutodasError: the data or the teacher are not there, or the score has no values.
+    """
+    config = _settled(config)
+    _check(config)
+    asked = asdict(config)
+    for name in ("out", *ELSEWHERE, "cache", *([] if config.epochs else ["epochs"])):
+        asked.pop(name)
+    asked |= config.budgets.to_options()
+    with RunDirectory(config.out, "run", asked, folders=("search", "distill")) as directory:
+        start = time.perf_counter()
+        found = search.run(_search_config(config), progress)
+        trained = distill.run(_distill_config(config, found), progress)
+        results = {
+            "search": "search",
+            "distill": "distill",
+            "space": found["space"],
+            "data": config.protocol.data,
+            "teacher": config.protocol.teacher,
+            "score": config.score,
+            "budgets": found["budgets"],
+            "student": found["students"][0],
+            "accuracy": trained["accuracy"],
+            "teacher_accuracy": trained["teacher_accuracy"],
+            "student_path": str(Path("distill") / trained["student_path"]),
+            "why": _why(config, found) + _gained(config, trained),
+            "networks_measured": found["networks_measured"],
+            "seconds": time.perf_counter() - start,
+        }
+        directory.write_results(results)
+    exported = f"exported: {config.out / results['student_path']}"
+    return results | {"summary": [*results["why"], exported]}
+
+
+def _settled(config: RunConfig) -> RunConfig:
+    """The configuration with space, data and teacher named."""
+    data = config.protocol.data
+    if config.space is None:
+        data = data or DEFAULT_DATA
+        name = SPACES.get(data) or _space_for(load_data(data).input_shape[0])
+        config = replace(config, space=name)
+    space = get_space(str(config.space))
+    protocol = resolved(replace(config.protocol, data=data), space)
+    return replace(config, protocol=protocol)
+
+
+def _check(config: RunConfig) -> None:
+    """Refuse what the training would refuse, before minutes of search.
+
+    Raises:
+        InvalidInput: the teacher does not know these classes, or a number is out of range.
+        UnknownName: there is no such recipe.
+    """
+    matched(load_teacher(str(config.protocol.teacher)), load_data(str(config.protocol.data)))
+    recipe_of(config.recipe or default_recipe(get_space(str(config.space))), None, config.epochs)
+
+
+def _space_for(channels: int) -> str:
+    return "digits-cnn" if channels == 1 else "resnet"
+
+
+def _search_config(config: RunConfig) -> search.Config:
+    return search.Config(
+        out=config.out / "search",
+        space=config.space,
+        score=config.score,
+        max_params=config.max_params,
+        max_macs=config.max_macs,
+        max_memory=config.max_memory,
+        max_latency=config.max_latency,
+        device=config.device,
+        images_at_once=config.images_at_once,
+        strategy=config.strategy,
+        evaluations=config.evaluations,
+        random=1,
+        protocol=config.protocol,
+        seed=config.seed,
+        **config.options,
+        cache=config.cache,
+    )
+
+
+def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Config:
+    return distill.Config(
+        out=config.out / "distill",
+        search=config.out / "search" if config.compare else None,
+        space=str(config.space),
+        arch=found["students"][0]["arch"],
+        teacher=str(config.protocol.teacher),
+        data=str(config.protocol.data),
+        recipe=config.recipe,
+        epochs=config.epochs,
+        seeds=config.seeds,
+        vanilla=config.compare,
+        seed=config.seed,
+        **config.options,
+    )
+
+
+def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
+    """Why this student, in plain sentences."""
+    best, budget = found["students"][0], config.budgets.in_words()
+    lines = [
+        f"Chosen: {best['arch']} of {found['space']}, with {best['params']:,} parameters and "
+        f"{best['macs']:,} multiply-accumulates per image.",
+        f"It has the highest score of the {found['within_budget']:,} students "
+        + (f"with {budget} " if budget else "")
+        + f"that were scored, out of {found['size']:,} that were looked at.",
+        f"The score is {config.score}: {_meaning(config.score)}.",
+    ]
+    if found["caution"] is not None:
+        lines.append(f"{found['caution']}.")
+    scores, largest = found["points"]["score"], found["largest"]
+    if largest["params"] <= best["params"]:
+        lines.append("No student that fits is larger.")
+    else:
+        rank = 1 + sum(score > largest["score"] for score in scores)
+        lines.append(
+            f"The largest that fits, with {largest['params']:,} parameters, comes out as number "
+            f"{rank:,} of {len(scores):,}."
+        )
+    if len(found["students"]) > 1:
+        second = found["students"][1]
+        same = " with the same score" if second["score"] == best["score"] else ""
+        lines.append(f"The runner-up{same} is {second['arch']}, {second['params']:,} parameters.")
+    return lines
+
+
+def _meaning(name: str) -> str:
+    """What a score looks at; of a sum of many formulas, the one that weighs most.
+
+    Weights say which that is only where all terms are quantiles; else the first is told, with which
+    a discovery has begun.
+    """
+    score, terms = score_and_terms(name)
+    if not terms:
+        return score.description
+    scaled = all(term.scaled for term in terms)
+    told = max(terms, key=lambda term: abs(term.weight)) if scaled else terms[0]
+    words = in_words(told.expression)
+    if len(terms) == 1:
+        return words
+    return (
+        f"a weighted sum of {len(terms)} formulas, the {'heaviest' if scaled else 'first'} of "
+        f"which is {words} (autodas explain {name} tells of all)"
+    )
+
+
+def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
+    """What came out of the training, in plain sentences."""
+    teacher, known = config.protocol.teacher, trained["teacher_accuracy"]
+    beside = "" if known is None else f"; the teacher reaches {known:.2f} %"
+    times = "once" if config.seeds == 1 else f"{config.seeds} times"
+    lines = [
+        f"Trained {times} on {config.protocol.data} with the teacher {teacher}, it reaches "
+        f"{trained['accuracy']:.2f} % on test images{beside}."
+    ]
+    if config.compare:
+        lines += trained["verdict"][1:]
+    return lines

@@ -1,0 +1,1 @@
+"""The best students of a space within budgets, by any score."""

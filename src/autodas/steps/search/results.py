@@ -1,0 +1,191 @@
+"""What a search writes: the best students, those to compare with, and how far from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.core.errors import InvalidInput
+from autodas.core.rng import derive
+from autodas.steps.search.config import SearchConfig
+from autodas.steps.search.limits import Limits
+from autodas.steps.search.scoring import Scorer
+from autodas.tables import Table
+from autodas.workbench.budgets import Quantity
+from autodas.workbench.latency import device_name
+
+__all__ = ["Found", "front", "results_of"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Scored candidates within the budgets.
+
+    Attributes:
+        strategy: How they were chosen.
+        scores: By architecture, in the order looked at.
+        failures: Reason -> how many have no score.
+        looked_at: How many architectures were considered.
+        largest: The largest that fits and its score, if it was looked for beside the search.
+        random: Random ones and their scores, if the candidates are not a fair sample.
+    """
+
+    strategy: str
+    scores: Mapping[str, float]
+    failures: Mapping[str, int]
+    looked_at: int
+    largest: tuple[str, float] | None = None
+    random: Sequence[tuple[str, float]] = field(default_factory=tuple)
+
+
+def results_of(
+    config: SearchConfig, found: Found, limits: Limits, scorer: Scorer, table: Table | None
+) -> dict[str, Any]:
+    """Content of ``results.json``, without what it took."""
+    params = dict(zip(found.scores, limits.book.get("params", list(found.scores)), strict=True))
+    # Of equal scores the smaller student first: it costs less.
+    ranked = sorted(found.scores, key=lambda text: (-found.scores[text], params[text], text))
+    largest = max(found.scores, key=lambda text: (params[text], text))
+    compared = found.largest or (largest, found.scores[largest])
+    if limits.book.one("params", compared[0]) < params[largest]:
+        compared = (largest, found.scores[largest])
+    students = Students(limits, memory=config.max_memory is not None or config.pareto == "memory")
+    best = ranked[: config.top]
+    if config.pareto is not None:
+        best = front(found.scores, students.costs(config.pareto, list(found.scores)))
+    results = {
+        "space": limits.space.name,
+        "score": config.score,
+        "strategy": found.strategy,
+        "budgets": limits.budgets.to_json(),
+        "size": found.looked_at,
+        "space_size": limits.space.size,
+        "within_budget": len(found.scores) + sum(found.failures.values()),
+        "failures": dict(found.failures),
+        "students": [students.to_json(text, found.scores[text]) for text in best],
+        "pareto": config.pareto,
+        "largest": students.to_json(*compared),
+        "random": [students.to_json(*each) for each in _random(config, found)],
+        "points": {
+            "params": [params[text] for text in ranked],
+            "score": [found.scores[text] for text in ranked],
+        },
+        "networks_measured": scorer.networks,
+        "networks_timed": len(limits.timer.known),
+        "images_at_once": config.images_at_once,
+    }
+    if limits.timer.known:
+        results["timed_on"] = device_name(config.device)
+    if table is not None:
+        target = str(config.table).partition(":")[2] or None
+        results["regret"] = _regret(limits, found.scores, table, target)
+    return results
+
+
+def front(scores: Mapping[str, float], costs: Sequence[float]) -> list[str]:
+    """The architectures that none beats in both score and cost.
+
+    Args:
+        scores: By architecture.
+        costs: In the same order.
+
+    Returns:
+        Best and dearest first; of exact equals, one.
+    """
+    kept, cheapest = [], np.inf
+    points = zip(scores.items(), costs, strict=True)
+    for (text, _), cost in sorted(points, key=lambda p: (-p[0][1], p[1], p[0][0])):
+        if cost < cheapest:
+            kept.append(text)
+            cheapest = cost
+    return kept
+
+
+class Students:
+    """Students as they stand in files.
+
+    Args:
+        limits: Knows their costs.
+        memory: Whether to count memory.
+    """
+
+    def __init__(self, limits: Limits, *, memory: bool) -> None:
+        self.limits, self.memory = limits, memory
+
+    def costs(self, quantity: Quantity, architectures: Sequence[str]) -> list[float]:
+        """What each costs."""
+        if quantity == "latency":
+            return [self.limits.timer.time(text).median for text in architectures]
+        return [float(cost) for cost in self.limits.book.get(quantity, architectures)]
+
+    def to_json(self, text: str, score: float) -> dict[str, Any]:
+        """One student."""
+        book, timed = self.limits.book, self.limits.timer.known.get(text)
+        return {
+            "arch": text,
+            "score": score,
+            "params": book.one("params", text),
+            "macs": book.one("macs", text),
+            **({"memory": book.one("memory", text)} if self.memory else {}),
+            **({"latency": timed.to_json()} if timed is not None else {}),
+        }
+
+
+def _random(config: SearchConfig, found: Found) -> Sequence[tuple[str, float]]:
+    if found.strategy != "whole":
+        return found.random
+    scored = list(found.scores.items())
+    rng = derive(config.seed, "random students", str(config.space))
+    drawn = rng.choice(len(scored), size=min(config.random, len(scored)), replace=False)
+    return [scored[int(i)] for i in np.sort(drawn)]
+
+
+def _regret(
+    limits: Limits, scores: Mapping[str, float], table: Table, target_name: str | None
+) -> dict[str, Any] | None:
+    """Accuracies among the labelled architectures within the budgets, in percent.
+
+    A search that scores a part of the space is judged by what it found there, against the best of
+    all that is labelled; nothing more is scored for the comparison.
+
+    Returns:
+        ``chosen`` (the labelled one that scored highest; the mean over ties), ``oracle`` (the
+        best), ``largest`` (the largest that fits), ``random`` (the mean over all), their number
+        ``n``, how many of them were ``scored``, and ``regret`` = oracle − chosen in points. None
+        if none of them was scored.
+
+    Raises:
+        InvalidInput: no labelled architecture fits.
+    """
+    target = table.target(target_name)
+    truth = dict(zip(table.architectures, target.values.tolist(), strict=True))
+    labelled = limits.fast(limits.fitting([text for text, t in truth.items() if np.isfinite(t)]))
+    if not labelled:
+        raise InvalidInput(f"no regret on table {table.name}: none of its architectures fits")
+    scored = [text for text in labelled if text in scores]
+    if not scored:
+        return None
+    known = np.array([truth[text] for text in labelled])
+    chosen = _mean_of_best([truth[text] for text in scored], [scores[text] for text in scored])
+    return {
+        "table": table.name,
+        "target": target.name,
+        "n": len(labelled),
+        "scored": len(scored),
+        "oracle": float(known.max()),
+        "oracle_arch": max(labelled, key=lambda text: (truth[text], text)),
+        "chosen": chosen,
+        "largest": _mean_of_best(known, limits.book.get("params", labelled)),
+        "random": float(known.mean()),
+        "regret": float(known.max()) - chosen,
+    }
+
+
+def _mean_of_best(values: npt.ArrayLike, by: npt.ArrayLike) -> float:
+    """The mean of the values whose ``by`` is the highest."""
+    order = np.asarray(by, dtype=np.float64)
+    return float(np.asarray(values, dtype=np.float64)[order == order.max()].mean())

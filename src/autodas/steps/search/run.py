@@ -1,0 +1,241 @@
+"""Search: the best students of a space within budgets, by any score."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed, Ok, Result
+from autodas.core.runs import RunDirectory
+from autodas.data import load_data
+from autodas.scores import get_score
+from autodas.spaces import Space, get_space
+from autodas.steps.search.config import DEFAULT_SCORE, SearchConfig
+from autodas.steps.search.limits import Limits, Timer
+from autodas.steps.search.results import Found, results_of
+from autodas.steps.search.scoring import Scorer, compares
+from autodas.steps.search.strategies import (
+    Evolution,
+    default_evaluations,
+    make_algorithm,
+    random_fitting,
+    within,
+)
+from autodas.tables import Table, load_table
+from autodas.workbench.budgets import Quantity
+from autodas.workbench.costs import CostBook
+from autodas.workbench.families import space_of
+from autodas.workbench.latency import check_device
+from autodas.workbench.measuring import LARGEST, space_sample
+from autodas.workbench.protocol import resolved
+
+__all__ = ["DEFAULT_SCORE", "Config", "SearchConfig", "run"]
+
+DEFAULT_SPACE = "digits-cnn"
+QUICKLY = 2_000  # larger spaces are first looked at in a few places, to refuse a budget at once
+
+
+Config = SearchConfig
+
+
+def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
+    """Score the candidates within the budgets and report the best.
+
+    Returns:
+        ``students`` (best first; ``arch``, ``score``, ``params``, ``macs``, and ``memory`` and
+        ``latency`` if they were asked for), ``largest``, ``random``, ``points``, ``regret`` with
+        a table, ``networks_measured`` and what was asked.
+
+    Raises:
+        InvalidInput: nothing fits the budgets; the message gives the space's real range.
+        AutodasError: the score cannot be computed on this space.
+    """
+    check_device(config.device)
+    table = None if config.table is None else load_table(config.table.partition(":")[0])
+    if table is None:
+        space = get_space(config.space or DEFAULT_SPACE)
+    else:
+        _check_space(config, table)
+        space = space_of(table, config.space)
+    config = replace(config, space=space.reference or space.name)
+    with RunDirectory(config.out, "search", config.asked()) as directory:
+        start = time.perf_counter()
+        score = get_score(config.score)
+        _same_score(directory, score.formula)
+        search = _Search(config, space, directory, progress)
+        found = search.find()
+        results = results_of(config, found, search.limits, search.scorer, table)
+        results["caution"] = _caution(config.score, score.found_on, space)
+        search.limits.book.save()
+        results["seconds"] = time.perf_counter() - start
+        directory.write_results(results)
+    return results | {"summary": _summary(config, results)}
+
+
+def _caution(name: str, found_on: frozenset[str], space: Space) -> str | None:
+    """What to know of a proxy on a space whose labels it has not seen; see docs/proxies.md."""
+    if not found_on or space.name in found_on:
+        return None
+    return (
+        f"{name} was found on {', '.join(sorted(found_on))}, not on {space.name}: on spaces left "
+        "out of such a discovery, sums of formulas ranked no better than #params. Compare with "
+        "--score params, or label some students and discover a proxy of this space"
+    )
+
+
+def _same_score(directory: RunDirectory, formula: str | None) -> None:
+    """Refuse to go on with scores of a formula that has changed under its name.
+
+    Raises:
+        InvalidInput: the journal is of another formula.
+    """
+    records = directory.journal.unbroken()
+    if not records:
+        directory.journal.append({"formula": formula})
+    elif (earlier := records[0].get("formula")) != formula:
+        raise InvalidInput(
+            f"{directory.path} holds a search by {earlier}, now the score is {formula}; choose "
+            "another --out or remove the folder"
+        )
+
+
+def _check_space(config: SearchConfig, table: Table) -> None:
+    if config.space not in (None, table.space):
+        raise InvalidInput(
+            f"table {table.name} is of the space {table.space!r}, not {config.space!r}"
+        )
+
+
+class _Search:
+    """One search: its limits, its scores, and where candidates come from."""
+
+    def __init__(
+        self, config: SearchConfig, space: Space, directory: RunDirectory, progress: Progress
+    ) -> None:
+        self.config, self.space, self.progress = config, space, progress
+        self.journal = directory.journal
+        shared: dict[str, Any] = {
+            "cache": config.cache,
+            "jobs": config.workers,
+            "progress": progress,
+        }
+        book = CostBook(space, batch=config.images_at_once, **_sizes(config, space), **shared)
+        timer = Timer(book, config.images_at_once, config.device, directory.journal)
+        self.limits = Limits(config.budgets, book, timer, config.seed)
+        score = get_score(config.score)
+        self.scorer = Scorer(space, score, config.protocol, book, directory.journal, **shared)
+
+    @property
+    def strategy(self) -> Literal["whole", "evolution", "nsga2", "random"]:
+        """What ``auto`` means for this space."""
+        if self.config.strategy != "auto":
+            return self.config.strategy
+        if self.config.candidates or (self.space.size or LARGEST + 1) <= LARGEST:
+            return "whole"
+        return "nsga2" if self.config.pareto else "evolution"
+
+    def find(self) -> Found:
+        """Score candidates."""
+        strategy = self.strategy
+        return self._whole() if strategy == "whole" else self._evolve(strategy)
+
+    def _whole(self) -> Found:
+        architectures = space_sample(self.space, self.config.candidates, self.config.seed)
+        if len(architectures) > QUICKLY:
+            self.limits.starts()
+        fitting = self.limits.fast(self.limits.fitting(architectures))
+        scores = dict(zip(fitting, self.scorer.scores(fitting), strict=True))
+        scored, failures = _sorted_out(scores)
+        if not scored:
+            reason = next(iter(failures), "")
+            raise AutodasError(f"{self.config.score} cannot rank {self.space.name}: {reason}")
+        return Found("whole", scored, failures, looked_at=len(architectures))
+
+    def _evolve(self, strategy: Literal["evolution", "nsga2", "random"]) -> Found:
+        config, space, limits = self.config, self.space, self.limits
+        if compares(self.scorer.score) and strategy != "random":
+            raise InvalidInput(
+                f"{config.score} compares architectures with one another, so its values of "
+                "different generations mean different things; take --strategy whole or random"
+            )
+        evaluations = config.evaluations
+        if evaluations is None:
+            evaluations = default_evaluations(space)
+        starts = limits.starts()
+        variation = within(space, limits.fits, starts)
+        algorithm = make_algorithm(strategy, variation, evaluations, config.seed)
+        trade: Quantity = config.pareto or "params"
+        evolution = Evolution(algorithm, limits, self.scorer, trade, evaluations)
+        scored, failures = _sorted_out(evolution.run(self.journal, self.progress))
+        if not scored:
+            raise AutodasError(f"{config.score} cannot rank {space.name}: {next(iter(failures))}")
+        others = self._scored(random_fitting(variation, config.random, config.seed, space.name))
+        largest = self._scored([limits.largest([*starts, *scored])])
+        return Found(
+            strategy,
+            scored,
+            failures,
+            looked_at=len(scored) + sum(failures.values()),
+            largest=next(iter(largest.items()), None),
+            random=list(others.items()),
+        )
+
+    def _scored(self, architectures: Sequence[str]) -> dict[str, float]:
+        """Scores of those that are fast enough and have one."""
+        limit = self.limits.budgets.latency
+        if limit is not None:
+            times = ((text, self.limits.timer.time(text).median) for text in architectures)
+            architectures = [text for text, median in times if median <= limit]
+        values = self.scorer.scores(architectures) if architectures else []
+        return _sorted_out(dict(zip(architectures, values, strict=True)))[0]
+
+
+def _sizes(config: SearchConfig, space: Space) -> dict[str, Any]:
+    """For which images and classes students are built.
+
+    Those of the data set if one is named, else those that the space is made for, so that
+    searching by size alone needs no data.
+    """
+    if config.protocol.data is None:
+        return {}
+    protocol = resolved(replace(config.protocol, teacher=config.protocol.teacher or "-"), space)
+    data = load_data(config.protocol.data)
+    channels, height, width = data.input_shape
+    if protocol.resolution is not None:
+        height = width = protocol.resolution
+    return {"num_classes": data.num_classes, "input_shape": (channels, height, width)}
+
+
+def _sorted_out(scores: dict[str, Result[float]]) -> tuple[dict[str, float], Counter[str]]:
+    """Numbers by architecture, and how often there was none for which reason."""
+    fine = {text: value.value for text, value in scores.items() if isinstance(value, Ok)}
+    return fine, Counter(v.reason for v in scores.values() if isinstance(v, Failed))
+
+
+def _summary(config: SearchConfig, results: dict[str, Any]) -> list[str]:
+    best, within_budget = results["students"][0], results["within_budget"]
+    budget = config.budgets.in_words()
+    lines = [
+        f"best of {within_budget:,} students of {results['space']}"
+        + (f" with {budget}" if budget else "")
+        + f" by {config.score}: {best['arch']} "
+        f"({best['params']:,} parameters, {best['macs']:,} MACs)"
+    ]
+    if config.pareto is not None:
+        count = len(results["students"])
+        lines.append(f"{count} students that none beats in both score and {config.pareto}")
+    if regret := results.get("regret"):
+        lines.append(
+            f"of {regret['scored']:,} students of known accuracy the score takes "
+            f"{regret['chosen']:.2f} %; of all {regret['n']:,} that fit, the best has "
+            f"{regret['oracle']:.2f} %, the largest {regret['largest']:.2f} %, the mean is "
+            f"{regret['random']:.2f} %"
+        )
+    elif config.table is not None:
+        lines.append(f"no student that was scored has a known accuracy in {config.table}")
+    return lines if results["caution"] is None else [*lines, results["caution"]]

@@ -1,0 +1,262 @@
+"""A family: one space with its ground truth and everything scores can see of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.backends import Jobs
+from autodas.core.digest import digest
+from autodas.core.errors import InvalidInput
+from autodas.core.plugins import is_trusted
+from autodas.core.progress import Progress, Silent
+from autodas.core.values import SCALAR, Column, Layout
+from autodas.networks import Cost
+from autodas.scores import Subjects
+from autodas.scores.score import Values
+from autodas.spaces import Space, get_space
+from autodas.tables import Split, Table, label_noise, load_table, split
+from autodas.workbench.measuring import measure_space
+from autodas.workbench.protocol import Protocol
+
+__all__ = [
+    "Family",
+    "as_labelled",
+    "load_family",
+    "parse_pair",
+    "space_of",
+    "subjects_of",
+    "with_labels",
+]
+
+SIZES = ("params", "macs")
+FEWEST_VALIDATION = 6
+"""Architectures that a proxy is chosen on, however few there are to search on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """One (space, table, target) with the statistics of its architectures.
+
+    Attributes:
+        space: The space.
+        table: The ground truth.
+        target: Name of the column of the table that is to be predicted.
+        truth: ``(A,)`` accuracies in percent, NaN where unknown.
+        split: Which architectures discovery sees, which select, which report.
+        subjects: What scores see.
+        protocol: What they were measured with, as far as it was asked for or the table says.
+        networks: Networks that had to be run for it; the others were cached.
+        seconds: Network seconds of those.
+    """
+
+    space: Space
+    table: Table
+    target: str
+    truth: Values
+    split: Split
+    subjects: Subjects
+    protocol: Protocol
+    networks: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.table.name}:{self.target}"
+
+    @property
+    def sizes(self) -> tuple[Values, Values]:
+        """``(A,)`` parameters and MACs."""
+        params, macs = (self.subjects.columns[name].data for name in SIZES)
+        return np.asarray(params, dtype=np.float64), np.asarray(macs, dtype=np.float64)
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says of it."""
+        noise = label_noise(self.table.target(self.target))
+        return {
+            "space": self.space.name,
+            "table": self.table.name,
+            "target": self.target,
+            "n_search": len(self.split.search),
+            "n_validation": len(self.split.validation),
+            "n_report": len(self.split.report),
+            "label_tau": None if noise is None else noise.tau,
+            "label_rho": None if noise is None else noise.rho,
+        }
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """Table and target of ``TABLE`` or ``TABLE:TARGET``; the target is ``distilled`` by default."""
+    table, _, target = text.partition(":")
+    if not table:
+        raise InvalidInput(f"a table is written NAME or NAME:TARGET, got {text!r}")
+    return table, target or "distilled"
+
+
+def space_of(table: Table, asked: str | None = None) -> Space:
+    """The space of a table's architectures.
+
+    A table is data, and may come from anywhere: a space ``package.module:object`` that it names is
+    code, which is imported only if somebody else asked for it as well.
+
+    Args:
+        table: Says its space.
+        asked: The space that the caller named, if any.
+
+    Raises:
+        UnknownName: there is no such space.
+        InvalidInput: it is code that nobody asked for, or not a space.
+    """
+    module, colon, name = table.space.partition(":")
+    known = isinstance(getattr(sys.modules.get(module), name, None), Space)
+    if colon and table.space != asked and not known and not is_trusted(module):
+        raise InvalidInput(
+            f"table {table.name!r} says that its space is {table.space!r}, which is code; if you "
+            f"trust it, add --plugin {module}"
+        )
+    return get_space(table.space)
+
+
+def load_family(
+    pair: str,
+    leaves: Iterable[str],
+    protocol: Protocol,
+    *,
+    space: str | None = None,
+    cache: Path | None = None,
+    jobs: Jobs = 1,
+    limit: int | None = None,
+    sample: int | None = None,
+    labels: int | None = None,
+    memory: int | None = None,
+    progress: Progress = Silent(),
+) -> Family:
+    """Read a table and measure its architectures.
+
+    Args:
+        pair: ``TABLE`` or ``TABLE:TARGET``.
+        leaves: Statistics to measure; sizes are always added.
+        protocol: Batch, teacher and initialisation; what it leaves open, the table may say.
+        space: Of the architectures, if the table does not say.
+        cache: Folder of the statistics cache.
+        jobs: Processes, or workers.
+        limit: Only the first rows of the table.
+        sample: Only so many rows, those whose digests are smallest.
+        labels: Only so many rows of the search part, as :func:`with_labels` says.
+        memory: Bytes of statistics to keep in memory, the rest on disk; None for all.
+        progress: Hears of every architecture.
+    """
+    name, target = parse_pair(pair)
+    table = load_table(name, space)
+    if limit is not None:
+        table = table.limit(limit)
+    if sample is not None:
+        table = sampled(table, sample)
+    truth = table.target(target).values
+    students, protocol = space_of(table, space), as_labelled(protocol, table)
+    subjects, networks, seconds = subjects_of(
+        students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
+    )
+    if memory is not None:
+        subjects = subjects.within(memory)
+    parts = split(table.architectures, groups=table.groups)
+    if labels is not None:
+        parts = with_labels(parts, table.architectures, labels)
+    return Family(students, table, target, truth, parts, subjects, protocol, networks, seconds)
+
+
+def as_labelled(protocol: Protocol, table: Table) -> Protocol:
+    """The protocol, with the data and the teacher that the table's students were trained with.
+
+    Labels of our own say both in their header. What is asked for wins: other data bring their own
+    teacher, since that of the table was not trained on them.
+    """
+    data, teacher = table.meta.get("dataset"), table.meta.get("teacher")
+    if not isinstance(data, str) or protocol.data not in (None, data):
+        return protocol
+    protocol = replace(protocol, data=data)
+    name = teacher.get("name") if isinstance(teacher, Mapping) else None
+    if protocol.teacher is None and isinstance(name, str):
+        protocol = replace(protocol, teacher=name)
+    return protocol
+
+
+def sampled(table: Table, rows: int) -> Table:
+    """``rows`` rows of a table, chosen by their digests, in the order of the table.
+
+    Raises:
+        InvalidInput: fewer than one row is asked for.
+    """
+    if rows < 1:
+        raise InvalidInput(f"a sample must be at least 1 row, got {rows}")
+    keys = [digest("sample", text) for text in table.architectures]
+    return table.subset(sorted(sorted(range(len(table)), key=lambda row: keys[row])[:rows]))
+
+
+def with_labels(parts: Split, architectures: Sequence[str], labels: int) -> Split:
+    """A split whose search part is cut to ``labels`` rows, as if no more had been trained.
+
+    Those with the smallest digests stay, so that fewer labels are a subset of more. The validation
+    part shrinks in the same proportion, to ``FEWEST_VALIDATION`` rows at the least; the report part
+    is kept, so that results with different numbers of labels are comparable.
+
+    Args:
+        parts: The whole split.
+        architectures: All rows of the table.
+        labels: Rows that are left of the search part, at most.
+    """
+    if labels >= len(parts.search):
+        return parts
+    share = labels / len(parts.search)
+    validation = max(FEWEST_VALIDATION, round(share * len(parts.validation)))
+    keys = [digest("labels", text) for text in architectures]
+
+    def first(rows: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+        chosen = sorted(rows.tolist(), key=lambda row: keys[row])[:count]
+        return np.sort(np.asarray(chosen, dtype=np.intp))
+
+    return Split(first(parts.search, labels), first(parts.validation, validation), parts.report)
+
+
+def subjects_of(
+    space: Space,
+    architectures: Sequence[str],
+    leaves: Iterable[str],
+    protocol: Protocol,
+    *,
+    cache: Path | None = None,
+    jobs: Jobs = 1,
+    progress: Progress = Silent(),
+) -> tuple[Subjects, int, float]:
+    """What scores see of architectures, the networks run for it, and their seconds.
+
+    If only sizes are asked for, no network is run and no data or teacher is needed.
+    """
+    names = tuple(dict.fromkeys([*SIZES, *leaves]))
+    decoded = [space.decode(text) for text in architectures]
+    depth = np.asarray([float(space.depth(arch)) for arch in decoded])
+    if set(names) == set(SIZES):
+        # Nothing to measure: sizes for the images and classes that the space is made for.
+        costs = [space.cost(arch) for arch in decoded]
+        return Subjects(tuple(architectures), depth, _size_columns(costs), {}, space.name), 0, 0.0
+    measured = measure_space(
+        space, architectures, names, protocol, cache=cache, jobs=jobs, progress=progress
+    )
+    store = measured.store
+    subjects = Subjects(tuple(architectures), depth, store.columns, store.missing, space.name)
+    return subjects, measured.networks, measured.seconds
+
+
+def _size_columns(costs: Sequence[Cost]) -> dict[str, Column]:
+    layout = Layout.of_segments([[()]] * len(costs), [[1.0]] * len(costs))
+    return {
+        name: Column(SCALAR, np.asarray([getattr(c, name) for c in costs], dtype=float), layout)
+        for name in SIZES
+    }

@@ -1,0 +1,171 @@
+"""On what, and against whom, the statistics of students are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from autodas.core.digest import digest
+from autodas.core.errors import InvalidInput
+from autodas.core.rng import derive
+from autodas.data import Batch, load_data, probe_batch
+from autodas.data.batch import Kind as BatchKind
+from autodas.networks import StagedNetwork
+from autodas.spaces import Space
+from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
+from autodas.teachers import fitted, load_teacher
+
+__all__ = ["PROTOCOLS", "Protocol", "resolved", "signals"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """On what, and against whom, statistics are measured.
+
+    What is left open is filled in for the space at hand by :func:`resolved`.
+
+    Attributes:
+        data: Data set the probe batch is drawn from; by default, one that suits the space.
+        teacher: Teacher to compare with; by default, one that suits the data.
+        batch_size: Images in the batch, B; by default, what suits the space.
+        resolution: Height and width, in pixels, at which students see the images; by default that
+            of the space if its networks need one, otherwise that of the data. A teacher
+            sees them as they are in the data set, or at its own size if it has a fixed one.
+        batch_seed: Which images.
+        batch_kind: ``real``, or ``noise`` / ``grey`` for control.
+        shuffled_labels: Give the images each other's labels, for control.
+        init_seed: Seed of the students' weights.
+        entries: Largest number of entries kept of one tensor.
+    """
+
+    data: str | None = None
+    teacher: str | None = None
+    batch_size: int | None = None
+    resolution: int | None = None
+    batch_seed: int = 0
+    batch_kind: BatchKind = "real"
+    shuffled_labels: bool = False
+    init_seed: int = 0
+    entries: int = DEFAULT_ENTRIES
+
+
+DIGITS = Protocol("digits", "digits-cnn-teacher", 60)
+CIFAR10 = Protocol("cifar10-sample", "cifar10-resnet56", 64)
+CIFAR100 = Protocol("cifar100-sample", "cifar100-resnet32w", 64)
+# Transformers for images of 224 pixels: a small batch at full size, see docs/performance.md.
+CIFAR100_LARGE = Protocol("cifar100-sample", "cifar100-resnet32w", 16, 224)
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {
+        "digits-cnn": DIGITS,
+        "digits-vit": DIGITS,
+        "resnet": CIFAR100,
+        "autoformer": CIFAR100_LARGE,
+        "pit": CIFAR100_LARGE,
+        "nasbench101": CIFAR10,
+        "nasbench201": CIFAR10,
+    }
+)
+"""Space -> protocol that suits its published labels."""
+
+TEACHERS: Mapping[str, str] = MappingProxyType(
+    {
+        "digits": "digits-cnn-teacher",
+        "cifar10": "cifar10-resnet56",
+        "cifar10-sample": "cifar10-resnet56",
+        "cifar10-jpeg": "cifar10-resnet56",
+        "cifar100": "cifar100-resnet32w",
+        "cifar100-sample": "cifar100-resnet32w",
+        "fashion-mnist@12": "fashion-cnn-teacher",
+    }
+)
+"""Data set -> a teacher that was trained on it, whatever part of its images is used."""
+
+
+def resolved(protocol: Protocol, space: Space) -> Protocol:
+    """The protocol with nothing left open.
+
+    Data, teacher, batch size and resolution that are not given come from :data:`PROTOCOLS`; of a
+    space that is not there, from the protocol for images of its number of channels. Other data
+    than the default bring their own teacher, as far as one is known.
+
+    Raises:
+        InvalidInput: no teacher is known for the data, or a number is out of range.
+    """
+    default = PROTOCOLS.get(space.name, DIGITS if space.input_shape[0] == 1 else CIFAR10)
+    data = protocol.data or default.data
+    teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
+    if teacher is None:
+        raise InvalidInput(
+            f"no teacher is known for data {data!r}; name one with --teacher, for example "
+            "untrained:cifar-resnet56"
+        )
+    size = default.batch_size if protocol.batch_size is None else protocol.batch_size
+    resolution = default.resolution if protocol.resolution is None else protocol.resolution
+    if resolution is not None and not 1 <= resolution <= 2048:
+        raise InvalidInput(f"a resolution must be 1 to 2048 pixels, got {resolution}")
+    return replace(protocol, data=data, teacher=teacher, batch_size=size, resolution=resolution)
+
+
+@lru_cache(maxsize=4)
+def signals(protocol: Protocol) -> tuple[Batch, TeacherSignals]:
+    """Probe batch and teacher signals of a resolved protocol, once per process.
+
+    Raises:
+        InvalidInput: something of the protocol is open, or does not fit together.
+    """
+    if protocol.data is None or protocol.teacher is None or protocol.batch_size is None:
+        raise InvalidInput("a protocol must say data, teacher and batch size here")
+    data = load_data(protocol.data)
+    batch = probe_batch(data, protocol.batch_size, protocol.batch_seed, protocol.batch_kind)
+    if protocol.shuffled_labels:
+        batch = _shuffled(batch, protocol.batch_seed)
+    teacher = fitted(load_teacher(protocol.teacher), data)
+    known = TeacherSignals(
+        teacher.network,
+        _at(batch.images, _fixed_size(teacher.network)),
+        batch.labels,
+        trained=teacher.trained,
+        digest=teacher.digest,
+    )
+    return _seen_at(batch, protocol.resolution), known
+
+
+def _shuffled(batch: Batch, seed: int) -> Batch:
+    order = torch.from_numpy(derive(seed, "shuffled labels").permutation(len(batch.labels)))
+    return replace(
+        batch,
+        labels=batch.labels[order],
+        digest=digest(batch.digest, "shuffled", order.tolist()),
+        name=batch.name + " shuffled",
+    )
+
+
+def _seen_at(batch: Batch, resolution: int | None) -> Batch:
+    if resolution is None or tuple(batch.images.shape[2:]) == (resolution, resolution):
+        return batch
+    return replace(
+        batch,
+        images=_at(batch.images, (resolution, resolution)),
+        digest=digest(batch.digest, "resized", resolution),
+        name=f"{batch.name} at {resolution}",
+    )
+
+
+def _at(images: Tensor, size: tuple[int, int] | None) -> Tensor:
+    if size is None or tuple(images.shape[2:]) == size:
+        return images
+    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _fixed_size(network: StagedNetwork) -> tuple[int, int] | None:
+    """(height, width) of the only images that some transformer takes, also inside a wrapper."""
+    inner = getattr(network, "network", network)
+    size = tuple(getattr(inner, "image_size", ()))
+    return (int(size[0]), int(size[1])) if len(size) == 2 else None

@@ -1,0 +1,220 @@
+"""From data and a budget to a trained student in one command."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from autodas.cli.main import main
+from autodas.core.errors import InvalidInput, UnknownName
+from autodas.data import load_data
+from autodas.distill import evaluate
+from autodas.steps import run
+from autodas.steps.distill import run as distill
+from autodas.steps.distill.load import load_student
+from autodas.steps.distill.results import verdict_of
+from autodas.steps.run import RunConfig
+from autodas.steps.search import run as search
+from autodas.workbench.protocol import Protocol
+
+
+def quick(out, **options):
+    given = {"space": "digits-vit", "score": "params", "max_params": "3k", "jobs": 1}
+    return RunConfig(**{"out": out, **given, **options})
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "run"
+    return out, run.run(quick(out, compare=True))
+
+
+def test_it_ends_with_the_trained_and_exported_best_student(done):
+    out, results = done
+    found = json.loads((out / "search" / "results.json").read_text())
+    assert results["student"] == found["students"][0]
+    assert results["student"]["params"] <= 3000
+    data = load_data("digits")
+    student = load_student(out / results["student_path"])
+    assert evaluate(student, data.test_images, data.test_labels) == results["accuracy"]
+    written = json.loads((out / "results.json").read_text())
+    assert written["command"] == "run"
+    assert written["student"] == results["student"]
+
+
+def test_it_says_why_this_one(done):
+    _, results = done
+    text = " ".join(results["why"])
+    for words in (
+        results["student"]["arch"],
+        f"{results['student']['params']:,} parameters",
+        "at most 3,000 parameters",
+        "The score is params",
+        "No student that fits is larger",
+        f"{results['accuracy']:.2f} %",
+        "digits-cnn-teacher",
+        "the teacher reaches 96.68 %",
+        "random students",
+    ):
+        assert words in text, words
+    assert all(sentence.endswith((".", ")")) for sentence in results["why"])
+    assert results["summary"][-1].startswith("exported: ")
+
+
+def test_comparison_trains_others_and_is_off_by_default(done, monkeypatch, tmp_path):
+    out, _ = done
+    trained = json.loads((out / "distill" / "results.json").read_text())
+    assert [s["role"] for s in trained["students"]] == ["chosen", "largest", "random 1"]
+    asked = []
+
+    def fake(config, progress):
+        asked.append(config)
+        return {
+            "accuracy": 1.0,
+            "teacher_accuracy": None,
+            "student_path": "s",
+            "verdict": ["a", "b"],
+        }
+
+    monkeypatch.setattr(distill, "run", fake)
+    results = run.run(quick(tmp_path / "run", seeds=2, recipe="digits-cnn-short"))
+    (config,) = asked
+    assert config.search is None
+    assert config.arch == results["student"]["arch"]
+    assert (config.seeds, config.vanilla, config.recipe) == (2, False, "digits-cnn-short")
+    assert (config.space, config.data) == ("digits-vit", "digits")
+
+
+def test_a_second_run_trains_nothing_again(done):
+    out, before = done
+    journal = (out / "distill" / "journal.jsonl").read_bytes()
+    after = run.run(quick(out, compare=True, max_params=3000))
+    assert (out / "distill" / "journal.jsonl").read_bytes() == journal
+    assert {k: v for k, v in after.items() if k != "seconds"} == {
+        k: v for k, v in before.items() if k != "seconds"
+    }
+
+
+def test_a_choice_other_than_the_largest_says_where_the_largest_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        distill,
+        "run",
+        lambda config, progress: {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"},
+    )
+    results = run.run(quick(tmp_path / "run", score="neg(params)"))
+    scores = json.loads((tmp_path / "run" / "search" / "results.json").read_text())["points"]
+    last = 1 + sum(score > -max(scores["params"]) for score in scores["score"])
+    assert results["student"]["params"] == min(scores["params"])
+    assert any(
+        f"comes out as number {last} of {len(scores['score'])}" in line for line in results["why"]
+    )
+    assert any("minus" in line for line in results["why"])
+    assert any("The runner-up" in line for line in results["why"])
+
+
+@pytest.mark.parametrize(
+    ("given", "space", "data", "teacher"),
+    [
+        ({}, "digits-cnn", "digits", "digits-cnn-teacher"),
+        ({"protocol": Protocol(data="digits")}, "digits-cnn", "digits", "digits-cnn-teacher"),
+        ({"space": "digits-vit"}, "digits-vit", "digits", "digits-cnn-teacher"),
+        (
+            {"protocol": Protocol(teacher="untrained:digits-cnn-teacher")},
+            "digits-cnn",
+            "digits",
+            "untrained:digits-cnn-teacher",
+        ),
+        ({"space": "resnet"}, "resnet", "cifar100-sample", "cifar100-resnet32w"),
+    ],
+)
+def test_what_is_left_open_suits_what_is_given(given, space, data, teacher):
+    found = run._settled(RunConfig(**given))
+    assert (found.space, found.protocol.data, found.protocol.teacher) == (space, data, teacher)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            {"protocol": Protocol(teacher="untrained:digits-cnn-teacher/3")},
+            InvalidInput,
+            "3 classes",
+        ),
+        ({"recipe": "digits-cnn-shrot"}, UnknownName, "digits-cnn-short"),
+        ({"epochs": 0}, InvalidInput, "epochs"),
+    ],
+)
+def test_what_cannot_be_trained_is_not_searched_for(wrong, error, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "run", lambda config, progress: pytest.fail("it searched"))
+    with pytest.raises(error, match=message):
+        run.run(quick(tmp_path / "run", **wrong))
+
+
+def test_epochs_reach_the_training(tmp_path, monkeypatch):
+    asked = []
+
+    def fake(config, progress):
+        asked.append(config.epochs)
+        return {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"}
+
+    monkeypatch.setattr(distill, "run", fake)
+    run.run(quick(tmp_path / "run", epochs=2))
+    assert asked == [2]
+
+
+def test_a_sum_of_formulas_is_told_in_short():
+    said = run._meaning("proxy:general")
+    assert said == (
+        "a weighted sum of 23 formulas, the first of which is logarithm of params "
+        "(autodas explain proxy:general tells of all)"
+    )
+    said = run._meaning("proxy:cnn")
+    assert said.startswith("a weighted sum of 16 formulas, the heaviest of which is ")
+    assert len(said) < 250
+    assert run._meaning("neg(params)") == "minus params"
+    assert run._meaning("depth") != ""
+
+
+def test_students_that_come_out_equal_are_called_so():
+    def student(role):
+        return {"role": role, "accuracy": 50.0, "vanilla": []}
+
+    _, line = verdict_of("mobile", [student("chosen"), student("largest")])
+    assert line == "mobile: as good as the largest that fits (50.00 %)"
+
+
+def test_colour_images_get_a_space_for_colour_images():
+    assert run._space_for(3) == "resnet"
+    assert run._space_for(1) == "digits-cnn"
+
+
+def test_wrong_use_is_told_before_anything_is_done(tmp_path):
+    with pytest.raises(InvalidInput, match=r"0\.5M"):
+        quick(tmp_path, max_params="many")
+    with pytest.raises(InvalidInput, match="seeds"):
+        quick(tmp_path, seeds=0)
+    with pytest.raises(UnknownName):
+        run.run(RunConfig(out=tmp_path / "run", space="digit-vit"))
+    with pytest.raises(InvalidInput, match="its students have 1,"):
+        run.run(quick(tmp_path / "run", max_params=10))
+
+
+def test_the_command_line_runs_it_and_writes_a_page(done, capfd):
+    out, results = done
+    arguments = ["run", "--out", str(out), "--config", str(out / "config.toml"), "--json"]
+    assert main(arguments) == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert printed["student"] == results["student"]
+    page = (out / "report.html").read_text()
+    assert "Why this one" in page
+    for sentence in results["why"]:
+        assert sentence.replace('"', "&#34;") in page
+
+
+def test_the_default_score_is_one_that_exists():
+    from autodas.scores import get_score
+
+    assert get_score(search.DEFAULT_SCORE).leaves
+    assert np.isclose(RunConfig().seeds, 1)

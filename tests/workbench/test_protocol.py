@@ -1,0 +1,129 @@
+"""What a protocol leaves open is filled in by the space, and decides what is measured."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from autodas.core.errors import InvalidInput
+from autodas.spaces import SPACES, get_space
+from autodas.tables import load_table
+from autodas.teachers import TEACHERS as KNOWN
+from autodas.workbench.families import as_labelled
+from autodas.workbench.measuring import cache_key, implementation
+from autodas.workbench.protocol import PROTOCOLS, TEACHERS, Protocol, resolved, signals
+
+DIGITS = Protocol("digits", "digits-cnn-teacher", 20)
+
+
+@pytest.mark.parametrize("name", SPACES.names())
+def test_every_space_has_a_protocol_without_open_ends(name: str) -> None:
+    found = resolved(Protocol(), get_space(name))
+    assert None not in (found.data, found.teacher, found.batch_size)
+    assert set(PROTOCOLS) <= set(SPACES.names())
+    assert found.teacher in KNOWN.names()
+
+
+def test_what_is_given_stays_and_other_data_bring_their_own_teacher() -> None:
+    space = get_space("resnet")
+    assert resolved(Protocol(teacher="untrained:cifar-resnet56"), space).teacher == (
+        "untrained:cifar-resnet56"
+    )
+    assert resolved(Protocol(data="cifar10-sample"), space).teacher == TEACHERS["cifar10-sample"]
+    given = Protocol("digits", "digits-cnn-teacher", 7, 12, 3, "noise", True, 2, 9)
+    assert resolved(given, space) == given
+
+
+def test_vision_transformers_see_the_size_they_were_published_with() -> None:
+    assert resolved(Protocol(), get_space("pit")).resolution == 224
+    assert resolved(Protocol(resolution=64), get_space("pit")).resolution == 64
+
+
+def test_data_without_a_known_teacher_need_one_to_be_named() -> None:
+    with pytest.raises(InvalidInput, match=r"'fashion-mnist'.*--teacher"):
+        resolved(Protocol(data="fashion-mnist"), get_space("digits-cnn"))
+
+
+def test_any_part_of_the_images_has_the_teacher_of_the_whole() -> None:
+    found = resolved(Protocol(data="fashion-mnist@12/4000"), get_space("digits-cnn"))
+    assert found.teacher == "fashion-cnn-teacher"
+
+
+def test_a_table_brings_the_data_and_the_teacher_of_its_students() -> None:
+    table = load_table("fashion-cnn")
+    found = as_labelled(Protocol(), table)
+    assert (found.data, found.teacher) == ("fashion-mnist@12/4000", "fashion-cnn-teacher")
+    assert as_labelled(Protocol(teacher="other"), table).teacher == "other"
+    # Its teacher was not trained on other data than its own.
+    assert as_labelled(Protocol(data="digits"), table) == Protocol(data="digits")
+    assert as_labelled(Protocol(), replace(table, meta={})) == Protocol()
+
+
+@pytest.mark.parametrize("resolution", [0, -3, 10_000])
+def test_impossible_resolutions_are_refused(resolution: int) -> None:
+    with pytest.raises(InvalidInput, match=str(resolution)):
+        resolved(Protocol(resolution=resolution), get_space("digits-cnn"))
+
+
+def test_an_open_protocol_gives_no_signals() -> None:
+    with pytest.raises(InvalidInput, match="teacher"):
+        signals(Protocol(data="digits"))
+
+
+def test_students_see_the_resolution_and_the_teacher_the_images_as_they_are() -> None:
+    plain, _ = signals(DIGITS)
+    batch, teacher = signals(replace(DIGITS, resolution=16))
+    assert batch.images.shape == (20, 1, 16, 16)
+    assert torch.equal(teacher.images, plain.images)
+    # Doubling the size by interpolation keeps the mean of every image.
+    means = batch.images.mean((1, 2, 3)), plain.images.mean((1, 2, 3))
+    assert torch.allclose(*means, atol=0.05)
+
+
+def test_shuffled_labels_are_the_same_labels_on_other_images() -> None:
+    plain, _ = signals(DIGITS)
+    batch, teacher = signals(replace(DIGITS, shuffled_labels=True))
+    assert torch.equal(batch.images, plain.images)
+    assert not torch.equal(batch.labels, plain.labels)
+    assert torch.equal(batch.labels.sort().values, plain.labels.sort().values)
+    assert torch.equal(teacher.labels, batch.labels)
+
+
+def test_every_part_of_a_protocol_is_part_of_the_address_of_what_is_measured() -> None:
+    space = get_space("digits-cnn")
+    arch = space.encode(next(space.enumerate()))
+    others = [
+        replace(DIGITS, batch_size=30),
+        replace(DIGITS, resolution=16),
+        replace(DIGITS, batch_seed=1),
+        replace(DIGITS, batch_kind="noise"),
+        replace(DIGITS, shuffled_labels=True),
+        replace(DIGITS, init_seed=1),
+        replace(DIGITS, entries=9),
+        replace(DIGITS, teacher="untrained:digits-cnn-teacher"),
+    ]
+    keys = [cache_key(space, arch, protocol) for protocol in [DIGITS, *others]]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_users_build_function_is_part_of_the_address(tmp_path, monkeypatch):
+    """Also of a space that is an object of this package's own class."""
+    module = tmp_path / "their_space.py"
+    text = (
+        "from autodas.spaces import ChoiceSpace\n"
+        "def build(arch, classes, shape):\n"
+        "    raise NotImplementedError({!r})\n"
+        "space = ChoiceSpace('theirs', 'Two widths.', {{'width': (4, 8)}}, build,\n"
+        "                    input_shape=(1, 8, 8), num_classes=10)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for version in ("one", "two"):
+        module.write_text(text.format(version))
+        sys.modules.pop("their_space", None)
+        implementation.cache_clear()
+        found.append(implementation(get_space("their_space:space")))
+    assert found[0] != found[1]
