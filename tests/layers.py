@@ -65,8 +65,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {"scores", "distill"},
     "steps.label": _CORE
     | {"backends", "data", "networks", "tables", "spaces", "teachers", "distill", "workbench"},
-    "steps.distill": _CORE
-    | {"backends", "networks", "spaces", "teachers", "distill", "workbench"},
+    "steps.distill": _CORE | {"backends", "networks", "spaces", "teachers", "distill", "workbench"},
     "steps.train_teacher": _CORE | {"data", "networks", "teachers", "distill"},
     "steps.benchmark": _CORE
     | {"backends", "networks", "tables", "fitness", "spaces", "statistics", "scores", "workbench"},

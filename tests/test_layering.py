@@ -9,52 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import layers
+from layers import ALLOWED, RANKS
 from source_tree import SOURCE, Module, imports, modules
 
-RANKS = {
-    "core": 0,
-    "primitives": 1,
-    "networks": 1,
-    "data": 1,
-    "tables": 1,
-    "backends": 1,
-    "evolution": 1,
-    "spaces": 2,
-    "teachers": 2,
-    "statistics": 2,
-    "expressions": 2,
-    "scores": 3,
-    "fitness": 4,
-    "distill": 4,
-    "pipeline": 5,
-    "reports": 5,
-    "cli": 6,
-}
-BELOW_PIPELINE = {package for package, rank in RANKS.items() if rank < RANKS["pipeline"]}
-ALLOWED = {
-    "core": set(),
-    "primitives": {"core"},
-    "networks": {"core"},
-    "data": {"core"},
-    "tables": {"core"},
-    "backends": {"core"},
-    "evolution": {"core"},
-    "spaces": {"core", "networks"},
-    "teachers": {"core", "networks", "data"},
-    "statistics": {"core", "networks"},
-    "expressions": {"core", "primitives"},
-    "scores": {"core", "primitives", "networks", "statistics", "expressions"},
-    "fitness": {"core", "scores", "statistics", "expressions", "tables"},
-    "distill": {"core", "data", "networks", "teachers"},
-    "pipeline": BELOW_PIPELINE,
-    "reports": {"core"},
-    "cli": BELOW_PIPELINE | {"pipeline", "reports"},
-}
 WITHOUT_TORCH = ("core", "primitives", "tables", "backends", "evolution", "expressions", "reports")
 
 
 def layering_violations(source: Path) -> list[str]:
-    """Imports between packages that the tables above do not allow, and imports of torch."""
+    """Imports between rooms that the table does not allow, and imports of torch."""
     found = []
     for module in modules(source):
         for name, line in imports(module):
@@ -66,18 +29,36 @@ def layering_violations(source: Path) -> list[str]:
     return found
 
 
+def room(name: str) -> str:
+    """The part of the table that a dotted name belongs to; empty for the package itself.
+
+    Steps are rooms of their own; ``steps`` alone is the table of the commands' modules.
+    """
+    parts = name.split(".")[1:]
+    if parts[:1] == ["steps"] and ".".join(parts[:2]) in RANKS:
+        return ".".join(parts[:2])
+    return parts[0] if parts else ""
+
+
+def crossing(module: Module) -> set[tuple[str, str]]:
+    """The pairs (room of the module, room of what it imports) of two different rooms."""
+    own = room(module.name)
+    pairs = {(own, room(name)) for name, _ in imports(module) if name.split(".")[0] == "autodas"}
+    return {(a, b) for a, b in pairs if b not in {a, "__version__"}}
+
+
 def _forbidden(module: Module, name: str) -> str:
     parts = name.split(".")
-    if parts[0] != "autodas" or len(parts) < 2 or module.package in {"", parts[1]}:
+    here, there = room(module.name), room(name)
+    if parts[0] != "autodas" or len(parts) < 2 or here in {"", there} or there == "__version__":
         return ""
-    if module.package == "__main__":
-        return "" if parts[1] == "cli" else "__main__ starts the command line only"
-    if module.package not in RANKS:
-        return f"package {module.package!r} has no rank"
-    if parts[1] == "__version__":
-        return ""
-    allowed = parts[1] in ALLOWED[module.package]
-    return "" if allowed else f"{module.package} may not know {parts[1]}"
+    if here == "__main__":
+        return "" if there == "cli" else "__main__ starts the command line only"
+    if here == "steps":
+        return "the table of the steps imports none of them"
+    if here not in RANKS:
+        return f"package {here!r} has no rank"
+    return "" if there in ALLOWED[here] else f"{here} may not know {there}"
 
 
 def import_cycle(source: Path) -> list[str]:
@@ -113,12 +94,38 @@ def _imported_modules(module: Module, found: dict[str, Module]) -> set[str]:
 def test_ranks_and_allowed_imports_agree() -> None:
     assert RANKS.keys() == ALLOWED.keys()
     for package, allowed in ALLOWED.items():
-        assert all(RANKS[lower] < RANKS[package] for lower in allowed), package
+        lower = allowed - {"steps"}
+        assert all(RANKS[other] < RANKS[package] for other in lower), package
 
 
-def test_every_package_has_a_rank() -> None:
-    folders = {path.parent.name for path in SOURCE.glob("*/*.py")}
-    assert folders <= RANKS.keys()
+def test_every_package_and_every_step_has_a_rank() -> None:
+    found = {path.parent.name for path in SOURCE.glob("*/__init__.py")} - {"steps"}
+    steps = {path.stem for path in SOURCE.glob("steps/*.py")} - {"__init__"}
+    steps |= {path.parent.name for path in SOURCE.glob("steps/*/__init__.py")}
+    found |= {f"steps.{step}" for step in steps} | {"api"}
+    assert found == RANKS.keys()
+
+
+def test_every_permission_is_used() -> None:
+    used = {pair for module in modules(SOURCE) for pair in crossing(module)}
+    granted = {(package, other) for package, some in ALLOWED.items() for other in some}
+    assert granted - used == set()
+
+
+def test_no_step_knows_another_but_those_that_do_several_in_a_row() -> None:
+    known = {
+        name: {other for other in allowed if other.startswith("steps.")}
+        for name, allowed in ALLOWED.items()
+        if name.startswith("steps.")
+    }
+    several = {name: others for name, others in known.items() if others}
+    assert several.keys() == {"steps.discover", "steps.run", "steps.demo"}
+    assert several["steps.discover"] == {"steps.benchmark", "steps.explain"}
+
+
+@pytest.mark.parametrize("page", layers.PAGES)
+def test_the_picture_is_made_from_the_table(page: str) -> None:
+    assert layers.shown(page) == layers.block(), "run python tests/layers.py"
 
 
 def test_imports_go_one_way() -> None:
@@ -133,7 +140,7 @@ def test_no_import_cycles() -> None:
 def small_tree(tmp_path: Path) -> Path:
     """A source tree of our shape that breaks no rule yet."""
     source = tmp_path / "autodas"
-    for package in ("core", "evolution", "cli"):
+    for package in ("core", "evolution", "cli", "steps", "steps/label", "steps/search"):
         (source / package).mkdir(parents=True)
         (source / package / "__init__.py").write_text("")
     (source / "__init__.py").write_text("")
@@ -154,6 +161,10 @@ def small_tree(tmp_path: Path) -> Path:
         ("evolution/b.py", "import torch.nn as nn", "imports torch"),
         ("evolution/b.py", "def f():\n    from torch import nn", "imports torch"),
         ("extra/b.py", "import autodas.core", "has no rank"),
+        ("steps/extra.py", "import autodas.core", "imports none of them"),
+        ("steps/label/b.py", "from autodas.steps.search import run", "may not know steps.search"),
+        ("steps/label/b.py", "from autodas.steps import search", "may not know steps.search"),
+        ("steps/__init__.py", "from autodas.steps import label", "imports none of them"),
     ],
 )
 def test_the_checker_sees(small_tree: Path, file: str, text: str, complaint: str) -> None:
