@@ -8,14 +8,12 @@ Names: ``get_score`` (``"params"``, ``"proxy:path/to/proxy.json"``, a formula), 
 ``Score``, ``Subjects`` (what a score sees), ``Proxy`` (an expression and how it was found).
 """
 
-from autodas.scores import (  # noqa: F401 - they fill the catalogue
-    distillation,
-    diswot,
-    published,
-    rank_sums,
-    size,
-    zero_cost,
-)
+# The order of declaration is that of listings and of ``--scores all``.
+# isort: off
+from autodas.scores import diswot, distillation, published, rank_sums  # noqa: F401
+from autodas.scores import size, zero_cost  # noqa: F401
+
+# isort: on
 from autodas.scores.proxy import Proxy, load_proxy
 from autodas.scores.resolve import get_score, score_names
 from autodas.scores.scale import Scale

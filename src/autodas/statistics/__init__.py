@@ -13,13 +13,13 @@ network), ``TeacherSignals``, ``Cache``; ``columns``, ``Store`` and ``spilled`` 
 
 from autodas.statistics.alignment import match_stages
 from autodas.statistics.catalog import CHECKS, STATISTICS, Statistic, statistic
-from autodas.statistics.definitions import (  # noqa: F401 - they fill the catalogue
-    distillation,
-    interaction,
-    intrinsic,
-    saliency,
-    sizes,
-)
+
+# The order of declaration is that of the leaves of a grammar, and so decides what a seed draws.
+# isort: off
+from autodas.statistics.definitions import interaction, intrinsic  # noqa: F401
+from autodas.statistics.definitions import distillation, saliency, sizes  # noqa: F401
+
+# isort: on
 from autodas.statistics.measurement import Measured, measure
 from autodas.statistics.passes.probe import Probe, Unmeasurable
 from autodas.statistics.store.cache import Cache
