@@ -106,7 +106,9 @@ def labels(count=BATCH) -> Tensor:
 
 
 def signals(network: StagedNetwork, *, trained=False) -> TeacherSignals:
-    return TeacherSignals(network, images(), labels(), trained=trained, digest="toy")
+    """What a teacher shows of the toy batch, in the teacher's precision."""
+    pixels = images().to(network.classifier.weight.dtype)
+    return TeacherSignals(network, pixels, labels(), trained=trained, digest="toy")
 
 
 # --- the second time ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -48,9 +49,11 @@ def same_all(a, b):
     return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("network", [ToyCNN, ToyViT])
-def test_everything_comes_back_exactly(cache, network):
-    found = measure(network(), images(), labels(), NAMES, teacher=signals(ToyViT()), entries=20)
+def test_everything_comes_back_exactly(cache, network, dtype):
+    student, teacher = network().to(dtype), signals(ToyViT().to(dtype))
+    found = measure(student, images().to(dtype), labels(), NAMES, teacher=teacher, entries=20)
     cache.write(KEY, found)
     assert same_all(Cache(cache.folder).read(KEY, NAMES), found)
 

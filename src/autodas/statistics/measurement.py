@@ -25,7 +25,8 @@ class Measured:
     """One statistic of one architecture.
 
     Attributes:
-        segments: One float32 array per layer or stage (of a vector: arrays of shape ``()``).
+        segments: One array per layer or stage (of a vector: arrays of shape ``()``), float32, or
+            float64 of a network in double precision.
         counts: How many entries each segment stands for.
     """
 
@@ -70,18 +71,21 @@ def _measure_one(statistic: Statistic, probe: Probe, entries: int) -> Result[Mea
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # not in its stubs
         return Failed(f"{statistic.name} did not converge", str(error))
     counts = tuple(v.numel() if isinstance(v, Tensor) else 1 for v in values)
-    segments = tuple(_segment(statistic, value, entries) for value in values)
+    kept = torch.float64 if probe.images.dtype == torch.float64 else torch.float32
+    segments = tuple(_segment(statistic, value, entries, kept) for value in values)
     # All segments at once: of tiny networks, a call for each would cost more than the check.
     if segments and not np.isfinite(np.concatenate([s.ravel() for s in segments])).all():
         return Failed(f"{statistic.name} is not finite")
     return Ok(Measured(segments, counts))
 
 
-def _segment(statistic: Statistic, value: Tensor | float, entries: int) -> FloatArray:
+def _segment(
+    statistic: Statistic, value: Tensor | float, entries: int, kept: torch.dtype
+) -> FloatArray:
     if not isinstance(value, Tensor):
-        return np.asarray(value, dtype=np.float32)
+        return np.asarray(value, dtype=np.float64 if kept == torch.float64 else np.float32)
     value = value.detach()
     if statistic.type.kind is Kind.ELEMENTS:
         value = sample_entries(value, entries)
     # A copy: the tensor may be the network's own weight, which later training changes.
-    return np.array(value.numpy(force=True), dtype=np.float32)
+    return np.array(value.to(kept).numpy(force=True))

@@ -216,7 +216,7 @@ def _spread(grams: Tensor) -> Tensor:
 
 
 def _triplets(student: Tensor, teacher: Tensor) -> Tensor:
-    batch, total = student.shape[1], torch.zeros(len(student))
+    batch, total = student.shape[1], student.new_zeros(len(student))
     for start in range(0, batch, ANCHORS):
         s, t = (_angles(grams, slice(start, start + ANCHORS)) for grams in (student, teacher))
         total += F.smooth_l1_loss(s, t, reduction="none").sum((1, 2, 3))

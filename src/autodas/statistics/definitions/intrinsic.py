@@ -129,7 +129,7 @@ def norm_var(probe: Probe) -> list[Tensor]:
 def activation_kernel(probe: Probe) -> list[Tensor]:
     """B × B share of activation units (ReLU, GELU, …) on the same side of zero."""
     agreeing, units = probe.agreements
-    return [(agreeing / units).float()]
+    return [agreeing / units]
 
 
 @statistic(
@@ -139,7 +139,7 @@ def activation_kernel(probe: Probe) -> list[Tensor]:
 )
 def jacobian_gram(probe: Probe) -> list[Tensor]:
     """B × B correlations of the samples' input gradients of the summed logits."""
-    return [probe.jacobian_correlation.float()]
+    return [probe.jacobian_correlation]
 
 
 @statistic(LOGITS, needs={"forward"})

@@ -318,7 +318,7 @@ def perturbation_growth(probe: Probe) -> list[float]:
 @statistic(TANGENT_GRAM, needs={"tangent"}, reference="Jacot et al., NeurIPS 2018, eq. 4")
 def tangent_kernel(probe: Probe) -> list[Tensor]:
     """Inner products of the first 8 samples' gradients of the summed logits at all weights."""
-    return [probe.tangent_kernel.float()]
+    return [probe.tangent_kernel]
 
 
 def _weights_with(probe: Probe, others: list[Tensor]) -> list[tuple[Tensor, Tensor]]:

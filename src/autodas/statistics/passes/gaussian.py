@@ -58,7 +58,8 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     generator = torch.Generator().manual_seed(0)
     weights = _gaussian(network, generator)
     shape = (min(len(images), GAUSSIAN_IMAGES), *images.shape[1:])
-    noise, change = (torch.randn(shape, generator=generator) for _ in range(2))
+    # Drawn in single precision, so that a network in double precision meets the same numbers.
+    noise, change = (torch.randn(shape, generator=generator).to(images.dtype) for _ in range(2))
     calls = _Calls()
     hooks = [m.register_forward_pre_hook(calls) for m in network.modules() if not _has_parts(m)]
     try:
@@ -102,7 +103,7 @@ def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[str, Tenso
             if name.endswith("bias"):
                 value = torch.zeros_like(parameter)
             elif isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
-                value = torch.randn(parameter.shape, generator=generator)
+                value = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
             elif name == "weight" and parameter.ndim == 1:
                 value = torch.ones_like(parameter)
             else:

@@ -82,7 +82,7 @@ def spatial_factors(feature: Tensor) -> Tensor:
     vectors = vectors[..., -FACTORS:].flip(2)
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
     factors: Tensor = vectors * largest.sign() * values[:, None]
-    return factors.float()
+    return factors.to(feature.dtype)
 
 
 def positions_gram(maps: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def _second_moments(feature: Tensor, channels: int) -> Tensor:
     # One product per sample, because turning channels to the end would copy every map.
     maps = feature.flatten(2) if feature.ndim == 4 else feature.transpose(1, 2)
     if maps.shape[1] > channels:
-        maps = _projection(maps.shape[1], channels).T @ maps
+        maps = _projection(maps.shape[1], channels).to(maps.dtype).T @ maps
     return (maps @ maps.transpose(1, 2)).sum(0) / (maps.shape[0] * maps.shape[2])
 
 

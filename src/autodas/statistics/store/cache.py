@@ -115,7 +115,7 @@ def _pack(name: str, value: Result[Measured]) -> tuple[dict[str, Any], FloatArra
         return {"version": version, "failed": value.reason}, None
     measured = value.value
     parts = [np.empty(0, np.float32), *(segment.ravel() for segment in measured.segments)]
-    flat = np.concatenate(parts).astype(np.float32, copy=False)
+    flat = np.concatenate(parts)
     return {
         "version": version,
         "shapes": [list(segment.shape) for segment in measured.segments],

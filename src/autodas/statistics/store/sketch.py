@@ -28,12 +28,12 @@ def _positions(total: int, keep: int) -> Tensor:
 
 
 def sample_entries(tensor: Tensor, keep: int) -> Tensor:
-    """``(min(keep, numel),)`` entries of ``tensor`` in single precision.
+    """``(min(keep, numel),)`` entries of ``tensor``.
 
     The positions depend only on the number of entries: a weight and its gradient are sampled at
     the same places, so products of the two mean what they say.
     """
     if tensor.numel() > keep:
         # take() counts as flatten() does, but never copies a tensor of another memory order.
-        return tensor.take(_positions(tensor.numel(), keep)).float()
-    return tensor.flatten().float()
+        return tensor.take(_positions(tensor.numel(), keep))
+    return tensor.flatten()
