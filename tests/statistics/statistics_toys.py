@@ -1,6 +1,7 @@
 """Two tiny networks, and what they compute written a second time without modules.
 
-The networks are ordinary PyTorch in single precision. :func:`by_hand` evaluates the same
+The networks are ordinary PyTorch in single precision, unless ``.double()`` is asked for.
+:func:`by_hand` evaluates the same
 formulas in double precision from slices, sums and products alone, so that statistics can be
 derived from it without any of the machinery under test.
 """
@@ -84,7 +85,9 @@ def fill(network: nn.Module) -> None:
     """Weights that are no constants, the same everywhere; BN has seen some other data."""
     with torch.no_grad():
         for k, (name, parameter) in enumerate(network.named_parameters()):
-            wave = torch.sin(1.3 * torch.arange(parameter.numel()) ** 1.1 + k).view_as(parameter)
+            # In double precision, because in single precision sines differ between machines.
+            numbers = torch.arange(parameter.numel()).double()
+            wave = torch.sin(1.3 * numbers**1.1 + k).view_as(parameter)
             is_norm_scale = parameter.ndim == 1 and name.endswith("weight")
             parameter.copy_(1 + 0.2 * wave if is_norm_scale else 0.6 * wave)
         for name, buffer in network.named_buffers():
@@ -95,10 +98,9 @@ def fill(network: nn.Module) -> None:
 
 
 def images(count=BATCH, channels=CHANNELS, side=SIDE) -> Tensor:
-    values = torch.arange(count * channels * side * side, dtype=torch.float32)
-    return (torch.sin(0.7 * values) + torch.cos(0.013 * values**1.3)).view(
-        count, channels, side, side
-    )
+    values = torch.arange(count * channels * side * side).double()
+    waves = torch.sin(0.7 * values) + torch.cos(0.013 * values**1.3)
+    return waves.float().view(count, channels, side, side)
 
 
 def labels(count=BATCH) -> Tensor:

@@ -339,11 +339,12 @@ def test_measuring_twice_gives_the_same_bits(kind):
 
 @pytest.mark.parametrize("kind", ["cnn", "vit"])
 def test_a_statistic_does_not_depend_on_what_else_is_asked_for(kind):
-    network, teacher = NETWORKS[kind](), signals(ToyViT())
-    together = measure(network, images(), labels(), OWN, teacher=teacher)
-    backwards = measure(network, images(), labels(), OWN[::-1], teacher=teacher)
+    network, teacher = NETWORKS[kind]().double(), signals(ToyViT().double())
+    pixels = images().double()
+    together = measure(network, pixels, labels(), OWN, teacher=teacher)
+    backwards = measure(network, pixels, labels(), OWN[::-1], teacher=teacher)
     for name in OWN:
-        alone = measure(network, images(), labels(), [name], teacher=teacher)[name]
+        alone = measure(network, pixels, labels(), [name], teacher=teacher)[name]
         assert type(alone) is type(together[name])
         if isinstance(alone, Ok):
             for a, b, c in zip(
@@ -353,8 +354,8 @@ def test_a_statistic_does_not_depend_on_what_else_is_asked_for(kind):
                 strict=True,
             ):
                 # Without gradients, PyTorch may choose another algorithm.
-                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)
-                np.testing.assert_allclose(c, b, rtol=1e-5, atol=1e-6, err_msg=name)
+                np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=name)
+                np.testing.assert_allclose(c, b, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.enable_grad])

@@ -83,13 +83,13 @@ class InPlaceAfterStage(Flat):
 
 
 def test_a_stage_overwritten_in_place_has_the_gradient_of_what_it_holds():
-    network = InPlaceAfterStage(nn.Identity())
+    network = InPlaceAfterStage(nn.Identity()).double()
     names = ["feature", "feature_grad", "logit_grad"]
-    found = measure(network, images(), labels(), names)
+    found = measure(network, images().double(), labels(), names)
     feature, gradient, at_logits = (found[name].value.segments[0] for name in names)
     assert feature.min() == 0
     expected = at_logits @ network.classifier.weight.detach().numpy()
-    np.testing.assert_allclose(gradient.reshape(5, 9), expected, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(gradient.reshape(5, 9), expected, rtol=1e-12, atol=1e-15)
 
 
 # --- attention -----------------------------------------------------------------------------------
@@ -173,12 +173,12 @@ class Encoder(StagedNetwork):
 
 def test_pytorchs_encoder_is_seen_with_and_without_gradients():
     names = ["attention_entropy", "activation_kernel", "norm_mean", "layer_macs", "sample_gram"]
-    network = Encoder()
-    forward = measure(network, images(), labels(), names)
-    both = measure(network, images(), labels(), [*names, "weight_grad"])
+    network, pixels = Encoder().double(), images().double()
+    forward = measure(network, pixels, labels(), names)
+    both = measure(network, pixels, labels(), [*names, "weight_grad"])
     for name in names:
         for a, b in zip(forward[name].value.segments, both[name].value.segments, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, err_msg=name)
+            np.testing.assert_allclose(a, b, rtol=1e-12, err_msg=name)
     assert len(forward["norm_mean"].value.segments) == 2
     # 9 tokens: embed, in-projection, out-projection, two linear layers, classifier.
     macs = [64 * 9, 192 * 9, 64 * 9, 80 * 9, 80 * 9, 24]
@@ -235,7 +235,7 @@ class Normalised(StagedNetwork):
 
 
 def test_moments_are_those_of_channels_wherever_they_lie():
-    found = measure(Normalised(), images(), labels(), ["norm_mean", "norm_var"])
+    found = measure(Normalised().double(), images().double(), labels(), ["norm_mean", "norm_var"])
     maps = images().double().numpy()
     centred = maps - maps.mean((1, 2, 3), keepdims=True)
     # GroupNorm of one group, whose output the last LayerNorm sees.
@@ -245,7 +245,7 @@ def test_moments_are_those_of_channels_wherever_they_lie():
     for name, moment in (("norm_mean", np.mean), ("norm_var", np.var)):
         expected = [moment(maps, axes), moment(maps, axes), moment(whole, axes), moment(vectors, 0)]
         for segment, values in zip(found[name].value.segments, expected, strict=True):
-            np.testing.assert_allclose(segment, values, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(segment, values, rtol=1e-12, atol=1e-15)
 
 
 def test_even_attention_has_full_entropy_and_rank_one():
@@ -255,19 +255,21 @@ def test_even_attention_has_full_entropy_and_rank_one():
             mixed = F.scaled_dot_product_attention(0 * tokens, tokens, tokens)
             return [mixed], self.classifier(mixed.mean(1))
 
-    found = measure(Even(), images(), labels(), ["attention_entropy", "attention_rank"])
-    assert float(found["attention_entropy"].value.segments[0]) == pytest.approx(1, abs=1e-5)
-    assert float(found["attention_rank"].value.segments[0]) == pytest.approx(1, abs=1e-4)
+    names = ["attention_entropy", "attention_rank"]
+    found = measure(Even().double(), images().double(), labels(), names)
+    assert float(found["attention_entropy"].value.segments[0]) == pytest.approx(1, abs=1e-12)
+    assert float(found["attention_rank"].value.segments[0]) == pytest.approx(1, abs=1e-12)
 
 
 def test_attention_to_oneself_has_no_entropy_and_full_rank():
     class Self(Encoder):
         def forward_stages(self, x):
             tokens = self.embed(x).flatten(2).transpose(1, 2)
-            one_hot = 1e4 * torch.eye(9).expand(len(x), 9, 9)
+            one_hot = 1e4 * torch.eye(9, dtype=x.dtype).expand(len(x), 9, 9)
             mixed = F.scaled_dot_product_attention(one_hot, one_hot, tokens)
             return [mixed], self.classifier(mixed.mean(1))
 
-    found = measure(Self(), images(), labels(), ["attention_entropy", "attention_rank"])
-    assert float(found["attention_entropy"].value.segments[0]) == pytest.approx(0, abs=1e-6)
-    assert float(found["attention_rank"].value.segments[0]) == pytest.approx(9, rel=1e-5)
+    names = ["attention_entropy", "attention_rank"]
+    found = measure(Self().double(), images().double(), labels(), names)
+    assert float(found["attention_entropy"].value.segments[0]) == pytest.approx(0, abs=1e-12)
+    assert float(found["attention_rank"].value.segments[0]) == pytest.approx(9, rel=1e-12)
