@@ -10,14 +10,23 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHECKED := src tests benchmarks examples
+NUMBERS := tests/statistics tests/expressions tests/scores
 
-.PHONY: demo test test-slow test-ray fuzz lint format bench docs clean help
+.PHONY: demo test test-kernels test-slow test-ray fuzz lint format bench docs clean help
 
 demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
 
 test: $(STAMP)  ## the tests, without the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+
+# PyTorch and MKL choose their code by processor, and every choice rounds in its own way.
+# One process where there are two threads: together they fill two cores.
+test-kernels: $(STAMP)  ## the tests of numbers again, computed as on processors without AVX-512
+	ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(NUMBERS)
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=2 \
+		$(BIN)/python -m pytest -q -n 1 -m "not slow" $(NUMBERS)
 
 test-slow: $(STAMP)  ## the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow
