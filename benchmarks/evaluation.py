@@ -40,8 +40,7 @@ from autodas.expressions import (
     to_text,
 )
 from autodas.fitness import TauAgainst
-from autodas.statistics import STATISTICS, Store, TeacherSignals, columns
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, Store, TeacherSignals, columns, measure
 from benchmarks.workload import (
     LARGEST,
     WHOLE,

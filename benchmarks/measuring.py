@@ -12,8 +12,7 @@ import torch.nn.functional as F
 
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
-from autodas.statistics import STATISTICS, TeacherSignals
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, TeacherSignals, measure
 from benchmarks.timing import interleaved
 
 CASES = {  # space -> student, teacher

@@ -26,8 +26,7 @@ from autodas.data import load_data, probe_batch
 from autodas.networks import StagedNetwork, seeded
 from autodas.scores import SCORES, Subjects
 from autodas.spaces import get_space
-from autodas.statistics import columns
-from autodas.statistics import measurement as measure
+from autodas.statistics import columns, measure
 from autodas.tables import load_table
 from autodas.tables.table import Table
 

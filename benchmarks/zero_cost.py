@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from autodas.networks import StagedNetwork, count, seeded
 from autodas.scores import SCORES
 from autodas.spaces import get_space
-from autodas.statistics import measurement as measure
+from autodas.statistics import measure
 from autodas.statistics.passes.gradients import HESSIAN_IMAGES, SINGLE_IMAGES, TANGENT_IMAGES
 from benchmarks.timing import interleaved
 

@@ -15,8 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autodas.networks import ResNet, seeded
 from autodas.scores import SCORES, Subjects
-from autodas.statistics import columns
-from autodas.statistics import measurement as measure
+from autodas.statistics import columns, measure
 from benchmarks import published_scores, zero_cost
 
 NEEDS_DATA = pytest.mark.skipif(

@@ -18,8 +18,7 @@ from autodas.scores import (
     score_names,
 )
 from autodas.spaces import get_space
-from autodas.statistics import STATISTICS, TeacherSignals, columns
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, TeacherSignals, columns, measure
 
 SPACE = get_space("digits-cnn")
 CODES = [

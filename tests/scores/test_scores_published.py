@@ -16,8 +16,7 @@ from autodas.scores import SCORES, Subjects, published, zero_cost
 from autodas.scores import distillation as knowledge
 from autodas.scores.rank_sums import rank_sum
 from autodas.spaces import get_space
-from autodas.statistics import TeacherSignals, columns
-from autodas.statistics import measurement as measure
+from autodas.statistics import TeacherSignals, columns, measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "scores.md"
 NAMES = [name for name in SCORES.names() if name != "depth"]

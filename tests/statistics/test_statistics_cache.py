@@ -17,8 +17,7 @@ from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 from autodas.core.digest import digest
 from autodas.core.errors import FileProblem
 from autodas.core.results import Failed, Ok
-from autodas.statistics import STATISTICS, Cache
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, Cache, measure
 from autodas.statistics.measurement import Measured
 
 KEY, OTHER_KEY = digest("one"), digest("other")

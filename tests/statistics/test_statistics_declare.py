@@ -9,8 +9,7 @@ from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.values import SCALAR, Kind, Type
-from autodas.statistics import STATISTICS, Cache, Unmeasurable, check, columns, statistic
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, Cache, Unmeasurable, check, columns, measure, statistic
 
 STAGE_VECTOR = Type(Kind.VECTOR, "stage")
 FEATURE = Type(Kind.ELEMENTS, "stage", "feature")

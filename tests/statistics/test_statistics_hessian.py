@@ -8,7 +8,7 @@ import torch
 
 from autodas.networks import seeded
 from autodas.spaces import get_space
-from autodas.statistics import measurement as measure
+from autodas.statistics import measure
 from autodas.statistics.passes.gradients import HESSIAN_IMAGES
 
 

@@ -21,8 +21,7 @@ from statistics_toys import BATCH, ByHand, ToyCNN, ToyViT, by_hand, images, labe
 
 from autodas.core.results import Failed
 from autodas.networks import StagedNetwork
-from autodas.statistics import STATISTICS
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, measure
 from autodas.statistics.passes import views
 
 # By hand: student stages, teacher stages -> teacher stage of each student stage.

@@ -9,8 +9,7 @@ from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR, Column, Kind, Layout, Type
-from autodas.statistics import STATISTICS, Store, columns, spilled
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, Store, columns, measure, spilled
 from autodas.statistics.measurement import Measured
 
 NAMES = STATISTICS.names()

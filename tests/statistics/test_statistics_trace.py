@@ -17,8 +17,7 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR
 from autodas.networks import StagedNetwork
-from autodas.statistics import STATISTICS, TeacherSignals
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, TeacherSignals, measure
 from autodas.statistics.catalog import Statistic
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import NEEDS

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from autodas.core.results import Failed
 from autodas.networks import ResNet, VisionTransformer, seeded
-from autodas.statistics import STATISTICS, TeacherSignals
-from autodas.statistics import measurement as measure
+from autodas.statistics import STATISTICS, TeacherSignals, measure
 from autodas.statistics.passes import views
 
 SHAPES = [(3, 5, 6, 6), (3, 5, 1, 1), (3, 40, 3, 7), (3, 100, 4, 4)]

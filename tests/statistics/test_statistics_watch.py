@@ -8,7 +8,7 @@ from statistics_toys import fill, images, labels
 from torch import nn
 
 from autodas.networks import StagedNetwork
-from autodas.statistics import measurement as measure
+from autodas.statistics import measure
 from autodas.statistics.passes.watch import Watch
 
 
