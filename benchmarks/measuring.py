@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
-from autodas.statistics import STATISTICS, TeacherSignals, measure
+from autodas.statistics import STATISTICS, Need, TeacherSignals, measure
 from benchmarks.timing import interleaved
 
 CASES = {  # space -> student, teacher
@@ -38,13 +38,10 @@ EXPENSIVE = (
     "attention_rank",
     "macs",
 )
-PASSES = frozenset(
-    {
-        *("virtual", "jacobian", "activations", "attention", "outputs", "blocks", "hessian"),
-        *("halves", "singles", "tangent", "gaussian", "constant"),
-    }
-)
-"""What a statistic may need beside one forward and backward."""
+PASSES = frozenset(Need) - {
+    *(Need.FORWARD, Need.BACKWARD, Need.CLASSIFIER, Need.NORMS, Need.SIZES, Need.TEACHER)
+}
+"""What costs time beside one forward and backward."""
 REPEATS = {"resnet": 15}
 MORE_REPEATS = 60  # for networks that take milliseconds
 
@@ -60,7 +57,7 @@ def measuring(space: str, student: str, teacher: str) -> dict[str, float]:
     network, images, labels = _network(space, student), _images(space), torch.arange(BATCH) % 10
     signals = TeacherSignals(_network(space, teacher), images, labels, trained=False, digest="")
     cheap = [s.name for s in STATISTICS if s.name not in EXPENSIVE and not s.needs & PASSES]
-    forward_only = [n for n in cheap if not STATISTICS.get(n).needs & {"backward", "virtual"}]
+    forward_only = [n for n in cheap if not STATISTICS.get(n).needs & {Need.BACKWARD, Need.VIRTUAL}]
 
     def forward() -> None:
         with torch.no_grad():

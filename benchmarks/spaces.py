@@ -14,16 +14,15 @@ from typing import Any
 
 from autodas.core.errors import MissingData
 from autodas.spaces import SPACES
-from autodas.statistics import STATISTICS
-from autodas.steps.discover.run import OWN_PASSES
+from autodas.steps.discover.inputs import statistics_of
 from autodas.workbench.measuring import measure_space, space_sample
 from autodas.workbench.protocol import Protocol, resolved, signals
 from benchmarks.workload import ready_for_networks
 
 NAMES = {
-    "shared": [s.name for s in STATISTICS if not s.needs & OWN_PASSES],
-    "most": [s.name for s in STATISTICS if "hessian" not in s.needs],
-    "all": STATISTICS.names(),
+    "shared": statistics_of("shared"),
+    "most": statistics_of("most"),
+    "all": statistics_of("all"),
 }
 
 

@@ -95,7 +95,7 @@ def good(probe):
         ({"name": "Upper"}, "name 'Upper' must be lower-case"),
         ({"name": "a-b"}, "name 'a-b' must be lower-case"),
         ({"name": "9lives"}, "name '9lives' must be lower-case"),
-        ({"needs": {"forwards"}}, "'mine' needs 'forwards'; choose from .*'forward'"),
+        ({"needs": {"forwards"}}, "'mine' needs 'forwards'; choose from: .*forward"),
         ({"name": "weight"}, "statistic 'weight' is already defined"),
     ],
 )
@@ -232,7 +232,7 @@ UNANNOUNCED = {
     "attention": lambda p: p.attentions,
     "classifier": lambda p: p.classifier_input,
     "sizes": lambda p: p.output_positions,
-    "virtual": lambda p: p.virtual,
+    "virtual": lambda p: p.extra.virtual,
 }
 
 

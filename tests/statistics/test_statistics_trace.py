@@ -17,10 +17,9 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR
 from autodas.networks import StagedNetwork
-from autodas.statistics import STATISTICS, TeacherSignals, measure
+from autodas.statistics import STATISTICS, Need, TeacherSignals, measure
 from autodas.statistics.catalog import Statistic
 from autodas.statistics.passes import views
-from autodas.statistics.passes.probe import NEEDS
 
 OWN = [s.name for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
 MORE = {"backward", "jacobian", "virtual", "blocks", "hessian", "halves", "singles", "tangent"}
@@ -187,7 +186,7 @@ def test_a_failing_statistic_leaves_no_trace():
         probe.stage_gradients[0].sum()
         raise Boom
 
-    with declared(fails_halfway, NEEDS - {"teacher"}) as name, pytest.raises(Boom):
+    with declared(fails_halfway, frozenset(Need) - {"teacher"}) as name, pytest.raises(Boom):
         measure(network, pixels, labels(), [*FORWARD_ONLY, name], teacher=teacher)
     assert_untouched(before, trace(network, pixels))
 

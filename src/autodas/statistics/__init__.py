@@ -6,34 +6,42 @@ stages, similarities are one number per stage. *Intrinsic* statistics see the st
 them come out of one forward and one backward pass, are cached on disk by content address, and
 are laid out as columns over all architectures, so that a proxy is evaluated for all at once.
 
-Names: ``STATISTICS``, ``statistic`` and ``check`` (declare and try your own), ``measure`` (one
-network), ``TeacherSignals``, ``Cache``; ``columns``, ``Store`` and ``spilled`` (many networks),
-``match_stages`` (which teacher stage a student stage is compared with).
+Names: ``STATISTICS``, ``statistic``, ``Need`` and ``check`` (declare and try your own), ``measure``
+(one network), ``TeacherSignals``, ``Cache``; ``columns``, ``Store`` and ``spilled`` (many
+networks), ``match_stages`` (which teacher stage a student stage is compared with).
 """
 
-from autodas.statistics.alignment import match_stages
 from autodas.statistics.catalog import CHECKS, STATISTICS, Statistic, statistic
 
 # The order of declaration is that of the leaves of a grammar, and so decides what a seed draws.
 # isort: off
 from autodas.statistics.definitions import interaction, intrinsic  # noqa: F401
-from autodas.statistics.definitions import distillation, saliency, sizes  # noqa: F401
+from autodas.statistics.definitions import (  # noqa: F401
+    distillation_losses,
+    saliency,
+    whole_network,
+    sizes,
+)
 
 # isort: on
 from autodas.statistics.measurement import Measured, measure
-from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.need import Need
+from autodas.statistics.passes.probe import Probe
+from autodas.statistics.stage_matching import match_stages
 from autodas.statistics.store.cache import Cache
 from autodas.statistics.store.columns import Store, columns
 from autodas.statistics.store.sketch import DEFAULT_ENTRIES
 from autodas.statistics.store.spill import spilled
 from autodas.statistics.teacher_signals import TeacherSignals
 from autodas.statistics.trial import check
+from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = [
     "DEFAULT_ENTRIES",
     "STATISTICS",
     "Cache",
     "Measured",
+    "Need",
     "Probe",
     "Statistic",
     "Store",

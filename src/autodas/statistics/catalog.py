@@ -26,7 +26,8 @@ from torch import Tensor
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.values import Type
-from autodas.statistics.passes.probe import NEEDS, Probe
+from autodas.statistics.need import Need, needs_named
+from autodas.statistics.passes.probe import Probe
 
 __all__ = ["CHECKS", "STATISTICS", "Measure", "Origin", "Statistic", "statistic"]
 
@@ -42,7 +43,7 @@ class Statistic:
         name: Its name in formulas.
         type: Type of its values.
         measure: The function that measures it.
-        needs: What the probe has to provide, a subset of ``NEEDS``.
+        needs: What has to be run for it.
         version: Part of the cache key: raise it when the definition changes.
         origin: ``"intrinsic"`` (student alone), ``"teacher"`` (teacher alone, per student
             stage) or ``"interaction"`` (both).
@@ -54,7 +55,7 @@ class Statistic:
     name: str
     type: Type
     measure: Measure
-    needs: frozenset[str]
+    needs: frozenset[Need]
     version: int
     origin: Origin
     size: bool
@@ -98,7 +99,7 @@ def statistic(
 
     Args:
         type_: Type of the values; two statistics of one type must correspond entry by entry.
-        needs: What the function asks the probe for, a subset of ``NEEDS``.
+        needs: What the function asks the probe for: members of :class:`Need`, or their names.
         origin: Whether it looks at the student, the teacher or both.
         version: Raise it when the definition changes.
         size: Whether it is a mere size.
@@ -113,14 +114,11 @@ def statistic(
         label = name or measure.__name__
         if not re.fullmatch(r"[a-z][a-z0-9_]*", label):
             raise InvalidInput(f"statistic name {label!r} must be lower-case letters, digits, _")
-        wrong = set(needs) - NEEDS
-        if wrong:
-            raise InvalidInput(
-                f"statistic {label!r} needs {sorted(wrong)[0]!r}; choose from {sorted(NEEDS)}"
-            )
+        required = needs_named(needs, f"statistic {label!r}")
         if not inspect.getdoc(measure):
             raise InvalidInput(f"statistic {label!r} needs a docstring that says what it measures")
-        required = frozenset(needs) | ({"teacher"} if origin != "intrinsic" else frozenset())
+        if origin != "intrinsic":
+            required |= {Need.TEACHER}
         made = Statistic(label, type_, measure, required, version, origin, size, reference)
         for check in CHECKS:
             check(made)

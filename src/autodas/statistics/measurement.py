@@ -13,9 +13,11 @@ from autodas.core.results import Failed, Ok, Result
 from autodas.core.values import FloatArray, Kind
 from autodas.networks import StagedNetwork
 from autodas.statistics.catalog import STATISTICS, Statistic
-from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.need import Need
+from autodas.statistics.passes.probe import Probe
 from autodas.statistics.store.sketch import DEFAULT_ENTRIES, sample_entries
 from autodas.statistics.teacher_signals import TeacherSignals
+from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["Measured", "measure"]
 
@@ -58,7 +60,7 @@ def measure(
         InvalidInput: a statistic needs a teacher and none was given.
     """
     statistics = [STATISTICS.get(name) for name in names]
-    needs = frozenset[str]().union(*(statistic.needs for statistic in statistics))
+    needs = frozenset[Need]().union(*(statistic.needs for statistic in statistics))
     with Probe(network, images, labels, needs, teacher) as probe:
         return {s.name: _measure_one(s, probe, entries) for s in statistics}
 

@@ -19,8 +19,10 @@ from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind, Type
 from autodas.networks import ResNet, StagedNetwork, VisionTransformer, seeded
 from autodas.statistics.catalog import STATISTICS, Statistic
-from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.need import Need
+from autodas.statistics.passes.probe import Probe
 from autodas.statistics.teacher_signals import TeacherSignals
+from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["check"]
 
@@ -35,8 +37,8 @@ class _Trial:
     student: StagedNetwork
     teacher: TeacherSignals
 
-    def probe(self, needs: frozenset[str]) -> Probe:
-        teacher = self.teacher if "teacher" in needs else None
+    def probe(self, needs: frozenset[Need]) -> Probe:
+        teacher = self.teacher if Need.TEACHER in needs else None
         return Probe(self.student, self.teacher.images, self.teacher.labels, needs, teacher)
 
 
@@ -134,21 +136,21 @@ def _measured(statistic: Statistic, trial: _Trial) -> Sequence[Tensor | float]:
 
 def _visible(probe: Probe) -> list[Tensor]:
     """All tensors that the announced needs let a statistic see."""
-    signals: dict[str, Callable[[], list[Tensor]]] = {
-        "forward": lambda: [*probe.stages, probe.logits],
-        "backward": lambda: [*probe.weight_gradients, *probe.stage_gradients],
-        "classifier": lambda: [probe.classifier_input],
-        "norms": lambda: [t for moments in probe.norm_moments for t in moments],
-        "activations": lambda: probe.activation_signs,
-        "attention": lambda: [t for a in probe.attentions for t in (a.queries, a.keys)],
-        "jacobian": lambda: [probe.jacobian],
-        "virtual": lambda: probe.virtual.gradients,
-        "hessian": lambda: probe.hessian_products,
-        "halves": lambda: [g for half in probe.half_gradients for g in half],
-        "singles": lambda: probe.sign_sums,
-        "tangent": lambda: [probe.tangent_kernel],
-        "constant": lambda: probe.constant_gradients,
-        "teacher": lambda: [*probe.teacher.stages, probe.teacher.logits],
+    signals: dict[Need, Callable[[], list[Tensor]]] = {
+        Need.FORWARD: lambda: [*probe.stages, probe.logits],
+        Need.BACKWARD: lambda: [*probe.weight_gradients, *probe.stage_gradients],
+        Need.CLASSIFIER: lambda: [probe.classifier_input],
+        Need.NORMS: lambda: [t for moments in probe.norm_moments for t in moments],
+        Need.ACTIVATIONS: lambda: probe.activation_signs,
+        Need.ATTENTION: lambda: [t for a in probe.attentions for t in (a.queries, a.keys)],
+        Need.JACOBIAN: lambda: [probe.jacobian],
+        Need.VIRTUAL: lambda: probe.extra.virtual.gradients,
+        Need.HESSIAN: lambda: probe.extra.hessian_products(probe.weight_gradients),
+        Need.HALVES: lambda: [g for half in probe.extra.half_gradients for g in half],
+        Need.SINGLES: lambda: probe.extra.sign_sums,
+        Need.TANGENT: lambda: [probe.extra.tangent_kernel],
+        Need.CONSTANT: lambda: probe.extra.constant_gradients,
+        Need.TEACHER: lambda: [*probe.teacher.stages, probe.teacher.logits],
     }
     seen = [probe.images, probe.labels, *probe.network.state_dict().values()]
     for need, read in signals.items():

@@ -45,7 +45,9 @@ def pooled(features: Tensor) -> Tensor:
 def matched(students: int, teachers: int) -> list[tuple[int, int]]:
     """Pairs (stage of the student, stage of the teacher), the last with the last.
 
-    The network with fewer stages has each of them matched; of the other, evenly spaced ones.
+    The network with fewer stages has each of them matched; of the other, evenly spaced ones. Each
+    stage has one partner, so that no teacher stage pulls at two student stages. Statistics need a
+    number for every student stage and match otherwise (``statistics/stage_matching.py``).
     """
     count = min(students, teachers)
     return [

@@ -1,6 +1,6 @@
 """Statistics of student and teacher together, and the teacher's own, per student stage.
 
-Stages correspond by relative depth (:mod:`autodas.statistics.alignment`). All comparisons go
+Stages correspond by relative depth (:mod:`autodas.statistics.stage_matching`). All comparisons go
 through objects whose shape does not depend on the architecture (B × B Grams, 4 × 4 attention
 grids, K × K class Grams, logits), so a CNN can teach a transformer.
 """
@@ -20,9 +20,17 @@ from autodas.statistics.definitions.intrinsic import (
     PROJECTED_GRAM,
     SAMPLE_GRAM,
 )
-from autodas.statistics.pairing import FORWARD, STAGE_VECTOR, both_logits, compare, teacher_views
+from autodas.statistics.need import Need
 from autodas.statistics.passes import views
-from autodas.statistics.passes.probe import Probe, Unmeasurable
+from autodas.statistics.passes.probe import Probe
+from autodas.statistics.side_by_side import (
+    FORWARD,
+    STAGE_VECTOR,
+    both_logits,
+    compare,
+    teacher_views,
+)
+from autodas.statistics.unmeasurable import Unmeasurable
 
 TINY = 1e-12
 
@@ -169,7 +177,7 @@ def logit_cosine(probe: Probe) -> list[float]:
 
 @statistic(
     SCALAR,
-    needs={"forward", "classifier"},
+    needs={Need.FORWARD, Need.CLASSIFIER},
     origin="interaction",
     reference="Dong et al., CVPR 2023 (DisWOT), semantic similarity",
 )

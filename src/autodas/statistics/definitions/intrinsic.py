@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autodas.core.values import SCALAR, Kind, Type
 from autodas.statistics.catalog import statistic
+from autodas.statistics.need import Need
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
 
@@ -35,24 +36,26 @@ def weight(probe: Probe) -> list[Tensor]:
     return [layer.weight.detach() for layer in probe.layers]
 
 
-@statistic(WEIGHT, needs={"forward", "backward"})
+@statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD})
 def weight_grad(probe: Probe) -> list[Tensor]:
     """Gradient of the cross-entropy at every layer's weight."""
     return probe.weight_gradients
 
 
 @statistic(
-    WEIGHT, needs={"virtual"}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 1 and sec. 5"
+    WEIGHT,
+    needs={Need.VIRTUAL},
+    reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 1 and sec. 5",
 )
 def virtual_grad(probe: Probe) -> list[Tensor]:
     """Gradient of the log of the summed outputs at |weights|, for an all-ones input."""
-    return probe.virtual.gradients
+    return probe.extra.virtual.gradients
 
 
-@statistic(SCALAR, needs={"virtual"}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5")
+@statistic(SCALAR, needs={Need.VIRTUAL}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5")
 def virtual_output(probe: Probe) -> list[float]:
     """Log of the summed outputs at |weights| for an all-ones input; no data is involved."""
-    return [probe.virtual.log_output]
+    return [probe.extra.virtual.log_output]
 
 
 @statistic(WEIGHT_SPECTRUM)
@@ -61,61 +64,61 @@ def weight_spectrum(probe: Probe) -> list[Tensor]:
     return [singular_values(layer.weight.detach().flatten(1)) for layer in probe.layers]
 
 
-@statistic(FEATURE, needs={"forward"})
+@statistic(FEATURE, needs={Need.FORWARD})
 def feature(probe: Probe) -> list[Tensor]:
     """Stage outputs, (B, C, H, W) or (B, N, D)."""
     return list(probe.stages)
 
 
-@statistic(FEATURE, needs={"forward", "backward"})
+@statistic(FEATURE, needs={Need.FORWARD, Need.BACKWARD})
 def feature_grad(probe: Probe) -> list[Tensor]:
     """Gradient of the cross-entropy at every stage output."""
     return probe.stage_gradients
 
 
-@statistic(SAMPLE_GRAM, needs={"forward"})
+@statistic(SAMPLE_GRAM, needs={Need.FORWARD})
 def sample_gram(probe: Probe) -> list[Tensor]:
     """B × B inner products of the samples' features at every stage, per entry."""
     return probe.viewed(views.sample_gram)
 
 
-@statistic(SAMPLE_GRAM, needs={"forward", "backward"})
+@statistic(SAMPLE_GRAM, needs={Need.FORWARD, Need.BACKWARD})
 def grad_gram(probe: Probe) -> list[Tensor]:
     """B × B inner products of the samples' feature gradients at every stage, per entry."""
     return [views.sample_gram(gradient) for gradient in probe.stage_gradients]
 
 
-@statistic(CHANNEL_GRAM, needs={"forward"})
+@statistic(CHANNEL_GRAM, needs={Need.FORWARD})
 def channel_gram(probe: Probe) -> list[Tensor]:
     """C × C second moments of channels at every stage (projected to 64 if wider)."""
     return probe.viewed(views.channel_gram)
 
 
-@statistic(PROJECTED_GRAM, needs={"forward"})
+@statistic(PROJECTED_GRAM, needs={Need.FORWARD})
 def projected_gram(probe: Probe) -> list[Tensor]:
     """16 × 16 second moments of projected channels, comparable across widths."""
     return probe.viewed(views.projected_gram)
 
 
-@statistic(Type(Kind.SPECTRUM, "stage", "channel"), needs={"forward"})
+@statistic(Type(Kind.SPECTRUM, "stage", "channel"), needs={Need.FORWARD})
 def covariance_spectrum(probe: Probe) -> list[Tensor]:
     """Eigenvalues of the channels' covariance at every stage, largest first."""
     return [_covariance_eigenvalues(stage) for stage in probe.stages]
 
 
-@statistic(ATTENTION_MAP, needs={"forward"}, reference="Zagoruyko & Komodakis, ICLR 2017, eq. 1")
+@statistic(ATTENTION_MAP, needs={Need.FORWARD}, reference="Zagoruyko & Komodakis, ICLR 2017, eq. 1")
 def spatial_attention(probe: Probe) -> list[Tensor]:
     """B × 16 distributions of activation energy over a 4 × 4 grid at every stage."""
     return probe.viewed(views.attention_map)
 
 
-@statistic(NORM_CHANNEL, needs={"forward", "norms"})
+@statistic(NORM_CHANNEL, needs={Need.FORWARD, Need.NORMS})
 def norm_mean(probe: Probe) -> list[Tensor]:
     """Batch mean of every channel at the input of every normalisation layer."""
     return [mean for mean, _ in probe.norm_moments]
 
 
-@statistic(NORM_CHANNEL, needs={"forward", "norms"})
+@statistic(NORM_CHANNEL, needs={Need.FORWARD, Need.NORMS})
 def norm_var(probe: Probe) -> list[Tensor]:
     """Batch variance of every channel at the input of every normalisation layer."""
     return [variance for _, variance in probe.norm_moments]
@@ -123,7 +126,7 @@ def norm_var(probe: Probe) -> list[Tensor]:
 
 @statistic(
     NETWORK_GRAM,
-    needs={"forward", "activations"},
+    needs={Need.FORWARD, Need.ACTIVATIONS},
     reference="Mellor et al., ICML 2021 (NASWOT), eq. 2",
 )
 def activation_kernel(probe: Probe) -> list[Tensor]:
@@ -134,7 +137,7 @@ def activation_kernel(probe: Probe) -> list[Tensor]:
 
 @statistic(
     NETWORK_GRAM,
-    needs={"forward", "jacobian"},
+    needs={Need.FORWARD, Need.JACOBIAN},
     reference="Mellor et al., arXiv:2006.04647v1 (jacob_cov)",
 )
 def jacobian_gram(probe: Probe) -> list[Tensor]:
@@ -142,19 +145,19 @@ def jacobian_gram(probe: Probe) -> list[Tensor]:
     return [probe.jacobian_correlation]
 
 
-@statistic(LOGITS, needs={"forward"})
+@statistic(LOGITS, needs={Need.FORWARD})
 def logits(probe: Probe) -> list[Tensor]:
     """B × K outputs before the softmax."""
     return [probe.logits]
 
 
-@statistic(LOGITS, needs={"forward"})
+@statistic(LOGITS, needs={Need.FORWARD})
 def logit_grad(probe: Probe) -> list[Tensor]:
     """B × K gradient of the cross-entropy at the logits, (softmax − onehot) / B."""
     return [probe.logit_gradients]
 
 
-@statistic(SCALAR, needs={"forward"})
+@statistic(SCALAR, needs={Need.FORWARD})
 def loss(probe: Probe) -> list[float]:
     """Cross-entropy of the untrained student on the batch, in nats."""
     return [float(torch.nn.functional.cross_entropy(probe.logits, probe.labels))]
@@ -162,7 +165,7 @@ def loss(probe: Probe) -> list[float]:
 
 @statistic(
     CLASS_GRAM,
-    needs={"forward", "classifier"},
+    needs={Need.FORWARD, Need.CLASSIFIER},
     reference="Dong et al., CVPR 2023 (DisWOT), semantic similarity",
 )
 def class_gradient_gram(probe: Probe) -> list[Tensor]:
@@ -171,7 +174,7 @@ def class_gradient_gram(probe: Probe) -> list[Tensor]:
     return [gradient @ gradient.T]
 
 
-@statistic(ATTENTION_VECTOR, needs={"forward", "attention"})
+@statistic(ATTENTION_VECTOR, needs={Need.FORWARD, Need.ATTENTION})
 def attention_entropy(probe: Probe) -> list[float]:
     """Mean entropy of the attention rows of every self-attention, divided by log N: in [0, 1]."""
     return [
@@ -180,7 +183,7 @@ def attention_entropy(probe: Probe) -> list[float]:
     ]
 
 
-@statistic(ATTENTION_VECTOR, needs={"forward", "attention"})
+@statistic(ATTENTION_VECTOR, needs={Need.FORWARD, Need.ATTENTION})
 def attention_rank(probe: Probe) -> list[float]:
     """Effective rank of every self-attention's mean map: exp of the spectral entropy, in [1, N]."""
     ranks = []

@@ -1,4 +1,4 @@
-"""Statistics that published zero-cost scores are sums of: one number per layer, block or network.
+"""Statistics that published zero-cost scores are sums of: one number per layer.
 
 Sums are exact, over all entries of a layer: nothing is sketched. w is a layer's weight, g the
 gradient of the mean cross-entropy at it.
@@ -10,21 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autodas.core.values import SCALAR, Kind, Type
 from autodas.statistics.catalog import statistic
 from autodas.statistics.definitions.intrinsic import singular_values
 from autodas.statistics.definitions.sizes import LAYER_VECTOR
-from autodas.statistics.passes.probe import Layer, Probe
-from autodas.statistics.unmeasurable import Unmeasurable
+from autodas.statistics.need import Need
+from autodas.statistics.passes.probe import Probe
+from autodas.statistics.passes.weights import Layer
 
-BLOCK_VECTOR = Type(Kind.VECTOR, "block")
-TANGENT_GRAM = Type(Kind.GRAM, "", "tangent")
-BACKWARD = frozenset({"forward", "backward"})
-SMALL = 1e-5  # added to correlations and their eigenvalues by the scores that take their logarithms
-PATTERN_IMAGES = 64  # as many signs fit into one integer
-
-
-# --- one number per layer --------------------------------------------------------------------
+BACKWARD = frozenset({Need.FORWARD, Need.BACKWARD})
 
 
 @statistic(LAYER_VECTOR)
@@ -52,38 +45,43 @@ def signed_saliency(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={*BACKWARD, "hessian"}, reference="Wang et al., ICLR 2020 (GraSP), eq. 8"
+    LAYER_VECTOR, needs={*BACKWARD, Need.HESSIAN}, reference="Wang et al., ICLR 2020 (GraSP), eq. 8"
 )
 def hessian_saliency(probe: Probe) -> list[float]:
     """Sum of w · (H g) over every layer's weight, H the Hessian of the first 16 images' loss."""
-    return [float((w.double() * h).sum()) for w, h in _weights_with(probe, probe.hessian_products)]
+    return [
+        float((w.double() * h).sum())
+        for w, h in _weights_with(probe, probe.extra.hessian_products(probe.weight_gradients))
+    ]
 
 
 @statistic(
-    LAYER_VECTOR, needs={"virtual"}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 2"
+    LAYER_VECTOR, needs={Need.VIRTUAL}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 2"
 )
 def virtual_saliency(probe: Probe) -> list[float]:
     """Sum of |w · ∂ log R / ∂w| over every layer's weight, R as in virtual_output."""
-    pairs = _weights_with(probe, probe.virtual.gradients)
+    pairs = _weights_with(probe, probe.extra.virtual.gradients)
     return [float((w * g).abs().sum()) for w, g in pairs]
 
 
 @statistic(
-    LAYER_VECTOR, needs={"virtual"}, reference="Cavagnero et al., WACV 2023 (FreeREA), LogSynflow"
+    LAYER_VECTOR,
+    needs={Need.VIRTUAL},
+    reference="Cavagnero et al., WACV 2023 (FreeREA), LogSynflow",
 )
 def log_virtual_saliency(probe: Probe) -> list[float]:
     """Sum of |w| · log(1 + |∂R / ∂w|) over every layer's weight, R as in virtual_output."""
-    log_output = probe.virtual.log_output
+    log_output = probe.extra.virtual.log_output
     return [
         # log(1 + exp(a)) of a = log |∂R / ∂w|: R itself may be too large for a number.
         float((w.abs() * F.softplus(g.abs().log() + log_output)).sum())
-        for w, g in _weights_with(probe, probe.virtual.gradients)
+        for w, g in _weights_with(probe, probe.extra.virtual.gradients)
     ]
 
 
 @statistic(
     LAYER_VECTOR,
-    needs={"forward", "virtual", "attention"},
+    needs={Need.FORWARD, Need.VIRTUAL, Need.ATTENTION},
     reference="Zhou et al., CVPR 2022 (TF-TAS), eqs. 4 to 6",
 )
 def diversity_saliency(probe: Probe) -> list[float]:
@@ -94,7 +92,7 @@ def diversity_saliency(probe: Probe) -> list[float]:
     """
     _ = probe.attentions  # says that there are none
     values = []
-    for layer, gradient in zip(probe.layers, probe.virtual.gradients, strict=True):
+    for layer, gradient in zip(probe.layers, probe.extra.virtual.gradients, strict=True):
         weight = layer.weight.detach()
         if layer.module is not probe.network.classifier and _projects(layer):
             parts = [singular_values(part).sum() for part in (weight, gradient)]
@@ -106,7 +104,7 @@ def diversity_saliency(probe: Probe) -> list[float]:
 
 @statistic(
     LAYER_VECTOR,
-    needs={*BACKWARD, "outputs"},
+    needs={*BACKWARD, Need.OUTPUTS},
     reference="Turner et al., ICLR 2020 (BlockSwap), eq. 4; summed as by Abdelfattah et al., 2021",
 )
 def fisher_information(probe: Probe) -> list[float]:
@@ -116,11 +114,11 @@ def fisher_information(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={*BACKWARD, "halves"}, reference="Li et al., ICLR 2023 (ZiCo), eq. 18"
+    LAYER_VECTOR, needs={*BACKWARD, Need.HALVES}, reference="Li et al., ICLR 2023 (ZiCo), eq. 18"
 )
 def gradient_stability(probe: Probe) -> list[float]:
     """Log of Σ mean |g| / std g over the two halves of the batch; 0 where there is no gradient."""
-    first, second = probe.half_gradients
+    first, second = probe.extra.half_gradients
     values = []
     for a, b in zip(first, second, strict=True):
         spread = (a - b).abs().double()
@@ -130,15 +128,17 @@ def gradient_stability(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={"singles"}, reference="Zhang & Jia, ICLR 2022 (GradSign), algorithm 1"
+    LAYER_VECTOR, needs={Need.SINGLES}, reference="Zhang & Jia, ICLR 2022 (GradSign), algorithm 1"
 )
 def sign_agreement(probe: Probe) -> list[float]:
     """Sum of |Σ sign g| over every layer's weight, g of single images, for the first 8 of them."""
-    return [float(signs.abs().sum()) for signs in probe.sign_sums]
+    return [float(signs.abs().sum()) for signs in probe.extra.sign_sums]
 
 
 @statistic(
-    LAYER_VECTOR, needs={"forward", "outputs"}, reference="Jiang et al., NeurIPS 2023 (MeCo), eq. 8"
+    LAYER_VECTOR,
+    needs={Need.FORWARD, Need.OUTPUTS},
+    reference="Jiang et al., NeurIPS 2023 (MeCo), eq. 8",
 )
 def least_correlation(probe: Probe) -> list[float]:
     """Smallest eigenvalue of the channels' correlations at every layer's output, first image."""
@@ -146,7 +146,7 @@ def least_correlation(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={"constant"}, reference="Sun et al., ECCV 2024 (Auto-DAS), virtual_grad"
+    LAYER_VECTOR, needs={Need.CONSTANT}, reference="Sun et al., ECCV 2024 (Auto-DAS), virtual_grad"
 )
 def constant_gradient_inverse(probe: Probe) -> list[float]:
     """Per convolution, 1 / mean of |v| / (1 + |v|), v the gradient of Σ logits of all-ones images.
@@ -155,7 +155,7 @@ def constant_gradient_inverse(probe: Probe) -> list[float]:
     Where v is 0, the published logarithm is 0 and the entry counts ½. 0 for linear layers.
     """
     values = []
-    for layer, v in zip(probe.layers, probe.constant_gradients, strict=True):
+    for layer, v in zip(probe.layers, probe.extra.constant_gradients, strict=True):
         entries = torch.where(v == 0, 0.5, v.abs().double() / (1 + v.abs().double()))
         values.append(float(1 / (entries.mean() + 1e-9)) if _is_conv(layer) else 0.0)
     return values
@@ -203,122 +203,6 @@ def log_log_softmax(probe: Probe) -> list[float]:
     logs = [value.sigmoid().log_softmax(0).abs() for value in _convolution_gradients(probe)]
     # Of a single channel the log-softmax is 0, and the published logarithm of 0 is 0.
     return [float(torch.where(v == 0, 1.0, v).log().mean()) if v.numel() else 0.0 for v in logs]
-
-
-# --- one number per block ---------------------------------------------------------------------
-
-
-@statistic(
-    BLOCK_VECTOR,
-    needs={"forward", "blocks"},
-    reference="Lee & Ham, CVPR 2024 (AZ-NAS), eqs. 1 and 2",
-)
-def block_entropy(probe: Probe) -> list[float]:
-    """Entropy of the principal components' shares of variance, of the stem and of every block."""
-    return probe.blocks.entropies
-
-
-# --- one number per network -------------------------------------------------------------------
-
-
-@statistic(SCALAR, needs={"forward", "blocks"}, reference="Lee & Ham, CVPR 2024 (AZ-NAS), eq. 3")
-def entropy_step(probe: Probe) -> list[float]:
-    """Smallest growth of the block entropy from one block to the next."""
-    entropies = torch.tensor(probe.blocks.entropies, dtype=torch.float64)
-    if len(entropies) < 2:
-        raise Unmeasurable("the network has no two blocks or stages")
-    return [float(entropies.diff().min())]
-
-
-@statistic(
-    SCALAR, needs={"forward", "blocks"}, reference="Lee & Ham, CVPR 2024 (AZ-NAS), eqs. 4 to 6"
-)
-def gradient_balance(probe: Probe) -> list[float]:
-    """Mean over blocks of 2 − s − 1 / s, s the factor by which they stretch random gradients."""
-    gains = probe.blocks.trainability
-    if not gains:
-        raise Unmeasurable("no gradient passes between comparable blocks or stages")
-    return [sum(gains) / len(gains)]
-
-
-@statistic(
-    SCALAR, needs={"forward", "activations"}, reference="Mellor et al., ICML 2021 (NASWOT), eq. 2"
-)
-def activation_log_det(probe: Probe) -> list[float]:
-    """Log-determinant of the B × B numbers of activation units on the same side of zero.
-
-    Eigenvalues below 1, of images with the same activations, count as 1.
-    """
-    agreeing, _ = probe.agreements
-    return [float(torch.linalg.eigvalsh(agreeing).clamp_min(1).log().sum())]
-
-
-@statistic(
-    SCALAR,
-    needs={"forward", "activations"},
-    reference="Chen et al., ICLR 2021 (TE-NAS), sec. 3.1.2",
-)
-def linear_regions(probe: Probe) -> list[float]:
-    """How many images of the batch differ in the sign of some activation unit, in [1, B]."""
-    agreeing, units = probe.agreements
-    return [float((1 / (agreeing == units).double().sum(1)).sum().round())]
-
-
-@statistic(
-    SCALAR, needs={"forward", "activations"}, reference="Peng et al., ICLR 2024 (SWAP), def. 3.2"
-)
-def distinct_units(probe: Probe) -> list[float]:
-    """How many activation units differ in their sign on some image, among the first 64 images."""
-    bits = torch.tensor([1 << i if i < 63 else -(1 << 63) for i in range(PATTERN_IMAGES)])
-    codes = []
-    for signs in probe.activation_signs:
-        known = signs[:PATTERN_IMAGES].flatten(1)
-        code = torch.zeros(known.shape[1], dtype=torch.int64)
-        for row, bit in zip(known, bits[: len(known)], strict=True):
-            code += row * bit
-        codes.append(torch.unique(code))
-    return [float(len(torch.unique(torch.cat(codes))))]
-
-
-@statistic(
-    SCALAR,
-    needs={"forward", "jacobian"},
-    reference="Mellor et al., arXiv:2006.04647v1 (jacob_cov), eq. 3",
-)
-def jacobian_spread(probe: Probe) -> list[float]:
-    """−Σ log(λ + 1e-5) + 1 / (λ + 1e-5), λ the eigenvalues of the input gradients' correlations."""
-    values = torch.linalg.eigvalsh(probe.jacobian_correlation).clamp_min(0) + SMALL
-    return [float(-(values.log() + 1 / values).sum())]
-
-
-@statistic(
-    SCALAR, needs={"forward", "jacobian"}, reference="Lopes et al., ICANN 2021 (EPE-NAS), eqs. 4-6"
-)
-def class_jacobian_spread(probe: Probe) -> list[float]:
-    """Σ over classes of |Σ log(|ρ| + 1e-5)|, ρ the correlations of input gradients in the class.
-
-    With more than 100 classes, E = Σ log(…) / n for n images of a class, and the value is the sum
-    of |E − E'| over all ordered pairs of classes, divided by their number.
-    """
-    logs = (probe.jacobian_correlation.abs() + SMALL).log()
-    classes = [probe.labels == label for label in torch.unique(probe.labels)]
-    sums = torch.stack([logs[mine][:, mine].sum() for mine in classes])
-    if probe.logits.shape[1] <= 100:
-        return [float(sums.abs().sum())]
-    sums = sums / torch.stack([mine.sum() for mine in classes])
-    return [float((sums[:, None] - sums).abs().sum() / len(sums))]
-
-
-@statistic(SCALAR, needs={"gaussian"}, reference="Lin et al., ICCV 2021 (Zen-NAS), algorithm 1")
-def perturbation_growth(probe: Probe) -> list[float]:
-    """Log of how far noise is carried apart by standard normal weights, BatchNorm undone."""
-    return [probe.perturbation_growth]
-
-
-@statistic(TANGENT_GRAM, needs={"tangent"}, reference="Jacot et al., NeurIPS 2018, eq. 4")
-def tangent_kernel(probe: Probe) -> list[Tensor]:
-    """Inner products of the first 8 samples' gradients of the summed logits at all weights."""
-    return [probe.tangent_kernel]
 
 
 def _weights_with(probe: Probe, others: list[Tensor]) -> list[tuple[Tensor, Tensor]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autodas.core.values import SCALAR, Kind, Type
 from autodas.networks import parameters
 from autodas.statistics.catalog import statistic
+from autodas.statistics.need import Need
 from autodas.statistics.passes.probe import Probe
 
 LAYER_VECTOR = Type(Kind.VECTOR, "layer")
@@ -22,7 +23,7 @@ def out_channels(probe: Probe) -> list[float]:
     return [float(layer.weight.shape[0]) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, needs={"forward", "sizes"}, size=True)
+@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True)
 def layer_macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations of every layer for one sample."""
     return [
@@ -31,7 +32,7 @@ def layer_macs(probe: Probe) -> list[float]:
     ]
 
 
-@statistic(Type(Kind.VECTOR, "stage"), needs={"forward"}, size=True)
+@statistic(Type(Kind.VECTOR, "stage"), needs={Need.FORWARD}, size=True)
 def stage_channels(probe: Probe) -> list[float]:
     """Channels (CNN) or token width (transformer) of every stage."""
     return [float(s.shape[1] if s.ndim == 4 else s.shape[-1]) for s in probe.stages]
@@ -46,4 +47,4 @@ def params(probe: Probe) -> list[float]:
 @statistic(SCALAR, size=True)
 def macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations for one image, attention included."""
-    return [float(probe.cost.macs)]
+    return [float(probe.extra.cost.macs)]

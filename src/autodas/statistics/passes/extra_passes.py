@@ -1,80 +1,108 @@
-"""What a probe offers beside its pass through the batch, each made once and only if asked for."""
+"""What runs a student again, beside the pass through the batch: each pass made once, if asked."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 
 from torch import Tensor
 
-from autodas.networks import StagedNetwork
-from autodas.statistics.passes import gradients as passes
+from autodas.networks import Cost, StagedNetwork, count
+from autodas.statistics.need import Need, require
+from autodas.statistics.passes import gradients
 from autodas.statistics.passes.gaussian import perturbation_growth
+from autodas.statistics.passes.modes import measuring_mode
+from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
+from autodas.statistics.passes.weights import Layer, trainable_weights
 
-__all__ = ["FurtherPasses"]
+__all__ = ["ExtraPasses"]
 
 
-class FurtherPasses(ABC):
-    """The part of a probe that runs the network again.
+class ExtraPasses:
+    """The extra passes of one student.
 
-    Attributes:
-        network: The student.
+    Args:
+        network: The student, in the mode in which it is measured.
         images: ``(B, C, H, W)``.
         labels: ``(B,)`` class numbers.
+        layers: Where gradients are taken, one tensor per layer.
+        needs: What was announced; anything else is refused with ``InvalidInput``. Only the cost
+            need not be announced.
     """
 
-    network: StagedNetwork
-    images: Tensor
-    labels: Tensor
+    def __init__(
+        self,
+        network: StagedNetwork,
+        images: Tensor,
+        labels: Tensor,
+        layers: Sequence[Layer],
+        needs: frozenset[Need],
+    ) -> None:
+        self._network = network
+        self._images = images
+        self._labels = labels
+        self._layers = layers
+        self._needs = needs
+        self._hessian: tuple[Sequence[Tensor], list[Tensor]] | None = None
 
-    @abstractmethod
-    def _require(self, need: str) -> None:
-        """Refuse what was not announced."""
-
-    @property
-    @abstractmethod
-    def weights(self) -> list[Tensor]:
-        """The weights that gradients are taken at."""
-
-    @property
-    @abstractmethod
-    def weight_gradients(self) -> list[Tensor]:
-        """Gradient of the mean cross-entropy at each weight."""
+    def _weights(self, need: Need) -> list[Tensor]:
+        require(need, self._needs)
+        return trainable_weights(self._layers)
 
     @cached_property
-    def hessian_products(self) -> list[Tensor]:
-        """Hessian of the first 16 images times :attr:`weight_gradients`, for each weight."""
-        self._require("hessian")
-        return passes.hessian_products(
-            self.network, self.weights, self.weight_gradients, self.images, self.labels
-        )
+    def cost(self) -> Cost:
+        """Parameters and MACs for one image."""
+        with measuring_mode(self._network, batch_statistics=False):
+            return count(self._network, self._images[:1])
+
+    @cached_property
+    def virtual(self) -> VirtualPass:
+        """SynFlow's data-free objective and its gradients (need ``virtual``)."""
+        require(Need.VIRTUAL, self._needs)
+        weights = [layer.weight for layer in self._layers]
+        return virtual_pass(self._network, weights, self._images)
+
+    def hessian_products(self, direction: Sequence[Tensor]) -> list[Tensor]:
+        """Hessian of the first 16 images times a direction (need ``hessian``).
+
+        Args:
+            direction: The gradient of the batch at each weight.
+        """
+        weights = self._weights(Need.HESSIAN)
+        if self._hessian is None or self._hessian[0] is not direction:
+            products = gradients.hessian_products(
+                self._network, weights, direction, self._images, self._labels
+            )
+            self._hessian = direction, products
+        return self._hessian[1]
 
     @cached_property
     def half_gradients(self) -> list[list[Tensor]]:
-        """Gradients at each weight of the first and of the second half of the batch."""
-        self._require("halves")
-        return passes.half_gradients(self.network, self.weights, self.images, self.labels)
+        """Gradients of the first and of the second half of the batch (need ``halves``)."""
+        weights = self._weights(Need.HALVES)
+        return gradients.half_gradients(self._network, weights, self._images, self._labels)
 
     @cached_property
     def sign_sums(self) -> list[Tensor]:
-        """Signs of the gradients of single images, summed over the first 8."""
-        self._require("singles")
-        return passes.sign_sums(self.network, self.weights, self.images, self.labels)
+        """Signs of the gradients of single images, summed over the first 8 (need ``singles``)."""
+        weights = self._weights(Need.SINGLES)
+        return gradients.sign_sums(self._network, weights, self._images, self._labels)
 
     @cached_property
     def tangent_kernel(self) -> Tensor:
-        """``(b, b)``: the neural tangent kernel of the first b = min(B, 8) images."""
-        self._require("tangent")
-        return passes.tangent_kernel(self.network, self.weights, self.images)
+        """``(b, b)``: the neural tangent kernel of the first b = min(B, 8) images (need
+        ``tangent``).
+        """
+        return gradients.tangent_kernel(self._network, self._weights(Need.TANGENT), self._images)
 
     @cached_property
     def constant_gradients(self) -> list[Tensor]:
-        """Gradient of the summed logits of all-ones images at each layer's weight."""
-        self._require("constant")
-        return passes.constant_gradients(self.network, self.weights, self.images)
+        """Gradients of the summed logits of all-ones images (need ``constant``)."""
+        weights = self._weights(Need.CONSTANT)
+        return gradients.constant_gradients(self._network, weights, self._images)
 
     @cached_property
     def perturbation_growth(self) -> float:
-        """Zen-score of the network with standard normal weights."""
-        self._require("gaussian")
-        return perturbation_growth(self.network, self.images)
+        """Zen-score of the network with standard normal weights (need ``gaussian``)."""
+        require(Need.GAUSSIAN, self._needs)
+        return perturbation_growth(self._network, self._images)

@@ -1,5 +1,9 @@
 """Run a student on one batch, once, and keep what the statistics asked for.
 
+A probe is the pass through the batch: forward, the backward passes that start from it, and the
+notes taken on the way. Whatever runs the network again is an extra pass
+(:class:`~autodas.statistics.passes.extra_passes.ExtraPasses`), found under ``probe.extra``.
+
 The network leaves a probe exactly as it entered it: hooks, gradients, modes, buffers and the
 global random state are untouched, also when something goes wrong on the way.
 """
@@ -15,62 +19,23 @@ from typing import TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from autodas.core.errors import InvalidInput
-from autodas.networks import Cost, StagedNetwork, count
-from autodas.statistics.passes import hooks
-from autodas.statistics.passes.attention import Attention
-from autodas.statistics.passes.blocks import BlockValues, block_values, blocks_of
-from autodas.statistics.passes.extra_passes import FurtherPasses
+from autodas.networks import StagedNetwork
+from autodas.statistics.need import MadeBy, Need, needs_named, require
+from autodas.statistics.passes.attention_calls import AttentionCall
+from autodas.statistics.passes.blocks import BlockValues, block_values
+from autodas.statistics.passes.extra_passes import ExtraPasses
+from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.modes import measuring_mode
-from autodas.statistics.passes.outputs import LayerOutputs
-from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
-from autodas.statistics.passes.watch import Watch
+from autodas.statistics.passes.notes import Notes
+from autodas.statistics.passes.weights import layers_of, trainable_weights
 from autodas.statistics.teacher_signals import TeacherSignals
 from autodas.statistics.unmeasurable import Unmeasurable
 
-__all__ = ["NEEDS", "Layer", "Probe", "Unmeasurable"]
+__all__ = ["Probe"]
 
 S = TypeVar("S")
-
-NEEDS = frozenset(
-    {
-        "forward",  # stage features and logits
-        "backward",  # gradients of the cross-entropy
-        "classifier",  # input of the last linear layer
-        "norms",  # moments of the inputs of normalisation layers
-        "activations",  # inputs of activation functions
-        "attention",  # queries and keys
-        "sizes",  # output shapes of layers
-        "outputs",  # what meets at the outputs of layers
-        "blocks",  # outputs of blocks, and the gradients between them: a backward in pieces
-        "jacobian",  # gradient of the summed logits at the input: a second backward
-        "virtual",  # SynFlow's data-free pass: a second forward and backward
-        "hessian",  # Hessian times gradient: a forward and two backwards
-        "halves",  # gradients of the halves of the batch: two forwards and backwards of half
-        "singles",  # gradients of single images
-        "tangent",  # gradients of single outputs
-        "gaussian",  # two forwards of noise with standard normal weights
-        "constant",  # a forward and backward of all-ones images
-        "teacher",  # a teacher's signals on the same batch
-    }
-)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A weight of at least two dimensions.
-
-    Attributes:
-        name: Dotted name of the parameter.
-        weight: The parameter, ``(out, in, …)``.
-        module: The module that owns it.
-    """
-
-    name: str
-    weight: Tensor
-    module: nn.Module
 
 
 @dataclass(frozen=True)
@@ -85,7 +50,7 @@ class _Passed:
     blocks: BlockValues | None = None
 
 
-class Probe(FurtherPasses):
+class Probe:
     """One student on one batch; use as a context manager.
 
     Everything is computed on first use; what is used must be announced in ``needs``.
@@ -94,8 +59,13 @@ class Probe(FurtherPasses):
         network: The student.
         images: ``(B, C, H, W)``.
         labels: ``(B,)`` class numbers.
-        needs: What will be asked for, a subset of ``NEEDS``.
+        needs: What will be asked for: members of :class:`~autodas.statistics.need.Need`, or their
+            names.
         teacher: The teacher's signals on the same images, if any statistic needs them.
+
+    Attributes:
+        layers: The network's weights of two or more dimensions.
+        extra: The extra passes, each made on first use.
 
     Raises:
         InvalidInput: images, labels and teacher disagree about the number of samples.
@@ -118,49 +88,20 @@ class Probe(FurtherPasses):
         self.network = network
         self.images = images
         self.labels = labels
-        self.needs = frozenset(needs)
-        self._norm_moments: list[tuple[Tensor, Tensor]] = []
-        self._layer_outputs = LayerOutputs()
-        self._blocks: list[Tensor] = []
-        self._watch = Watch(
-            activations="activations" in self.needs, attention="attention" in self.needs
-        )
-        self._output_positions: dict[nn.Module, int] = {}
-        self._classifier_inputs: list[Tensor] = []
+        self.needs = needs_named(needs, "a probe")
+        self.layers = layers_of(network)
+        self.extra = ExtraPasses(network, images, labels, self.layers, self.needs)
+        self._notes = Notes(self.needs, len(images))
         self._views: dict[Callable[[Tensor], Tensor], list[Tensor]] = {}
         self._teacher = teacher
-        self._hooks: list[RemovableHandle] = []
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Probe:
         self._exit.enter_context(measuring_mode(self.network))
-        self._exit.callback(self._remove_hooks)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
-
-    def _remove_hooks(self) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks.clear()
-
-    @cached_property
-    def cost(self) -> Cost:
-        """Parameters and MACs for one image."""
-        with measuring_mode(self.network, batch_statistics=False):
-            return count(self.network, self.images[:1])
-
-    @cached_property
-    def layers(self) -> list[Layer]:
-        """All weights of two or more dimensions that a matrix product or convolution uses."""
-        found = []
-        for prefix, module in self.network.named_modules():
-            if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
-                found.append(Layer(f"{prefix}.weight", module.weight, module))
-            elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
-                found.append(Layer(f"{prefix}.in_proj_weight", module.in_proj_weight, module))
-        return found
 
     @property
     def teacher(self) -> TeacherSignals:
@@ -173,21 +114,17 @@ class Probe(FurtherPasses):
             raise InvalidInput("this statistic compares with a teacher, and none was given")
         return self._teacher
 
-    def _require(self, need: str) -> None:
-        if need not in self.needs:
-            raise InvalidInput(f"what a statistic asks for must be announced: needs={{{need!r}}}")
-
     @cached_property
     def _pass(self) -> _Passed:
-        self._require("forward")
-        self._install_hooks()
+        require(Need.FORWARD, self.needs)
         images = self.images
-        if "jacobian" in self.needs:
+        if Need.JACOBIAN in self.needs:
             images = images.detach().clone().requires_grad_()
+        differentiated = any(need.made_by is MadeBy.GRADIENTS for need in self.needs)
         try:
             with (
-                torch.set_grad_enabled(bool(self.needs & {"backward", "jacobian", "blocks"})),
-                self._watched(),
+                torch.set_grad_enabled(differentiated),
+                self._notes.taken(self.network, self.network.classifier),
             ):
                 stages, logits = self.network.forward_stages(images)
             if (largest := int(self.labels.max())) >= logits.shape[1]:
@@ -197,20 +134,20 @@ class Probe(FurtherPasses):
             # All that needs the graph happens now: it is by far the largest thing in memory.
             return self._backward(images, stages, logits)
         finally:
-            self._remove_hooks()
-            self._blocks.clear()
+            self._notes.blocks.clear()
 
     def _backward(self, images: Tensor, stages: list[Tensor], logits: Tensor) -> _Passed:
         weights = [layer.weight for layer in self.layers]
         blocks = jacobian = gradients = None
         with torch.enable_grad():
-            if "blocks" in self.needs:
-                blocks = block_values(self._blocks if len(self._blocks) > 1 else stages)
-            wanted = "backward" in self.needs and all(w.requires_grad for w in weights)
-            if "jacobian" in self.needs:
+            if Need.BLOCKS in self.needs:
+                met = self._notes.blocks
+                blocks = block_values(met if len(met) > 1 else stages)
+            wanted = Need.BACKWARD in self.needs and all(w.requires_grad for w in weights)
+            if Need.JACOBIAN in self.needs:
                 (jacobian,) = torch.autograd.grad(logits.sum(), [images], retain_graph=wanted)
             if wanted:
-                self._layer_outputs.listening = True
+                self._notes.layer_outputs.listening = True
                 gradients = torch.autograd.grad(
                     F.cross_entropy(logits, self.labels),
                     [*weights, *stages],
@@ -247,80 +184,62 @@ class Probe(FurtherPasses):
         """``(C,)`` mean and variance of the channels at the input of every normalisation layer, in
         order of execution (need ``norms``).
         """
-        return self._captured("norms", self._norm_moments, "normalisation layers")
+        return self._noted(Need.NORMS, self._notes.norm_moments, "normalisation layers")
 
     @property
     def activation_signs(self) -> list[Tensor]:
         """Whether each activation unit's input is positive (need ``activations``)."""
-        return self._captured("activations", self._watch.signs, "activation layers")
+        return self._noted(Need.ACTIVATIONS, self._notes.seen.signs, "activation layers")
 
     @property
-    def attentions(self) -> list[Attention]:
+    def attentions(self) -> list[AttentionCall]:
         """Queries and keys of every self-attention in order of execution (need ``attention``)."""
-        return self._captured("attention", self._watch.attentions, "attention layers")
+        return self._noted(Need.ATTENTION, self._notes.seen.attentions, "attention layers")
 
     @property
     def classifier_input(self) -> Tensor:
         """``(B, D)``: what the last linear layer sees (need ``classifier``)."""
-        return self._captured("classifier", self._classifier_inputs, "linear classifier")[-1]
+        return self._noted(Need.CLASSIFIER, self._notes.classifier_inputs, "linear classifier")[-1]
 
     @property
     def output_positions(self) -> list[int]:
         """Positions at which each of :attr:`layers` is applied per sample (need ``sizes``)."""
-        self._require("sizes")
+        require(Need.SIZES, self.needs)
         _ = self._pass
-        return [self._output_positions.get(layer.module, 1) for layer in self.layers]
+        return [self._notes.positions.get(layer.module, 1) for layer in self.layers]
 
-    def _captured(self, need: str, signals: list[S], what: str) -> list[S]:
-        self._require(need)
+    def _noted(self, need: Need, signals: list[S], what: str) -> list[S]:
+        require(need, self.needs)
         _ = self._pass  # fills the list
         if not signals:
             raise Unmeasurable(f"the network has no {what}")
         return signals
 
-    @cached_property
-    def virtual(self) -> VirtualPass:
-        """SynFlow's data-free objective and its gradients at each layer's weight."""
-        self._require("virtual")
-        return virtual_pass(self.network, [layer.weight for layer in self.layers], self.images)
-
-    @property
-    def weights(self) -> list[Tensor]:
-        """The weights of :attr:`layers`, if they have gradients.
-
-        Raises:
-            Unmeasurable: some are frozen.
-        """
-        found = [layer.weight for layer in self.layers]
-        if not all(weight.requires_grad for weight in found):
-            raise Unmeasurable("the network has frozen weights, which have no gradient")
-        return found
-
     @property
     def weight_gradients(self) -> list[Tensor]:
         """Gradient of the mean cross-entropy at each layer's weight."""
-        return self._left("backward", self._pass.weight_gradients)
+        return self._differentiated(Need.BACKWARD, self._pass.weight_gradients)
 
     @property
     def stage_gradients(self) -> list[Tensor]:
         """Gradient of the mean cross-entropy at each stage output."""
-        return self._left("backward", self._pass.stage_gradients)
+        return self._differentiated(Need.BACKWARD, self._pass.stage_gradients)
 
     @property
     def jacobian(self) -> Tensor:
         """``(B, C·H·W)``: gradient of each sample's summed logits at its input."""
-        return self._left("jacobian", self._pass.jacobian)
+        return self._differentiated(Need.JACOBIAN, self._pass.jacobian)
 
     @property
     def blocks(self) -> BlockValues:
         """Entropies of the network's blocks, and gradients between them (need ``blocks``)."""
-        return self._left("blocks", self._pass.blocks)
+        return self._differentiated(Need.BLOCKS, self._pass.blocks)
 
-    def _left(self, need: str, value: S | None) -> S:
-        self._require(need)
+    def _differentiated(self, need: Need, value: S | None) -> S:
+        require(need, self.needs)
         if value is None:
-            _ = self.weights  # says that they are frozen
-            raise InvalidInput(f"a statistic that needs {need!r} must need 'forward' as well")
+            trainable_weights(self.layers)  # says that they are frozen
+            raise InvalidInput(f"a statistic that needs {str(need)!r} must need 'forward' as well")
         return value
 
     @property
@@ -330,11 +249,11 @@ class Probe(FurtherPasses):
         Raises:
             Unmeasurable: some layers are used without being called.
         """
-        self._require("outputs")
+        require(Need.OUTPUTS, self.needs)
         _ = self._pass
         if any(isinstance(module, nn.MultiheadAttention) for module in self.network.modules()):
             raise Unmeasurable("nn.MultiheadAttention does not show what its layers put out")
-        return self._layer_outputs
+        return self._notes.layer_outputs
 
     @cached_property
     def agreements(self) -> tuple[Tensor, int]:
@@ -363,22 +282,3 @@ class Probe(FurtherPasses):
         logits = self.logits
         target = F.one_hot(self.labels, logits.shape[1]).to(logits.dtype)
         return (logits.softmax(1) - target) / len(logits)
-
-    def _watched(self) -> contextlib.AbstractContextManager[object]:
-        # Watching costs time in every PyTorch call, so it is done only where it is needed.
-        wanted = self._watch.activations or self._watch.attention
-        return self._watch if wanted else contextlib.nullcontext()
-
-    def _install_hooks(self) -> None:
-        installers: dict[str, Callable[[nn.Module], RemovableHandle | None]] = {
-            "norms": lambda module: hooks.on_norm(module, self._norm_moments),
-            "sizes": lambda module: hooks.on_size(module, len(self.images), self._output_positions),
-            "outputs": lambda module: hooks.on_layer(module, self._layer_outputs),
-        }
-        wanted = [install for need, install in installers.items() if need in self.needs]
-        found = [install(module) for module in self.network.modules() for install in wanted]
-        if "blocks" in self.needs:
-            found += [hooks.on_block(block, self._blocks) for block in blocks_of(self.network)]
-        if "classifier" in self.needs:
-            found.append(hooks.on_input(self.network.classifier, self._classifier_inputs))
-        self._hooks += [handle for handle in found if handle is not None]

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from autodas.statistics.passes.attention import ATTENTIONS, Attention
+from autodas.statistics.passes.attention_calls import ATTENTION_FUNCTIONS, AttentionCall
 
 __all__ = ["Watch"]
 
@@ -45,7 +45,7 @@ class Watch(TorchFunctionMode):
         self.activations = activations
         self.attention = attention
         self.signs: list[Tensor] = []
-        self.attentions: list[Attention] = []
+        self.attentions: list[AttentionCall] = []
 
     def __torch_function__(
         self,
@@ -58,7 +58,7 @@ class Watch(TorchFunctionMode):
         if self.activations and func in _ACTIVATIONS:
             # Before the call, because an in-place activation overwrites its input.
             self.signs.append((args[0] if args else kwargs["input"]).detach() > 0)
-        elif self.attention and func in ATTENTIONS:
+        elif self.attention and func in ATTENTION_FUNCTIONS:
             with torch.no_grad():
-                self.attentions.append(ATTENTIONS[func](*args, **kwargs))
+                self.attentions.append(ATTENTION_FUNCTIONS[func](*args, **kwargs))
         return func(*args, **kwargs)

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from autodas.core.memory_sizes import parse_bytes
 from autodas.core.progress import Progress, Silent
 from autodas.scores import Proxy
-from autodas.statistics import STATISTICS
+from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.workbench.families import Family, load_family, parse_pair
 
-__all__ = ["OWN_PASSES", "held_out", "load"]
+__all__ = ["held_out", "load", "statistics_of"]
 
-OWN_PASSES = frozenset(
-    {"hessian", "outputs", "halves", "singles", "constant", "blocks", "gaussian", "tangent"}
-)
-"""Needs of statistics that cost passes through the network that no other statistic shares."""
+
+def statistics_of(choice: Literal["shared", "most", "all"]) -> list[str]:
+    """Names of the statistics that a discovery measures; see ``DiscoverConfig.statistics``."""
+    left_out: dict[str, set[Need]] = {
+        "shared": {need for need in Need if not need.shared},
+        "most": {Need.HESSIAN},
+        "all": set(),
+    }
+    return [s.name for s in STATISTICS if not s.needs & left_out[choice]]
 
 
 def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
     """The families; those of one table share what was measured."""
     names = [parse_pair(pair)[0] for pair in config.tables]
-    left_out = {"shared": OWN_PASSES, "most": {"hessian"}, "all": set()}[config.statistics]
-    measured = [s.name for s in STATISTICS if not s.needs & left_out]
+    measured = statistics_of(config.statistics)
     # Half of the memory is for statistics, half for remembered parts of formulas.
     share = parse_bytes(config.memory) // (2 * len(set(names)))
     loaded: dict[str, Family] = {}

@@ -24,14 +24,14 @@ from autodas.steps.benchmark.verdict import verdict
 from autodas.steps.discover.choosing import Choice, choose
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
-from autodas.steps.discover.inputs import OWN_PASSES, held_out, load
+from autodas.steps.discover.inputs import held_out, load
 from autodas.steps.discover.islands import on_islands
 from autodas.steps.explain.collapse import check
 from autodas.steps.explain.drawing import draw
 from autodas.tables import Split
 from autodas.workbench.families import Family
 
-__all__ = ["OWN_PASSES", "identity", "load", "prepare", "run", "what_it_sees"]
+__all__ = ["identity", "load", "prepare", "run", "what_it_sees"]
 
 SIZE_BASELINES = ("params", "macs", "depth")
 BASELINES = (*SIZE_BASELINES, "diswot_relation", "diswot_semantic", "diswot")

@@ -3,6 +3,11 @@
 Stage i of n (counted from 0) has relative depth (i + 1) / n. A student stage is matched with the
 teacher stage of nearest relative depth; of two equally near ones, the deeper. The last stages
 therefore always correspond, and networks with the same number of stages correspond one to one.
+
+Every student stage gets a teacher stage here, also in a student that has more of them, because a
+statistic has one number per student stage. A training loss pairs stages instead and leaves those
+without a partner out (``distill/losses/shapes.py``): a student of 4 stages and a teacher of 3 make
+4 comparisons here and 3 pairs there.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["ATTENTIONS", "Attention"]
+__all__ = ["ATTENTION_FUNCTIONS", "AttentionCall"]
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionCall:
     """What one self-attention attends by.
 
     Attributes:
@@ -46,14 +46,14 @@ def _of_function(  # noqa: PLR0917 - the function's own signature
     *,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> Attention:
+) -> AttentionCall:
     """From the arguments of ``scaled_dot_product_attention``."""
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     if is_causal:
         attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    return Attention(query.detach(), key.detach(), scale, _additive(attn_mask, query))
+    return AttentionCall(query.detach(), key.detach(), scale, _additive(attn_mask, query))
 
 
 def _of_module(  # noqa: PLR0917 - the function's own signature
@@ -69,7 +69,7 @@ def _of_module(  # noqa: PLR0917 - the function's own signature
     q_proj_weight: Tensor | None = None,
     k_proj_weight: Tensor | None = None,
     **__: object,
-) -> Attention:
+) -> AttentionCall:
     """From the arguments of ``multi_head_attention_forward``, which ``nn.MultiheadAttention``
     calls and which projects queries and keys itself.
     """
@@ -89,7 +89,7 @@ def _of_module(  # noqa: PLR0917 - the function's own signature
         attn_mask = ~attn_mask if attn_mask.dtype == torch.bool else attn_mask
         if attn_mask.ndim == 3:
             attn_mask = attn_mask.reshape(-1, num_heads, *attn_mask.shape[1:])
-    return Attention(queries, keys, queries.shape[-1] ** -0.5, _additive(attn_mask, query))
+    return AttentionCall(queries, keys, queries.shape[-1] ** -0.5, _additive(attn_mask, query))
 
 
 def _additive(mask: Tensor | None, like: Tensor) -> Tensor | None:
@@ -99,7 +99,7 @@ def _additive(mask: Tensor | None, like: Tensor) -> Tensor | None:
     return torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, -torch.inf)
 
 
-ATTENTIONS: dict[Callable[..., Any], Callable[..., Attention]] = {
+ATTENTION_FUNCTIONS: dict[Callable[..., Any], Callable[..., AttentionCall]] = {
     F.scaled_dot_product_attention: _of_function,
     F.multi_head_attention_forward: _of_module,
 }

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from autodas.core.values import Kind, Type
-from autodas.statistics.alignment import match_stages
+from autodas.statistics.need import Need
 from autodas.statistics.passes.probe import Probe
+from autodas.statistics.stage_matching import match_stages
 from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["FORWARD", "STAGE_VECTOR", "both_logits", "compare", "teacher_views"]
 
 STAGE_VECTOR = Type(Kind.VECTOR, "stage")
-FORWARD = frozenset({"forward"})
+FORWARD = frozenset({Need.FORWARD})
 
 
 def both_logits(probe: Probe) -> tuple[Tensor, Tensor]:

@@ -15,9 +15,16 @@ from torch import Tensor
 
 from autodas.core.values import SCALAR
 from autodas.statistics.catalog import statistic
-from autodas.statistics.pairing import FORWARD, STAGE_VECTOR, both_logits, compare, teacher_views
+from autodas.statistics.need import Need
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
+from autodas.statistics.side_by_side import (
+    FORWARD,
+    STAGE_VECTOR,
+    both_logits,
+    compare,
+    teacher_views,
+)
 from autodas.statistics.unmeasurable import Unmeasurable
 
 TINY = 1e-12
@@ -120,7 +127,7 @@ def factor_distance(probe: Probe) -> list[float]:
 
 @statistic(
     SCALAR,
-    needs={"forward", "classifier"},
+    needs={Need.FORWARD, Need.CLASSIFIER},
     origin="interaction",
     reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0",
 )
@@ -133,7 +140,7 @@ def pooled_kl(probe: Probe) -> list[float]:
 
 @statistic(
     SCALAR,
-    needs={"forward", "classifier"},
+    needs={Need.FORWARD, Need.CLASSIFIER},
     origin="interaction",
     reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201",
 )

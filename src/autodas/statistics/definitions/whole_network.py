@@ -1,0 +1,143 @@
+"""Statistics of published zero-cost scores that see a network as a whole, or its blocks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autodas.core.values import SCALAR, Kind, Type
+from autodas.statistics.catalog import statistic
+from autodas.statistics.need import Need
+from autodas.statistics.passes.probe import Probe
+from autodas.statistics.unmeasurable import Unmeasurable
+
+BLOCK_VECTOR = Type(Kind.VECTOR, "block")
+TANGENT_GRAM = Type(Kind.GRAM, "", "tangent")
+SMALL = 1e-5  # added to correlations and their eigenvalues by the scores that take their logarithms
+PATTERN_IMAGES = 64  # as many signs fit into one integer
+
+
+# --- one number per block ---------------------------------------------------------------------
+
+
+@statistic(
+    BLOCK_VECTOR,
+    needs={Need.FORWARD, Need.BLOCKS},
+    reference="Lee & Ham, CVPR 2024 (AZ-NAS), eqs. 1 and 2",
+)
+def block_entropy(probe: Probe) -> list[float]:
+    """Entropy of the principal components' shares of variance, of the stem and of every block."""
+    return probe.blocks.entropies
+
+
+# --- one number per network -------------------------------------------------------------------
+
+
+@statistic(
+    SCALAR, needs={Need.FORWARD, Need.BLOCKS}, reference="Lee & Ham, CVPR 2024 (AZ-NAS), eq. 3"
+)
+def entropy_step(probe: Probe) -> list[float]:
+    """Smallest growth of the block entropy from one block to the next."""
+    entropies = torch.tensor(probe.blocks.entropies, dtype=torch.float64)
+    if len(entropies) < 2:
+        raise Unmeasurable("the network has no two blocks or stages")
+    return [float(entropies.diff().min())]
+
+
+@statistic(
+    SCALAR,
+    needs={Need.FORWARD, Need.BLOCKS},
+    reference="Lee & Ham, CVPR 2024 (AZ-NAS), eqs. 4 to 6",
+)
+def gradient_balance(probe: Probe) -> list[float]:
+    """Mean over blocks of 2 − s − 1 / s, s the factor by which they stretch random gradients."""
+    gains = probe.blocks.trainability
+    if not gains:
+        raise Unmeasurable("no gradient passes between comparable blocks or stages")
+    return [sum(gains) / len(gains)]
+
+
+@statistic(
+    SCALAR,
+    needs={Need.FORWARD, Need.ACTIVATIONS},
+    reference="Mellor et al., ICML 2021 (NASWOT), eq. 2",
+)
+def activation_log_det(probe: Probe) -> list[float]:
+    """Log-determinant of the B × B numbers of activation units on the same side of zero.
+
+    Eigenvalues below 1, of images with the same activations, count as 1.
+    """
+    agreeing, _ = probe.agreements
+    return [float(torch.linalg.eigvalsh(agreeing).clamp_min(1).log().sum())]
+
+
+@statistic(
+    SCALAR,
+    needs={Need.FORWARD, Need.ACTIVATIONS},
+    reference="Chen et al., ICLR 2021 (TE-NAS), sec. 3.1.2",
+)
+def linear_regions(probe: Probe) -> list[float]:
+    """How many images of the batch differ in the sign of some activation unit, in [1, B]."""
+    agreeing, units = probe.agreements
+    return [float((1 / (agreeing == units).double().sum(1)).sum().round())]
+
+
+@statistic(
+    SCALAR,
+    needs={Need.FORWARD, Need.ACTIVATIONS},
+    reference="Peng et al., ICLR 2024 (SWAP), def. 3.2",
+)
+def distinct_units(probe: Probe) -> list[float]:
+    """How many activation units differ in their sign on some image, among the first 64 images."""
+    bits = torch.tensor([1 << i if i < 63 else -(1 << 63) for i in range(PATTERN_IMAGES)])
+    codes = []
+    for signs in probe.activation_signs:
+        known = signs[:PATTERN_IMAGES].flatten(1)
+        code = torch.zeros(known.shape[1], dtype=torch.int64)
+        for row, bit in zip(known, bits[: len(known)], strict=True):
+            code += row * bit
+        codes.append(torch.unique(code))
+    return [float(len(torch.unique(torch.cat(codes))))]
+
+
+@statistic(
+    SCALAR,
+    needs={Need.FORWARD, Need.JACOBIAN},
+    reference="Mellor et al., arXiv:2006.04647v1 (jacob_cov), eq. 3",
+)
+def jacobian_spread(probe: Probe) -> list[float]:
+    """−Σ log(λ + 1e-5) + 1 / (λ + 1e-5), λ the eigenvalues of the input gradients' correlations."""
+    values = torch.linalg.eigvalsh(probe.jacobian_correlation).clamp_min(0) + SMALL
+    return [float(-(values.log() + 1 / values).sum())]
+
+
+@statistic(
+    SCALAR,
+    needs={Need.FORWARD, Need.JACOBIAN},
+    reference="Lopes et al., ICANN 2021 (EPE-NAS), eqs. 4-6",
+)
+def class_jacobian_spread(probe: Probe) -> list[float]:
+    """Σ over classes of |Σ log(|ρ| + 1e-5)|, ρ the correlations of input gradients in the class.
+
+    With more than 100 classes, E = Σ log(…) / n for n images of a class, and the value is the sum
+    of |E − E'| over all ordered pairs of classes, divided by their number.
+    """
+    logs = (probe.jacobian_correlation.abs() + SMALL).log()
+    classes = [probe.labels == label for label in torch.unique(probe.labels)]
+    sums = torch.stack([logs[mine][:, mine].sum() for mine in classes])
+    if probe.logits.shape[1] <= 100:
+        return [float(sums.abs().sum())]
+    sums = sums / torch.stack([mine.sum() for mine in classes])
+    return [float((sums[:, None] - sums).abs().sum() / len(sums))]
+
+
+@statistic(SCALAR, needs={Need.GAUSSIAN}, reference="Lin et al., ICCV 2021 (Zen-NAS), algorithm 1")
+def perturbation_growth(probe: Probe) -> list[float]:
+    """Log of how far noise is carried apart by standard normal weights, BatchNorm undone."""
+    return [probe.extra.perturbation_growth]
+
+
+@statistic(TANGENT_GRAM, needs={Need.TANGENT}, reference="Jacot et al., NeurIPS 2018, eq. 4")
+def tangent_kernel(probe: Probe) -> list[Tensor]:
+    """Inner products of the first 8 samples' gradients of the summed logits at all weights."""
+    return [probe.extra.tangent_kernel]

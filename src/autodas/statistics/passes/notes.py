@@ -1,0 +1,135 @@
+"""Notes of the pass through the batch: what hooks and watched functions see on the way."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from autodas.statistics.need import Need
+from autodas.statistics.passes import views
+from autodas.statistics.passes.blocks import blocks_of
+from autodas.statistics.passes.layer_outputs import LayerOutputs
+from autodas.statistics.passes.watch import Watch
+
+__all__ = ["Notes"]
+
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+_WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
+
+
+class Notes:
+    """What was asked for, in order of execution; nothing else is noted.
+
+    Args:
+        needs: What was announced.
+        batch: Number of images.
+
+    Attributes:
+        norm_moments: Mean and variance of the channels at every normalisation layer's input.
+        positions: Layer -> number of positions per sample at which it is applied.
+        layer_outputs: What met at the outputs of layers.
+        blocks: What enters the first block and what each puts out, with their graph.
+        classifier_inputs: What the classifier was called with.
+        seen: Signs at activation functions, queries and keys of attention.
+    """
+
+    def __init__(self, needs: frozenset[Need], batch: int) -> None:
+        self._needs = needs
+        self._batch = batch
+        self.norm_moments: list[tuple[Tensor, Tensor]] = []
+        self.positions: dict[nn.Module, int] = {}
+        self.layer_outputs = LayerOutputs()
+        self.blocks: list[Tensor] = []
+        self.classifier_inputs: list[Tensor] = []
+        self.seen = Watch(activations=Need.ACTIVATIONS in needs, attention=Need.ATTENTION in needs)
+
+    @contextlib.contextmanager
+    def taken(self, network: nn.Module, classifier: nn.Module) -> Iterator[None]:
+        """Notes are taken while this is active; no hook remains afterwards."""
+        handles: list[RemovableHandle] = []
+        # Watching costs time in every PyTorch call, so it is done only where it is needed.
+        watching = self.seen.activations or self.seen.attention
+        try:
+            for handle in self._hooks(network, classifier):
+                handles.append(handle)
+            with self.seen if watching else contextlib.nullcontext():
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _hooks(self, network: nn.Module, classifier: nn.Module) -> Iterator[RemovableHandle]:
+        installers: dict[Need, Callable[[nn.Module], RemovableHandle | None]] = {
+            Need.NORMS: lambda module: _on_norm(module, self.norm_moments),
+            Need.SIZES: lambda module: _on_size(module, self._batch, self.positions),
+            Need.OUTPUTS: lambda module: _on_layer(module, self.layer_outputs),
+        }
+        wanted = [install for need, install in installers.items() if need in self._needs]
+        for module in network.modules():
+            yield from filter(None, (install(module) for install in wanted))
+        if Need.BLOCKS in self._needs:
+            yield from (_on_block(block, self.blocks) for block in blocks_of(network))
+        if Need.CLASSIFIER in self._needs:
+            yield _on_input(classifier, self.classifier_inputs)
+
+
+def _on_norm(module: nn.Module, moments: list[tuple[Tensor, Tensor]]) -> RemovableHandle | None:
+    """Append mean and variance of the channels at a normalisation layer's input."""
+
+    def keep(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        value = inputs[0].detach()
+        # Tokens have their channels at the end, and so have some feature maps.
+        is_last = isinstance(norm, nn.LayerNorm) and norm.normalized_shape == value.shape[-1:]
+        # At once, because keeping the inputs would keep every activation alive.
+        moments.append(views.channel_moments(value.movedim(-1, 1) if is_last else value))
+
+    return module.register_forward_pre_hook(keep) if isinstance(module, _NORMS) else None
+
+
+def _on_size(
+    module: nn.Module, batch: int, positions: dict[nn.Module, int]
+) -> RemovableHandle | None:
+    """Note at how many positions per sample a layer is applied."""
+
+    # Divided by the batch, not by the length of the output: windows of an image may be laid out
+    # as a longer batch.
+    def keep(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        channels = output.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
+        positions[layer] = output.numel() // (batch * channels)
+
+    def keep_attention(layer: nn.Module, _: tuple[Tensor, ...], output: tuple[Tensor]) -> None:
+        keep(layer, (), output[0])
+        # It uses the weight of its output layer without calling that layer.
+        keep(layer.get_submodule("out_proj"), (), output[0])
+
+    if isinstance(module, _WEIGHTED):
+        return module.register_forward_hook(keep)
+    if isinstance(module, nn.MultiheadAttention):
+        return module.register_forward_hook(keep_attention)
+    return None
+
+
+def _on_layer(module: nn.Module, outputs: LayerOutputs) -> RemovableHandle | None:
+    """Show the outputs of convolutions and linear layers to ``outputs``."""
+    return module.register_forward_hook(outputs) if isinstance(module, _WEIGHTED) else None
+
+
+def _on_block(block: nn.Module, features: list[Tensor]) -> RemovableHandle:
+    """Append what a block puts out, with its graph; before the first, what enters it.
+
+    Only feature maps and tokens count.
+    """
+
+    def keep(_: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        met = (output,) if features else (*inputs[:1], output)
+        features.extend(x for x in met if isinstance(x, Tensor) and x.ndim in (3, 4))
+
+    return block.register_forward_hook(keep)
+
+
+def _on_input(module: nn.Module, inputs: list[Tensor]) -> RemovableHandle:
+    """Append what a module is called with."""
+    return module.register_forward_pre_hook(lambda _, given: inputs.append(given[0].detach()))
