@@ -44,6 +44,14 @@ def images(space):
     return IMAGES.get(space.name, ((3, 32, 32), (1, 48, 48)))
 
 
+def test_what_is_no_architecture_of_the_space_is_not_written(space):
+    text = space.encode(draw(space)[0])
+    for wrong in (text, None, 3, [], {"depth": 3}, np.zeros(2)):
+        with pytest.raises(InvalidInput, match=f"space '{space.name}': an architecture is") as said:
+            space.encode(wrong)
+        assert "\n" not in str(said.value)
+
+
 def test_samples_are_hashable_varied_and_repeatable(space):
     archs = draw(space, 30)
     assert len(set(archs)) > 10

@@ -15,7 +15,7 @@ from autodas.core.errors import InvalidInput
 from autodas.networks import VisionTransformer
 from autodas.spaces.base import Shape, Space
 from autodas.spaces.draws import mixed, other, pick, replaced
-from autodas.spaces.text import Option, match, parse_object
+from autodas.spaces.text import Option, match, of_kind, parse_object
 
 __all__ = ["AUTOFORMER", "AutoFormer", "AutoFormerSpace"]
 
@@ -104,6 +104,7 @@ class AutoFormerSpace(Space):
 
     def encode(self, arch: AutoFormer) -> str:
         """Compact JSON with sorted keys."""
+        of_kind(arch, AutoFormer, self.name)
         return canonical_json(
             {
                 "depth": arch.depth,

@@ -69,7 +69,11 @@ class Space(ABC):
 
     @abstractmethod
     def encode(self, arch: Arch) -> str:
-        """The one-line text of ``arch`` that files and commands use."""
+        """The one-line text of ``arch`` that files and commands use.
+
+        Raises:
+            InvalidInput: it is no architecture of this space, but its text, for example.
+        """
 
     @abstractmethod
     def decode(self, text: str) -> Arch:

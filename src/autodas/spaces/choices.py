@@ -17,7 +17,7 @@ from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
 from autodas.spaces.base import Shape, Space
 from autodas.spaces.draws import pick
-from autodas.spaces.text import Option, match, parse_object
+from autodas.spaces.text import Option, match, of_kind, parse_object
 
 __all__ = ["ChoiceSpace", "Each", "Option", "Selection"]
 
@@ -133,6 +133,9 @@ class ChoiceSpace(Space):
             flat += [arch[key]] if length is None else arch[key]
         return flat
 
+    def _of_mine(self, arch: Selection) -> None:
+        of_kind(arch, Selection, self.name, self._lengths)
+
     def _allowed(self, arch: Selection) -> bool:
         return self._valid is None or self._valid(arch)
 
@@ -196,6 +199,7 @@ class ChoiceSpace(Space):
 
     def encode(self, arch: Selection) -> str:
         """Compact JSON with sorted keys."""
+        self._of_mine(arch)
         return canonical_json(dict(arch))
 
     def decode(self, text: str) -> Selection:

@@ -14,7 +14,7 @@ from autodas.core.errors import InvalidInput
 from autodas.networks.nasbench101 import OPERATIONS, CellNetwork101
 from autodas.spaces.base import Shape, Space
 from autodas.spaces.draws import other, pick
-from autodas.spaces.text import shown
+from autodas.spaces.text import of_kind, shown
 
 __all__ = ["NASBENCH101", "Cell", "NasBench101", "graph_hash", "prune"]
 
@@ -160,6 +160,7 @@ class NasBench101(Space):
 
     def encode(self, arch: Cell) -> str:
         """Rows of the matrix separated by bars, then the operations."""
+        of_kind(arch, Cell, self.name)
         rows = "|".join("".join(map(str, row)) for row in arch.matrix)
         return ";".join([rows, "input", *arch.ops, "output"])
 

@@ -44,6 +44,7 @@ class NasBench201(ChoiceSpace):
 
     def encode(self, arch: Selection) -> str:
         """The benchmark's architecture string."""
+        self._of_mine(arch)
         operations = iter(arch["ops"])
         nodes = (
             "|" + "".join(f"{next(operations)}~{source}|" for source in range(target))

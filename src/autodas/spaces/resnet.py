@@ -36,6 +36,7 @@ class DepthSpace(ChoiceSpace):
 
     def encode(self, arch: Selection) -> str:
         """Blocks of the stages, joined by dashes."""
+        self._of_mine(arch)
         return "-".join(str(d) for d in arch["depth"])
 
     def decode(self, text: str) -> Selection:

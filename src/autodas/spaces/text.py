@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from autodas.core.errors import InvalidInput
 
-__all__ = ["Option", "match", "parse_object", "shown"]
+__all__ = ["Option", "match", "of_kind", "parse_object", "shown"]
 
 Option: TypeAlias = int | float | str | bool
 OptionT = TypeVar("OptionT", bound=Option)
@@ -24,6 +24,25 @@ def match(value: object, options: Sequence[OptionT], what: str) -> OptionT:
         if isinstance(value, bool) == isinstance(option, bool) and value == option:
             return option
     raise InvalidInput(f"{what} must be one of {', '.join(map(repr, options))}, got {value!r}")
+
+
+def of_kind(arch: object, kind: type, space: str, names: Iterable[str] = ()) -> None:
+    """Refuse to write as text what is no architecture of a space, such as text.
+
+    Args:
+        arch: What is to be written.
+        kind: Of the space's architectures.
+        space: Its name.
+        names: Of the choices, if an architecture is a mapping.
+
+    Raises:
+        InvalidInput: it is of another kind, or makes other choices.
+    """
+    if not isinstance(arch, kind) or (isinstance(arch, Mapping) and arch.keys() != set(names)):
+        raise InvalidInput(
+            f"space {space!r}: an architecture is what sample and decode return, got "
+            f"{type(arch).__name__} {shown(str(arch))}"
+        )
 
 
 def parse_object(text: str, space: str, keys: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
