@@ -1,7 +1,6 @@
 """One process at a time, whatever became of the last one."""
 
 import errno
-import fcntl
 import os
 import subprocess
 import sys
@@ -27,7 +26,8 @@ def test_a_lock_left_by_a_killed_process_stops_nobody_even_if_its_number_lives_a
         [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(InvalidInput, match=f"in use by process {holder.pid}$"), locked(path):
+        said = f"in use by process {holder.pid}; wait for it, or choose another --out$"
+        with pytest.raises(InvalidInput, match=said), locked(path):
             pass
         holder.kill()
         holder.wait()
@@ -49,10 +49,10 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path):
 
 
 def test_a_file_system_without_locks_is_no_second_process(tmp_path, monkeypatch):
-    def refuse(descriptor, how):
+    def refuse(*_, **__):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr("autodas.core.locks.lock_descriptor", refuse)
     said = "cannot be locked: No locks available"
     with pytest.raises(FileProblem, match=said), locked(tmp_path / "lock"):
         pass
@@ -62,7 +62,6 @@ def test_a_full_disk_holds_no_number_and_the_lock_holds(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("autodas.core.locks.LOOKS", 1)
     monkeypatch.setattr(os, "pwrite", full)
     refused = pytest.raises(InvalidInput, match="by process unknown")
     with locked(tmp_path / "lock"), refused, locked(tmp_path / "lock"):

@@ -102,7 +102,7 @@ def test_a_second_process_is_refused_and_told_the_first(tmp_path: Path) -> None:
         assert holder.stdout
         assert holder.stdout.readline() == "open\n"
         with (
-            pytest.raises(InvalidInput, match=f"in use by process {holder.pid}$"),
+            pytest.raises(InvalidInput, match=f"in use by process {holder.pid}; wait"),
             RunDirectory(tmp_path, "discover", {}),
         ):
             pass

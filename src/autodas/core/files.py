@@ -7,7 +7,6 @@ and JSON is taken strictly, without the numbers and characters that other progra
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -17,6 +16,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from filelock import lock_descriptor
 
 from autodas.core.errors import FileProblem
 
@@ -78,7 +79,7 @@ def _unfinished(path: Path) -> tuple[int, str]:
         descriptor, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED
         )
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_descriptor(descriptor)
         # Between the two lines somebody who writes the same file may have swept it away.
         if os.path.lexists(name):
             return descriptor, name
@@ -98,8 +99,8 @@ def _sweep(path: Path) -> None:
         with contextlib.suppress(OSError):
             descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                Path(name).unlink()
+                if lock_descriptor(descriptor, blocking=False):
+                    Path(name).unlink()
             finally:
                 os.close(descriptor)
 

@@ -1,6 +1,6 @@
 """One process at a time: a lock that the system takes back when its holder dies, however it dies.
 
-The lock is ``flock`` on a file that holds the process number of the holder. The number is for
+The lock is the system's, on a file that holds the process number of the holder. The number is for
 people alone: whether the lock is taken is the system's word, so the file that a killed process
 leaves behind, and a number that has meanwhile been given to another process, stop nobody.
 """
@@ -8,18 +8,15 @@ leaves behind, and a number that has meanwhile been given to another process, st
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 from autodas.core.errors import FileProblem, InvalidInput
 
 __all__ = ["locked"]
-
-LOOKS = 20  # at a holder's number that is about to be written
-SECONDS = 0.01  # between two looks
 
 
 @contextlib.contextmanager
@@ -43,24 +40,15 @@ def locked(path: Path) -> Iterator[None]:
 
 def _take(descriptor: int, path: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InvalidInput(f"{path.parent} is in use by process {_holder(descriptor)}") from None
+        taken = lock_descriptor(descriptor, blocking=False)
     except OSError as error:
         raise FileProblem(path, f"cannot be locked: {error.strerror or error}") from error
-    _sign(descriptor)
-
-
-def _sign(descriptor: int) -> None:
+    if not taken:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        raise InvalidInput(
+            f"{path.parent} is in use by process {holder}; wait for it, or choose another --out"
+        )
     # On a full disk the number is missing and the lock holds all the same.
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-
-
-def _holder(descriptor: int) -> str:
-    for _ in range(LOOKS):
-        if text := os.pread(descriptor, 32, 0).decode("ascii", "replace").strip():
-            return text
-        time.sleep(SECONDS)
-    return "unknown"

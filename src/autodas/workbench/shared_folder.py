@@ -7,7 +7,6 @@ they do not, a worker writes into a folder of its own and sends the files back w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import platform
 import secrets
@@ -15,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from filelock import lock_descriptor
 
 from autodas.backends import Backend, Ray
 from autodas.core.errors import FileProblem
@@ -115,7 +116,7 @@ def _new_mark(folder: Path) -> tuple[Path, int]:
         # Where the file system knows no locks the next driver may take the mark away. Then
         # results are sent home that could have been written: as right, and slower.
         with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_descriptor(descriptor)
         # Before it was locked somebody may have swept it away.
         if path.exists():
             return path, descriptor
@@ -131,8 +132,8 @@ def forget_the_dead(folder: Path) -> None:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not os.fstat(descriptor).st_size:
+                dead = lock_descriptor(descriptor, blocking=False)
+                if dead and not os.fstat(descriptor).st_size:
                     path.unlink()
             finally:
                 os.close(descriptor)
