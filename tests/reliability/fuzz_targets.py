@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from autodas.cli.commands import COMMANDS
-from autodas.cli.options import check_text, given_by, options_of
-from autodas.cli.plain import made
+from autodas.cli.options import Common, check_text, given_by, made, options_of
 from autodas.core.errors import AutodasError
 from autodas.core.files import json_text, parse_json
 from autodas.core.seals import sealed
@@ -82,7 +81,7 @@ def configuration(data: bytes) -> None:
     """A TOML file for a command."""
     given = given_by(COMMANDS["label"], LABELLING, parse_toml(data, NOWHERE), NOWHERE)
     check_text(given)
-    config = made(LabelConfig, LABELLING, given)
+    config, _ = made(COMMANDS["label"], LabelConfig, LABELLING | options_of(Common), given)
     parse_losses(config.losses)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import io
 import re
 import types
@@ -20,11 +19,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autodas.cli.commands import Command
-from autodas.cli.plain import made, usage
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.toml import read_toml
 
-__all__ = ["Common", "Option", "check_text", "given_by", "options_of", "parse"]
+__all__ = ["Common", "Option", "check_text", "given_by", "made", "options_of", "parse"]
 
 Given = dict[str, list[str]]
 NUMBER = re.compile(r"-?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
@@ -134,23 +132,29 @@ def parse(command: Command, config: type[Any], arguments: Sequence[str]) -> tupl
     """
     own = options_of(config)
     known = {**own, **options_of(Common)}
-    bare = importlib.util.find_spec("tyro") is None
     if {"-h", "--help"} & set(arguments):
-        if bare:
-            print(usage(command.name, own))
-            raise SystemExit(0)
         _tyro(command, config, ["--help"])
     given = _split(command, known, arguments)
     _check_numbers(known, given)
     if file := given.get("--config"):
-        given = {**_from_toml(command, own, Path(file[0])), **given}
+        path = Path(file[0])
+        given = {**given_by(command, own, read_toml(path), path), **given}
     check_text(given)
     missing = [o for o in own.values() if o.required and o.name not in given]
     if missing:
         wanted = " and ".join(f"{option.name} ({option.expected})" for option in missing)
         raise InvalidInput(f"{command.name} needs {wanted}")
-    if bare:
-        return made(config, own, given), made(Common, options_of(Common), given)
+    return made(command, config, known, given)
+
+
+def made(
+    command: Command, config: type[Any], known: Mapping[str, Option], given: Given
+) -> tuple[Any, Common]:
+    """The configuration of a command, and the options all commands share, from their words.
+
+    Raises:
+        InvalidInput: a word is no value of its option; one line names both.
+    """
     tokens = [token for name, values in given.items() for token in _tokens(known, name, values)]
     captured = io.StringIO()
     try:
@@ -251,10 +255,6 @@ def _tokens(known: Mapping[str, Option], name: str, values: list[str]) -> Iterat
         yield f"{name}={values[0]}"
     else:
         yield from (name, *values)
-
-
-def _from_toml(command: Command, known: Mapping[str, Option], path: Path) -> Given:
-    return given_by(command, known, read_toml(path), path)
 
 
 def given_by(
