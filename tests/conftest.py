@@ -30,6 +30,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("AUTODAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def _own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plug-ins that a test asks for are not asked for by the next: runs say theirs."""
+    monkeypatch.setattr("autodas.core.plugins._asked", set())
+
+
 @pytest.fixture
 def data_folder() -> Path:
     """The optional data beside the checkout; the test is skipped where there is none."""

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.backends import Jobs
-from autodas.backends.workers import ELSEWHERE
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
+from autodas.core.runs import deciding
 from autodas.scores import Proxy, Score, get_score
 from autodas.scores import load_proxy as read_proxy
 from autodas.scores.resolve import PREFIX
@@ -48,9 +48,6 @@ __all__ = [
 Results: TypeAlias = dict[str, Any]
 Option: TypeAlias = str | float | Path | Sequence[str] | Protocol | None
 """What an option may be: what the command line would read, or the value itself."""
-
-# Where and how fast, not what: these do not make another run.
-INDIFFERENT = {"out", *ELSEWHERE, "memory", "cache"}
 
 
 def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
@@ -292,9 +289,8 @@ def _step(name: str, options: Mapping[str, Any], progress: Progress) -> Results:
 
 def _folder(name: str, kind: type[Any], options: Mapping[str, Any]) -> Path:
     """A run directory of its own for every configuration: the same call goes on in the same."""
-    asked = dataclasses.asdict(_configured(kind, options))
-    deciding = {key: value for key, value in asked.items() if key not in INDIFFERENT}
-    return Path("runs") / f"{name}-{digest(name, repr(sorted(deciding.items())))[:10]}"
+    asked = deciding(_configured(kind, options))
+    return Path("runs") / f"{name}-{digest(name, asked)[:10]}"
 
 
 def _configured(kind: type[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a dataclass

@@ -72,6 +72,41 @@ def test_another_configuration_is_refused(
         assert run.resumed
 
 
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [
+        ({"seed": 3}, "limit=5, now None"),
+        ({"limit": 5}, "seed=3, now None"),
+        ({"limit": 5, "seed": 3, "data": {"teacher": None}}, "data.teacher='t', now None"),
+    ],
+)
+def test_an_option_that_is_left_out_is_named(
+    tmp_path: Path, left_out: dict[str, Any], words: str
+) -> None:
+    with RunDirectory(tmp_path, "discover", {"seed": 3, "limit": 5, "data": {"teacher": "t"}}):
+        pass
+    changed = {"data": {"teacher": "t"}, **left_out}
+    with pytest.raises(InvalidInput, match=words), RunDirectory(tmp_path, "discover", changed):
+        pass
+
+
+def test_what_names_stand_for_decides_as_well(tmp_path: Path) -> None:
+    meant: dict[str, Any] = {"formulas": {"mine": "log(x)", "macs": None}, "recipe": {"epochs": 3}}
+    with RunDirectory(tmp_path, "benchmark", CONFIG, resolved=meant):
+        pass
+    with RunDirectory(tmp_path, "benchmark", CONFIG, resolved=meant) as run:
+        assert run.resumed
+    meant["formulas"] = {"mine": "neg(x)"}
+    said = r"resolved.formulas.mine='log\(x\)', now 'neg\(x\)'"
+    with (
+        pytest.raises(InvalidInput, match=said),
+        RunDirectory(tmp_path, "benchmark", CONFIG, resolved=meant),
+    ):
+        pass
+    with pytest.raises(InvalidInput, match="resolved"), RunDirectory(tmp_path, "benchmark", CONFIG):
+        pass
+
+
 def test_another_command_is_refused(tmp_path: Path) -> None:
     with RunDirectory(tmp_path, "discover", CONFIG):
         pass

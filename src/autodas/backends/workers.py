@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 from autodas.backends.base import Backend, backend
 from autodas.backends.serial import Serial
 from autodas.core.errors import InvalidInput
 
-__all__ = ["ELSEWHERE", "Jobs", "Workers", "workers_of"]
-
-ELSEWHERE = ("jobs", "backend", "ray_address")
-"""Options of every step that influence no number."""
+__all__ = ["Jobs", "Workers", "workers_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
     """The options of a step that say who does its work; steps inherit them."""
 
-    jobs: int = 2
+    jobs: int = field(default=2, metadata={"decides": False})
     """Processes."""
-    backend: Literal["serial", "processes", "ray"] = "processes"
+    backend: Literal["serial", "processes", "ray"] = field(
+        default="processes", metadata={"decides": False}
+    )
     """Where they run: all in this process, on this machine, or where Ray puts them."""
-    ray_address: str | None = None
+    ray_address: str | None = field(default=None, metadata={"decides": False})
     """HOST:PORT of a Ray cluster, whose CPUs are all used; by default RAY_ADDRESS, else Ray is
     started on this machine, with --jobs CPUs."""
 
@@ -40,7 +39,7 @@ class Workers:
     @property
     def options(self) -> dict[str, Any]:
         """These options by name, to pass them on to another step."""
-        return {name: getattr(self, name) for name in ELSEWHERE}
+        return {each.name: getattr(self, each.name) for each in fields(Workers)}
 
     def runner(
         self,

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from autodas.cli.commands import Command
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
+from autodas.core.runs import RESOLVED
 from autodas.core.toml import read_toml
 
 __all__ = ["Common", "Option", "check_text", "given_by", "made", "options_of", "parse"]
@@ -138,7 +139,8 @@ def parse(command: Command, config: type[Any], arguments: Sequence[str]) -> tupl
     _check_numbers(known, given)
     if file := given.get("--config"):
         path = Path(file[0])
-        given = {**given_by(command, own, read_toml(path), path), **given}
+        in_files = {**own, "--plugin": known["--plugin"]}
+        given = {**given_by(command, in_files, read_toml(path), path), **given}
     check_text(given)
     missing = [o for o in own.values() if o.required and o.name not in given]
     if missing:
@@ -266,7 +268,9 @@ def given_by(
         FileProblem: a key is not known, or its value is of another type; the message names both.
     """
     content = dict(content)
-    # The configuration that a run leaves in its folder says which command it was for.
+    # The configuration that a run leaves in its folder says which command it was for, and what it
+    # found under the names of its options.
+    content.pop(RESOLVED, None)
     if (written_for := content.pop("command", command.name)) != command.name:
         raise FileProblem(path, f"is the configuration of {written_for!r}, not of {command.name!r}")
     by_key = {option.key: option for option in known.values()}

@@ -1,23 +1,26 @@
 """Run directories: what was asked, what was done so far, and how to go on after a kill.
 
-A run directory belongs to one resolved configuration. What its journal says and what
-``digests.json`` knows is checked when it is read; see :mod:`autodas.core.journal` and
-:mod:`autodas.core.seals`.
+A run directory belongs to one configuration: to the options that decide what is found
+(:func:`deciding`), the plug-ins that were asked for, and what names among the options stood for.
+What its journal says and what ``digests.json`` knows is checked when it is read; see
+:mod:`autodas.core.journal` and :mod:`autodas.core.seals`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import platform
-import re
 import sys
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
 
 from autodas.core.digest import canonical_json, digest
 from autodas.core.errors import FileProblem, InvalidInput
@@ -25,12 +28,41 @@ from autodas.core.files import json_text
 from autodas.core.journal import OWNER_DIGITS, Journal
 from autodas.core.links import refuse_linked_folders
 from autodas.core.locks import locked
+from autodas.core.plugins import asked_for
 from autodas.core.seals import read_checked, write_checked
 from autodas.core.toml import parse_toml
 
-__all__ = ["Journal", "RunDirectory", "environment", "to_toml"]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+__all__ = ["RESOLVED", "Journal", "RunDirectory", "deciding", "environment", "to_toml"]
+
+RESOLVED = "resolved"
+"""Table of ``config.toml`` with what is not an option and decides all the same."""
+
+
+def deciding(config: DataclassInstance) -> dict[str, Any]:
+    """The options that decide what a run finds, by name, as values that JSON can hold.
+
+    Every option decides, unless its field says ``metadata={"decides": False}``, because it is about
+    where, how fast or how long something is done. Runs of equal deciding options are the same run.
+
+    Args:
+        config: A dataclass; nested ones are looked into.
+    """
+    return {
+        field.name: _plain(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if field.metadata.get("decides", True)
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - an option
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return deciding(value)
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 class RunDirectory:
@@ -42,17 +74,32 @@ class RunDirectory:
     Args:
         path: The folder.
         command: The step that runs, e.g. ``"discover"``.
-        config: What determines the result, as plain JSON values.
+        config: The options that decide the result, as plain JSON values; see :func:`deciding`.
+        resolved: What they stand for where a name may come to stand for something else: formulas,
+            recipes, digests of tables. It decides as well, and is no option.
         folders: Names of the folders that the run makes in it, besides that of figures.
     """
 
     def __init__(
-        self, path: Path, command: str, config: Mapping[str, Any], folders: Sequence[str] = ()
+        self,
+        path: Path,
+        command: str,
+        config: Mapping[str, Any],
+        *,
+        resolved: Mapping[str, Any] = MappingProxyType({}),
+        folders: Sequence[str] = (),
     ) -> None:
         self.path = path
         self.folders = ("figures", *folders)
         self.command = command
-        self.config = json.loads(canonical_json(dict(config)))
+        content = {
+            "command": command,
+            **config,
+            "plugin": sorted(asked_for()) or None,
+            RESOLVED: dict(resolved) or None,
+        }
+        # Plain values, whatever kinds of mapping and number they came in.
+        self.config = json.loads(canonical_json(content))
         self.journal = Journal(path / "journal.jsonl")
         self.resumed = False
 
@@ -80,19 +127,19 @@ class RunDirectory:
             self.resumed = True
         else:
             _write(self.path / "environment.json", json_text(environment()))
-            _write(config_file, to_toml({"command": self.command, **self.config}))
+            _write(config_file, to_toml(self.config))
         found = parse_toml(read_checked(config_file), config_file)
         self._compare(found)
         # What another configuration has found is not believed, should its journal come here.
         self.journal.owner = digest(canonical_json(found))[:OWNER_DIGITS]
 
     def _compare(self, earlier: dict[str, Any]) -> None:
-        now = tomllib.loads(to_toml({"command": self.command, **self.config}))
-        for key in sorted(now.keys() | earlier.keys()):
-            if now.get(key) != earlier.get(key):
+        before, now = dict(_options(earlier)), dict(_options(self.config))
+        for name in sorted(before.keys() | now.keys()):
+            if before.get(name) != now.get(name):
                 raise InvalidInput(
-                    f"{self.path} holds a run with {key}={earlier.get(key)!r}, now "
-                    f"{now.get(key)!r}; choose another --out or remove the folder"
+                    f"{self.path} holds a run with {name}={before.get(name)!r}, now "
+                    f"{now.get(name)!r}; choose another --out or remove the folder"
                 )
 
     def write_results(self, results: Mapping[str, Any]) -> None:
@@ -100,36 +147,34 @@ class RunDirectory:
         _write(self.path / "results.json", json_text({"command": self.command, **results}))
 
 
+def _options(content: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by name, those of a table as ``table.name``."""
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _options(value, f"{table}{name}.")
+        else:
+            yield table + name, value
+
+
 def _write(path: Path, text: str) -> None:
     write_checked(path, text.encode("utf-8", "backslashreplace"))
 
 
-def to_toml(config: Mapping[str, Any]) -> str:
-    """TOML text of plain values; ``None`` is left out, nested mappings become tables."""
-    plain = [(k, v) for k, v in config.items() if v is not None and not isinstance(v, Mapping)]
-    tables = [(k, v) for k, v in config.items() if isinstance(v, Mapping)]
-    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain]
-    for key, table in tables:
-        lines += ["", f"[{_toml_key(key)}]"]
-        lines += [f"{_toml_key(k)} = {_toml_value(v)}" for k, v in table.items() if v is not None]
-    return "\n".join(lines) + "\n"
+def to_toml(content: Mapping[str, Any]) -> str:
+    """TOML text of plain values; ``None`` is left out at every level, as TOML has no word for it.
+
+    Raises:
+        TypeError: a value is of a type that TOML does not know.
+    """
+    return tomli_w.dumps(_without_none(content))
 
 
-def _toml_key(key: str) -> str:
-    return key if BARE_KEY.fullmatch(key) else _toml_value(key)
-
-
-def _toml_value(value: Any) -> str:  # noqa: ANN401
-    if isinstance(value, Mapping):
-        pairs = ((_toml_key(k), v) for k, v in value.items() if v is not None)
-        inner = ", ".join(f"{k} = {_toml_value(v)}" for k, v in pairs)
-        return "{" + inner + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    if isinstance(value, bool | int | float | str):
-        # JSON's spelling of these is also TOML's; U+007F alone differs.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    raise TypeError(f"not representable as TOML: {type(value).__name__}")
+def _without_none(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+        if value is not None
+    }
 
 
 def environment() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ BUDGETS = {"digits-cnn": 10_000, "digits-vit": 15_000}
 class DemoConfig(Workers):
     """The demonstration has few options: it is meant to be looked at."""
 
-    out: Path = Path("runs/demo")
+    out: Path = field(default=Path("runs/demo"), metadata={"decides": False})
     """Run directory; what is already done in it is not done again."""
     generations: int = 40
     """Generations of the proxy search."""
@@ -36,7 +36,7 @@ class DemoConfig(Workers):
     weights, features, gradients and the teacher show."""
     seed: int = 0
     """Seed of everything."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the statistics cache."""
 
 

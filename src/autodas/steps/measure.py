@@ -31,7 +31,7 @@ class MeasureConfig(Workers):
     """Batch, teacher and initialisation."""
     seed: int = 0
     """Seed of the sample."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the statistics cache."""
 
 

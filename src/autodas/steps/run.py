@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.backends.workers import Workers
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.data import load_data
 from autodas.expressions import in_words
 from autodas.spaces import get_space
@@ -22,8 +22,7 @@ from autodas.steps.search import run as search
 from autodas.steps.search.run import DEFAULT_SCORE
 from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
-from autodas.workbench.budgets import Amount, Budgets
-from autodas.workbench.latency import Device
+from autodas.workbench.budgets import BudgetOptions
 from autodas.workbench.protocol import Protocol, resolved
 from autodas.workbench.recipes import default_recipe
 from autodas.workbench.student_training import recipe_of
@@ -36,27 +35,15 @@ SPACES: Mapping[str, str] = MappingProxyType({"digits": "digits-cnn"})
 
 
 @dataclass(frozen=True)
-class RunConfig(Workers):
+class RunConfig(Workers, BudgetOptions):
     """What is given, and what the student may cost."""
 
-    out: Path = Path("runs/run")
+    out: Path = field(default=Path("runs/run"), metadata={"decides": False})
     """Run directory; an interrupted run in it is continued."""
     space: str | None = None
     """Search space; by default one that suits the data."""
     score: str = DEFAULT_SCORE
     """What to rank by: a score, proxy:path/to/proxy.json, or a formula."""
-    max_params: Amount | None = None
-    """Largest number of trainable parameters, such as 0.5M."""
-    max_macs: Amount | None = None
-    """Largest number of multiply-accumulates per image, such as 60MMACs."""
-    max_memory: Amount | None = None
-    """Most bytes for weights and activations of one pass, such as 8MiB."""
-    max_latency: str | None = None
-    """Longest median time of one pass on --device, such as 3ms."""
-    device: Device = "cpu"
-    """Where latency is measured."""
-    images_at_once: int = 1
-    """Images in the pass that latency and memory are of."""
     strategy: Strategy = "auto"
     """How to look for students, as of autodas search."""
     evaluations: int | None = None
@@ -75,19 +62,14 @@ class RunConfig(Workers):
     """Data, teacher and batch; data and teacher are those of the training, too."""
     seed: int = 0
     """Seed of everything."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the caches of statistics and costs."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
-        _ = self.budgets
+        super().__post_init__()
         if self.seeds < 1:
             raise InvalidInput(f"seeds must be at least 1, got {self.seeds}")
-
-    @property
-    def budgets(self) -> Budgets:
-        """The limits as numbers."""
-        return Budgets.of(self.max_params, self.max_macs, self.max_memory, self.max_latency)
 
 
 Config = RunConfig
@@ -108,11 +90,8 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """
     config = _settled(config)
     _check(config)
-    asked = asdict(config)
-    for name in ("out", *ELSEWHERE, "cache", *([] if config.epochs else ["epochs"])):
-        asked.pop(name)
-    asked |= config.budgets.to_options()
-    with RunDirectory(config.out, "run", asked, folders=("search", "distill")) as directory:
+    folders = ("search", "distill")
+    with RunDirectory(config.out, "run", deciding(config), folders=folders) as directory:
         start = time.perf_counter()
         found = search.run(_search_config(config), progress)
         trained = distill.run(_distill_config(config, found), progress)
@@ -169,12 +148,7 @@ def _search_config(config: RunConfig) -> search.Config:
         out=config.out / "search",
         space=config.space,
         score=config.score,
-        max_params=config.max_params,
-        max_macs=config.max_macs,
-        max_memory=config.max_memory,
-        max_latency=config.max_latency,
-        device=config.device,
-        images_at_once=config.images_at_once,
+        **config.limits,
         strategy=config.strategy,
         evaluations=config.evaluations,
         random=1,

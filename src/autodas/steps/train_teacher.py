@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ __all__ = ["Config", "TrainTeacherConfig", "run"]
 class TrainTeacherConfig:
     """Which network to train, on what. The defaults make the teacher that is shipped."""
 
-    out: Path = Path("runs/teacher/digits-cnn-teacher.safetensors")
+    out: Path = field(
+        default=Path("runs/teacher/digits-cnn-teacher.safetensors"), metadata={"decides": False}
+    )
     """File of the weights; the description goes beside it."""
     network: str | None = None
     """Network to train in place of a ResNet: a teacher, such as timm:resnet18, whose weights are

@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 from autodas.core.errors import InvalidInput
 from autodas.core.memory_sizes import parse_bytes
+from autodas.workbench.latency import Device
 
-__all__ = ["Amount", "Budgets", "Counted", "Quantity", "parse_count", "parse_seconds", "spelt"]
+__all__ = [
+    "Amount",
+    "BudgetOptions",
+    "Budgets",
+    "Counted",
+    "Quantity",
+    "parse_count",
+    "parse_seconds",
+    "spelt",
+]
 
 Amount: TypeAlias = str | float
 """A number, or a number with a unit."""
@@ -159,6 +169,47 @@ class Budgets:
         if self.latency is not None:
             parts.append(spelt("latency", self.latency))
         return f"at most {' and '.join(parts)}" if parts else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetOptions:
+    """The options of a step that say what a student may cost; steps inherit them.
+
+    Limits are kept as numbers, so that equal ones make the same run however they are written.
+
+    Raises:
+        InvalidInput: a limit cannot be read, or ``images_at_once`` is less than 1.
+    """
+
+    max_params: Amount | None = None
+    """Largest number of trainable parameters, such as 0.5M."""
+    max_macs: Amount | None = None
+    """Largest number of multiply-accumulates per image, such as 60MMACs."""
+    max_memory: Amount | None = None
+    """Most bytes for weights and activations of one pass, such as 8MiB."""
+    max_latency: str | None = None
+    """Longest median time of one pass on --device, such as 3ms."""
+    device: Device = "cpu"
+    """Where latency is measured."""
+    images_at_once: int = 1
+    """Images in the pass that latency and memory are of."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be read before anything is done."""
+        for name, limit in self.budgets.to_options().items():
+            object.__setattr__(self, name, limit)  # nobody has seen it yet
+        if self.images_at_once < 1:
+            raise InvalidInput(f"images_at_once must be at least 1, got {self.images_at_once}")
+
+    @property
+    def budgets(self) -> Budgets:
+        """The limits as numbers."""
+        return Budgets.of(self.max_params, self.max_macs, self.max_memory, self.max_latency)
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """These options by name, to pass them on to another step."""
+        return {each.name: getattr(self, each.name) for each in fields(BudgetOptions)}
 
 
 def spelt(quantity: Quantity, value: float) -> str:

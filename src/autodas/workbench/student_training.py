@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 
 from autodas.core.digest import digest
 from autodas.core.rng import derive_seed
+from autodas.core.runs import deciding
 from autodas.data import load_data
 from autodas.distill import (
     Recipe,
@@ -63,26 +64,22 @@ class Unit:
     data: str
     recipe: str
     seed: int
-    save: Path | None = field(default=None, compare=False)
+    save: Path | None = field(default=None, metadata={"decides": False})
     losses: tuple[str, ...] | None = None
     epochs: int | None = None
     more_teachers: tuple[str, ...] = ()
     device: str = "cpu"
     amp: bool = False
-    formats: tuple[str, ...] = field(default=(), compare=False)
-    checkpoints: Path | None = field(default=None, compare=False)
-    tracking: Path | None = field(default=None, compare=False)
+    formats: tuple[str, ...] = field(default=(), metadata={"decides": False})
+    checkpoints: Path | None = field(default=None, metadata={"decides": False})
+    tracking: Path | None = field(default=None, metadata={"decides": False})
     devices: int = 1
-    home: Home | None = field(default=None, compare=False)
+    home: Home | None = field(default=None, metadata={"decides": False})
 
     @property
     def key(self) -> str:
-        """What decides the numbers; options at their defaults are left out."""
-        told = asdict(self)
-        optional = [f for f in fields(self)[7:] if told[f.name] == f.default or not f.compare]
-        for name in [f.name for f in optional]:
-            del told[name]
-        return digest(told | {"save": None})
+        """Equal for trainings of the same outcome."""
+        return digest(deciding(self))
 
     @property
     def checkpoint(self) -> Path | None:

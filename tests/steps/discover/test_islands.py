@@ -15,7 +15,6 @@ from autodas.core.results import Failed
 from autodas.core.runs import Journal
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import islands
-from autodas.steps.discover import run as discovery
 from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.workbench.measuring import plugins_for_searches
 
@@ -172,13 +171,6 @@ def test_workers_import_plugins_that_declare_nothing_but_primitives(tmp_path, mo
     monkeypatch.syspath_prepend(tmp_path)
     load_plugins(["island_plugin"])
     assert "island_plugin" in plugins_for_searches()
-
-
-def test_one_island_is_what_a_discovery_always_was():
-    plain = discovery.identity(DiscoverConfig())
-    assert not {"islands", "migrate_every", "migrants"} & plain.keys()
-    assert discovery.identity(DiscoverConfig(migrants=7)) == plain
-    assert discovery.identity(DiscoverConfig(islands=2))["migrate_every"] == 5
 
 
 @pytest.mark.parametrize(

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from autodas.backends import Workers
-from autodas.backends.workers import ELSEWHERE as WORKERS
 from autodas.core.errors import InvalidInput
 from autodas.core.memory_sizes import parse_bytes
-from autodas.scores import Score
-from autodas.steps.benchmark.comparison import Contender, PartName
+from autodas.steps.benchmark.comparison import PartName
 from autodas.steps.benchmark.contenders import ALL
 from autodas.steps.benchmark.preset import PAPER_SAMPLE, paper_pairs
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["BenchmarkConfig", "check", "command_line", "command_of", "identity", "resolved"]
+__all__ = ["BenchmarkConfig", "check", "resolved"]
 
 
 @dataclass(frozen=True)
 class BenchmarkConfig(Workers):
     """Which scores to compare, on which ground truth."""
 
-    out: Path = Path("runs/benchmark")
+    out: Path = field(default=Path("runs/benchmark"), metadata={"decides": False})
     """Run directory; an interrupted run in it is continued."""
     preset: Literal["paper"] | None = None
     """paper: all scores, predictors and proxies of this package, on every table that is found, at
@@ -59,17 +55,13 @@ class BenchmarkConfig(Workers):
     """Batch, teacher and initialisation the statistics are measured with."""
     seed: int = 0
     """Seed of the bootstrap and of predictors."""
-    page: Path | None = None
+    page: Path | None = field(default=None, metadata={"decides": False})
     """Markdown page to write the tables into, between <!-- benchmark:begin --> and
     <!-- benchmark:end -->."""
-    memory: str = "4GB"
+    memory: str = field(default="4GB", metadata={"decides": False})
     """Memory for the statistics of a table; those beyond it are kept on disk."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the statistics cache."""
-
-
-# Where, how fast and what to show: nothing that decides the numbers.
-ELSEWHERE = ("out", *WORKERS, "memory", "cache", "page")
 
 
 def resolved(config: BenchmarkConfig) -> BenchmarkConfig:
@@ -103,49 +95,3 @@ def check(config: BenchmarkConfig) -> None:
     parse_bytes(config.memory)  # before minutes of measuring
     if not config.table:
         raise InvalidInput("table must name at least one table")
-
-
-def identity(
-    config: BenchmarkConfig, compared: Sequence[Contender], tables: Mapping[str, str]
-) -> dict[str, Any]:
-    """What decides the numbers: a formula, proxy file or table of one name may have changed."""
-    asked = asdict(config)
-    for name in ELSEWHERE:
-        asked.pop(name)
-    formulas = {each.name: each.formula for each in compared if isinstance(each, Score)}
-    return asked | {
-        "formulas": {name: text for name, text in formulas.items() if text},
-        "tables": dict(tables),
-    }
-
-
-def command_of(config: BenchmarkConfig) -> str:
-    """The command line that asks for the same, without places of this machine."""
-    return command_line("benchmark", config, ELSEWHERE)
-
-
-def command_line(step: str, config: Any, elsewhere: Sequence[str]) -> str:  # noqa: ANN401
-    """The command line that asks a step for a configuration, without the options ``elsewhere``."""
-    words = ["autodas", step]
-    default = type(config)()
-    for option in dataclasses.fields(config):
-        value = getattr(config, option.name)
-        if option.name in elsewhere or value == getattr(default, option.name):
-            continue
-        name = "--" + option.name.replace("_", "-")
-        if isinstance(value, Protocol):
-            for part in dataclasses.fields(value):
-                if (own := getattr(value, part.name)) != getattr(Protocol(), part.name):
-                    words += _option("--" + part.name.replace("_", "-"), own)
-        elif value is False:
-            words.append("--no-" + name.removeprefix("--"))
-        else:
-            words += _option(name, value)
-    return shlex.join(words)
-
-
-def _option(name: str, value: object) -> list[str]:
-    if value is True:
-        return [name]
-    values = value if isinstance(value, tuple) else (value,)
-    return [name, *(str(each) for each in values)]

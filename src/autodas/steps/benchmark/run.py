@@ -11,14 +11,12 @@ from typing import Any
 from autodas.core.errors import InvalidInput
 from autodas.core.files import write_text
 from autodas.core.progress import Progress, Silent
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.scores import Score
 from autodas.steps.benchmark.comparison import Contender
 from autodas.steps.benchmark.config import (
     BenchmarkConfig,
     check,
-    command_of,
-    identity,
     resolved,
 )
 from autodas.steps.benchmark.contenders import BASELINES, contenders
@@ -26,6 +24,7 @@ from autodas.steps.benchmark.page import write_results_page
 from autodas.steps.benchmark.table import Pair, TableRun, pairs_of
 from autodas.steps.benchmark.text import summary_table, to_csv, to_latex
 from autodas.steps.benchmark.verdict import verdict
+from autodas.workbench.commands import command_line
 
 __all__ = ["BenchmarkConfig", "Config", "machine", "run", "summary_table"]
 
@@ -43,14 +42,17 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
         MissingData: a table, its images or its teacher is not on this machine; with a preset, that
             table is left out instead and named under ``skipped``.
     """
-    asked = command_of(config)
+    asked = command_line("benchmark", config)
     config = resolved(config)
     check(config)
     compared = contenders(config.scores)
     pairs = pairs_of(config.table, config.target, config.space)
-    tables = {pair.table: pair.digest for pair in pairs}
-    asks = identity(config, compared.each, tables)
-    with RunDirectory(config.out, "benchmark", asks) as directory:
+    # A formula, proxy file or table of one name may have changed.
+    meant = {
+        "formulas": {each.name: each.formula for each in compared.each if isinstance(each, Score)},
+        "tables": {pair.table: pair.digest for pair in pairs},
+    }
+    with RunDirectory(config.out, "benchmark", deciding(config), resolved=meant) as directory:
         start = time.perf_counter()
         done = [
             TableRun(table, targets, compared, config, directory.journal, progress).run(

@@ -22,7 +22,7 @@ FEWEST_LABELS = 4  # fewer have next to no ranking
 class DiscoverConfig(Workers):
     """What to search for a proxy, and where."""
 
-    out: Path = Path("runs/discover")
+    out: Path = field(default=Path("runs/discover"), metadata={"decides": False})
     """Run directory; an interrupted run in it is continued."""
     name: str = "proxy"
     """What to call the proxy."""
@@ -94,17 +94,18 @@ class DiscoverConfig(Workers):
     """Architectures of each space for the collapse check of the proxy; 0 for no check."""
     seed: int = 0
     """Seed of the evolution."""
-    memory: str = "512MB"
+    memory: str = field(default="512MB", metadata={"decides": False})
     """Memory for statistics and remembered parts of formulas, half each; statistics beyond it are
     kept on disk. The result does not depend on it."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the statistics cache."""
     ablate: tuple[str, ...] = ()
     """Run studies instead of one discovery, each varying one option over several seeds: leaves,
     size, selection, spaces, labels, terms, protocol, or all."""
-    ablation_seeds: int = 5
-    """Discoveries of each variant of a study, with seeds from --seed on."""
-    page: Path | None = None
+    ablation_seeds: int = field(default=5, metadata={"decides": False})
+    """Discoveries of each variant of a study, with seeds from --seed on; more of them go on in the
+    same folder."""
+    page: Path | None = field(default=None, metadata={"decides": False})
     """Markdown page to write the table of the studies into, between <!-- ablation:begin --> and
     <!-- ablation:end -->."""
 

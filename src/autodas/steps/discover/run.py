@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autodas.backends.workers import ELSEWHERE as WORKERS
 from autodas.core.digest import digest
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
-from autodas.core.runs import Journal, RunDirectory
+from autodas.core.runs import Journal, RunDirectory, deciding
 from autodas.evolution import GenerationRecord, Told, evolve, replay
 from autodas.expressions import in_words, to_latex, to_text
 from autodas.scores import SCORES, Proxy, Term, formula_of
@@ -31,16 +30,10 @@ from autodas.steps.explain.drawing import draw
 from autodas.tables import Split
 from autodas.workbench.families import Family
 
-__all__ = ["identity", "load", "prepare", "run", "what_it_sees"]
+__all__ = ["load", "prepare", "run", "what_it_sees"]
 
 SIZE_BASELINES = ("params", "macs", "depth")
 BASELINES = (*SIZE_BASELINES, "diswot_relation", "diswot_semantic", "diswot")
-
-ELSEWHERE = ("out", *WORKERS, "memory", "cache", "ablate", "ablation_seeds", "page")
-"""Options that decide nothing of a proxy."""
-
-ISLANDS = ("islands", "migrate_every", "migrants")
-"""Options that decide nothing if there is one island."""
 
 
 def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]:
@@ -50,7 +43,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     after an interruption.
     """
     config.check()
-    asked = identity(config)
+    asked = deciding(config)
     with RunDirectory(config.out, "discover", asked) as directory:
         start = time.perf_counter()
         families = load(config, progress)
@@ -68,14 +61,6 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         results["seconds"] = {"measure": measured, "evolve": total - measured, "total": total}
         directory.write_results(results)
     return results | {"summary": [f"proxy: {proxy.formula}", *results["verdict"]]}
-
-
-def identity(config: DiscoverConfig) -> dict[str, Any]:
-    """What decides the proxy: not where and how fast it is found, nor beside what others."""
-    asked = asdict(config)
-    for name in (*ELSEWHERE, *(ISLANDS if config.islands == 1 else ())):
-        asked.pop(name)
-    return asked
 
 
 def prepare(config: DiscoverConfig, progress: Progress = Silent()) -> int:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from autodas.backends import Backend
-from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.rng import derive_seed
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
 from autodas.distill import Recipe
 from autodas.spaces import get_space
@@ -33,7 +33,7 @@ __all__ = ["Config", "DistillConfig", "run"]
 class DistillConfig(Workers):
     """Which student to train, and how."""
 
-    out: Path = Path("runs/distill")
+    out: Path = field(default=Path("runs/distill"), metadata={"decides": False})
     """Run directory; an interrupted run in it is continued."""
     search: Path | None = None
     """Run directory of a search: its best student is trained, beside the largest that fits and
@@ -66,17 +66,15 @@ class DistillConfig(Workers):
     """GPUs that share every batch; more than one needs the extra multi-gpu."""
     amp: bool = False
     """Half precision, on GPUs."""
-    ray_gpus: float = 1.0
+    ray_gpus: float = field(default=1.0, metadata={"decides": False})
     """Share of a GPU that a training on --device cuda asks Ray for: 0.25 puts four on each."""
     formats: tuple[Literal["torch", "onnx"], ...] = ()
     """Further formats to export the chosen student in; onnx needs the extra."""
-    tracking: bool = False
+    tracking: bool = field(default=False, metadata={"decides": False})
     """Write curves for TensorBoard into the run directory; needs the extra."""
 
 
 Config = DistillConfig
-# Said only where it differs from the default, so that runs of earlier versions can go on.
-OPTIONAL = ("losses", "epochs", "more_teachers", "device", "devices", "amp", "formats")
 
 
 @dataclass(frozen=True)
@@ -95,17 +93,16 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         ``student_path`` and ``students``.
     """
     space_name, students = _students(config)
-    config = replace(config, recipe=config.recipe or default_recipe(get_space(space_name)))
+    recipe = config.recipe or default_recipe(get_space(space_name))
+    config = replace(config, space=space_name, recipe=recipe)
     _recipe(config)
-    asked = asdict(config)
-    for name in ("out", *ELSEWHERE, "ray_gpus", "search", "tracking"):
-        asked.pop(name)
-    for each in (each for each in fields(config) if each.name in OPTIONAL):
-        if asked[each.name] == each.default:
-            del asked[each.name]
-    asked |= {"space": space_name, "students": [student.arch for student in students]}
-    folders = ("checkpoints", "tracking")
-    with RunDirectory(config.out, "distill", asked, folders) as directory:
+    with RunDirectory(
+        config.out,
+        "distill",
+        deciding(config),
+        resolved={"students": [student.arch for student in students]},
+        folders=("checkpoints", "tracking"),
+    ) as directory:
         start = time.perf_counter()
         units = _units(config, space_name, students, directory.path)
         # A training that starts processes of its own cannot run in one of ours.

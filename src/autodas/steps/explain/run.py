@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.fitness import TauAgainst
 from autodas.scores import Score, get_score, load_proxy
 from autodas.scores.resolve import PREFIX
@@ -42,7 +42,7 @@ class ExplainConfig(Workers):
 
     proxy: str
     """A score, proxy:path/to/proxy.json, or a formula such as "layers_mean(cka)"."""
-    out: Path = Path("runs/explain")
+    out: Path = field(default=Path("runs/explain"), metadata={"decides": False})
     """Run directory."""
     table: str | None = None
     """Ground truth, TABLE or TABLE:TARGET; the embedded one of digits-cnn if no space is named."""
@@ -59,7 +59,7 @@ class ExplainConfig(Workers):
     """Whether to do the collapse check, which measures every architecture up to five more times."""
     seed: int = 0
     """Seed of samples."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the statistics cache."""
 
 
@@ -75,10 +75,8 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """
     score, terms = score_and_terms(config.proxy)
     ground = _ground(config)
-    asked = asdict(config) | {"formula": score.formula}
-    for name in ("out", *ELSEWHERE, "cache"):
-        asked.pop(name)
-    with RunDirectory(config.out, "explain", asked) as directory:
+    meant = {"formula": score.formula}
+    with RunDirectory(config.out, "explain", deciding(config), resolved=meant) as directory:
         start = time.perf_counter()
         results: dict[str, Any] = {"score": config.proxy, "formula": None, "graph": None}
         if terms:

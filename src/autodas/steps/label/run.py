@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from typing import Any
 import torch
 
 from autodas.backends import Backend
-from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.data import load_data
 from autodas.distill import OutOfTime, Recipe, get_recipe
 from autodas.spaces import get_space
@@ -26,6 +25,7 @@ from autodas.steps.label.sample import sample_students
 from autodas.steps.label.table import header_of, noise_of, row_of, summary_of
 from autodas.tables.labels import write_labels
 from autodas.teachers import load_teacher, matched
+from autodas.workbench.commands import command_line
 from autodas.workbench.overrides import parse_losses
 from autodas.workbench.recipes import default_recipe
 from autodas.workbench.training import Task, Unit, checkpoint_of, train_student
@@ -39,7 +39,7 @@ TABLE_SECONDS = 20.0  # between two tables of what is there so far
 class LabelConfig(Workers):
     """Which students to train, and how."""
 
-    out: Path = Path("runs/label")
+    out: Path = field(default=Path("runs/label"), metadata={"decides": False})
     """Run directory; an interrupted run in it is continued."""
     space: str = "digits-cnn"
     """Search space of the students."""
@@ -71,17 +71,13 @@ class LabelConfig(Workers):
     """Where to train: cpu, cuda (all GPUs in turn) or one GPU such as cuda:1."""
     amp: bool = False
     """Half precision, on GPUs."""
-    time_limit: float | None = None
+    time_limit: float | None = field(default=None, metadata={"decides": False})
     """Stop after so many minutes with a table of what is there; the same command goes on."""
-    ray_gpus: float = 1.0
+    ray_gpus: float = field(default=1.0, metadata={"decides": False})
     """Share of a GPU that a training on --device cuda asks Ray for: 0.25 puts four on each."""
 
 
 Config = LabelConfig
-# What does not influence a single number of the table.
-INDIFFERENT = ("out", "time_limit", "ray_gpus", *ELSEWHERE)
-# Said only where it differs from the default, so that runs of earlier versions can go on.
-OPTIONAL = ("losses", "epochs", "device", "amp")
 
 
 def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
@@ -103,8 +99,13 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
     start = time.perf_counter()
     task = _task(config)
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
-    asked = _stated(config) | {"resolved": task.recipe.describe()}
-    with RunDirectory(config.out, "label", asked, folders=("checkpoints",)) as directory:
+    with RunDirectory(
+        config.out,
+        "label",
+        deciding(config),
+        resolved={"recipe": task.recipe.describe()},
+        folders=("checkpoints",),
+    ) as directory:
         units = _units(config)
         book = _Book(config, task, directory, units)
         before = len(book.done)
@@ -168,7 +169,7 @@ class _Book:
             seeds=self.config.seeds,
             sample_seed=self.config.sample_seed,
             noise=noise,
-            command=_command(self.config),
+            command=command_line("label", self.config),
         )
         if left := len(self.units) - len(rows):
             header["unfinished"] = left
@@ -186,16 +187,6 @@ def _saying_what_is_kept(book: _Book) -> Iterator[None]:
             f"{error.why}; {len(book.done)} of {len(book.units)} trainings are kept, and the "
             "same command goes on",
         ) from error
-
-
-def _stated(config: LabelConfig) -> dict[str, Any]:
-    """Options that decide numbers, by name."""
-    defaults = {field.name: field.default for field in fields(config)}
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in asdict(config).items()
-        if name not in INDIFFERENT and not (name in OPTIONAL and value == defaults[name])
-    }
 
 
 def _units(config: LabelConfig) -> list[Unit]:
@@ -283,19 +274,3 @@ def _outcome(result: Result[dict[str, Any]]) -> dict[str, Any]:
     if isinstance(result, Failed):
         return {"reason": result.reason, "details": result.details}
     return result.value
-
-
-def _command(config: LabelConfig) -> str:
-    """The command that makes this table again."""
-    words = ["autodas", "label"]
-    for name, value in _stated(config).items():
-        if value is None:
-            continue
-        option = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
-        elif isinstance(value, list):
-            words += [f"--{option}", *value]
-        else:
-            words += [f"--{option}", str(value)]
-    return shlex.join(words)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from autodas.backends.workers import ELSEWHERE, Workers
+from autodas.backends.workers import Workers
 from autodas.core.errors import InvalidInput
 from autodas.steps.search.strategies import Strategy
-from autodas.workbench.budgets import Amount, Budgets, Quantity
-from autodas.workbench.latency import Device
+from autodas.workbench.budgets import BudgetOptions, Quantity
 from autodas.workbench.protocol import Protocol
 
 __all__ = ["DEFAULT_SCORE", "SearchConfig"]
@@ -20,27 +18,15 @@ DEFAULT_SCORE = "proxy:general"
 
 
 @dataclass(frozen=True)
-class SearchConfig(Workers):
+class SearchConfig(Workers, BudgetOptions):
     """Which students to look for."""
 
-    out: Path = Path("runs/search")
+    out: Path = field(default=Path("runs/search"), metadata={"decides": False})
     """Run directory; an interrupted run in it is continued."""
     space: str | None = None
     """Search space; by default that of --table, else digits-cnn."""
     score: str = DEFAULT_SCORE
     """What to rank by: a score, proxy:path/to/proxy.json, or a formula."""
-    max_params: Amount | None = None
-    """Largest number of trainable parameters, such as 0.5M."""
-    max_macs: Amount | None = None
-    """Largest number of multiply-accumulates per image, such as 60MMACs."""
-    max_memory: Amount | None = None
-    """Most bytes for weights and activations of one pass, such as 8MiB."""
-    max_latency: str | None = None
-    """Longest median time of one pass on --device, such as 3ms."""
-    device: Device = "cpu"
-    """Where latency is measured."""
-    images_at_once: int = 1
-    """Images in the pass that latency and memory are of."""
     strategy: Strategy = "auto"
     """Score the whole space, or evolve, trade score for cost (nsga2), or draw at random; auto takes
     spaces of up to 100,000 architectures whole."""
@@ -61,24 +47,12 @@ class SearchConfig(Workers):
     """Batch, teacher and initialisation the statistics are measured with."""
     seed: int = 0
     """Seed of samples and of evolution."""
-    cache: Path | None = None
+    cache: Path | None = field(default=None, metadata={"decides": False})
     """Folder of the caches of statistics and costs."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
-        _ = self.budgets
-        for name, least in (("images_at_once", 1), ("top", 1), ("random", 0), ("candidates", 0)):
+        super().__post_init__()
+        for name, least in (("top", 1), ("random", 0), ("candidates", 0)):
             if (value := getattr(self, name)) < least:
                 raise InvalidInput(f"{name} must be at least {least}, got {value}")
-
-    @property
-    def budgets(self) -> Budgets:
-        """The limits as numbers."""
-        return Budgets.of(self.max_params, self.max_macs, self.max_memory, self.max_latency)
-
-    def asked(self) -> dict[str, Any]:
-        """What decides the result, equal for equal budgets however they are written."""
-        asked = asdict(self)
-        for name in ("out", *ELSEWHERE, "cache"):
-            asked.pop(name)
-        return asked | self.budgets.to_options()

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.data import load_data
 from autodas.scores import get_score
 from autodas.spaces import Space, get_space
@@ -63,7 +63,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         _check_space(config, table)
         space = space_of(table, config.space)
     config = replace(config, space=space.reference or space.name)
-    with RunDirectory(config.out, "search", config.asked()) as directory:
+    with RunDirectory(config.out, "search", deciding(config)) as directory:
         start = time.perf_counter()
         score = get_score(config.score)
         _same_score(directory, score.formula)

@@ -6,15 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autodas.backends.workers import ELSEWHERE as WORKERS
-from autodas.steps.benchmark.config import command_line
 from autodas.steps.benchmark.page import write_between
-from autodas.steps.discover.config import DiscoverConfig
 
-__all__ = ["BEGIN", "END", "command_of", "summary_table", "to_markdown", "write_ablation_page"]
+__all__ = ["BEGIN", "END", "summary_table", "to_markdown", "write_ablation_page"]
 
 BEGIN, END = "<!-- ablation:begin -->", "<!-- ablation:end -->"
-ELSEWHERE = ("out", *WORKERS, "memory", "cache", "page")
 NONE = "–"
 Row = Mapping[str, Any]
 
@@ -27,11 +23,6 @@ its interval leaves out 0. *Given size* is τ of what #params and MACs do not ex
 *validation* are what the search itself saw: means over the tables, on the scale of its fitness. A
 table marked *held out* had no part in the discovery. The sentence below each table takes the mean
 over tables first."""
-
-
-def command_of(config: DiscoverConfig) -> str:
-    """The command line that asks for the same, without places of this machine."""
-    return command_line("discover", config, ELSEWHERE)
 
 
 def write_ablation_page(results: Mapping[str, Any], path: Path) -> None:

@@ -23,14 +23,15 @@ from autodas.core.errors import InvalidInput
 from autodas.core.plugins import load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
-from autodas.core.runs import RunDirectory
+from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
 from autodas.steps.benchmark.run import machine
 from autodas.steps.discover import run as discovery
-from autodas.steps.discover.ablate.page import command_of, summary_table, write_ablation_page
+from autodas.steps.discover.ablate.page import summary_table, write_ablation_page
 from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, Study, Variant, chosen_studies
 from autodas.steps.discover.config import DiscoverConfig
+from autodas.workbench.commands import command_line
 from autodas.workbench.measuring import plugins_for_searches
 from autodas.workbench.protocol import Protocol
 from autodas.workbench.shared_folder import Home, home
@@ -57,8 +58,8 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     variants = {study.name: study.variants(plain) for study in studies}
     for variant in (each for several in variants.values() for each in several):
         variant.config.check()
-    # More seeds are added to those that are there; other studies go elsewhere.
-    asked = discovery.identity(config) | {"ablate": [study.name for study in studies]}
+    load_plugins(plugins_for_searches())  # as the workers do: what was asked for is compared
+    asked = deciding(replace(config, ablate=tuple(study.name for study in studies)))
     with RunDirectory(config.out, "discover", asked, folders=list(variants)) as directory:
         start = time.perf_counter()
         units = [unit for name, some in variants.items() for unit in _units(config, name, some)]
@@ -70,7 +71,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
             verdict.append(sentence(study, mine))
         results: dict[str, Any] = {
             "command": COMMAND,
-            "asked": command_of(config),
+            "asked": command_line("discover", config, also=("ablation_seeds",)),
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "machine": machine(),
             "studies": {study.name: study.about for study in studies},
@@ -100,7 +101,7 @@ class _Unit:
     @property
     def key(self) -> str:
         """Equal for discoveries that have the same outcome."""
-        return canonical_json(discovery.identity(self.config))
+        return canonical_json(deciding(self.config))
 
 
 def _units(config: DiscoverConfig, study: str, variants: Iterable[Variant]) -> list[_Unit]:
@@ -165,7 +166,7 @@ def _finished(unit: _Unit) -> bool:
     """
     if not (unit.config.out / "results.json").is_file():
         return False
-    with RunDirectory(unit.config.out, "discover", discovery.identity(unit.config)):
+    with RunDirectory(unit.config.out, "discover", deciding(unit.config)):
         return True
 
 
