@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
+import re
 import subprocess
 import sys
 import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,8 @@ from autodas import api
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, UnknownName
 from autodas.scores import Proxy, Term, get_score, shipped
 from autodas.scores.score import parse_score
+from autodas.steps import MODULES
+from autodas.steps.label.run import LabelConfig
 from autodas.steps.search.run import SearchConfig
 
 ARCHITECTURES = ['{"depth":[1,1,1],"width":[8,8,8]}', '{"depth":[2,1,1],"width":[16,8,16]}']
@@ -71,6 +76,51 @@ def test_names_are_those_that_type_checkers_see() -> None:
 def test_a_wrong_option_is_named(step: str) -> None:
     with pytest.raises(UnknownName, match="unknown option 'spaec'"):
         getattr(autodas, step)(spaec="digits-cnn")
+
+
+DOCUMENTED = {
+    step: re.findall(r"``(\w+)``", getattr(api, step).__doc__.partition("Returns:")[0])
+    for step in ("discover", "benchmark", "search", "distill_student", "run", "explain", "label")
+}
+
+
+@pytest.mark.parametrize("step", DOCUMENTED)
+def test_the_options_that_a_function_speaks_of_are_there(step: str) -> None:
+    named = [name for name in DOCUMENTED[step] if name not in {"Config", "distill"}]
+    config = importlib.import_module(MODULES[step.removesuffix("_student")]).Config
+    hints = typing.get_type_hints(config)
+    assert len(named) >= 3
+    assert set(named) <= hints.keys() | {field.name for field in dataclasses.fields(api.Protocol)}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"score": len}, "score must be text, a number or a list of them, got <built-in"),
+        ({"top": lambda: 3}, "top must be text, a number or a list of them, got <function"),
+        ({"init_seed": dict}, "init_seed must be text, .*, got <class 'dict'>"),
+        ({"max_params": {"a": 1}}, r"max_params must be .*, got \{'a': 1\}"),
+        ({"cache": object}, "cache must be .*, got <class 'object'>"),
+    ],
+)
+def test_a_value_of_a_kind_that_no_option_is_of_is_named(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message) as caught:
+        autodas.search(space="digits-cnn", **options)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InvalidInput, match="scores must be text"):
+        autodas.benchmark(scores=["params", len])
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert api._configured(SearchConfig, {"top": np.int64(3), "max_params": np.float32(2)}) == (
+        SearchConfig(top=3, max_params=2.0)
+    )
+
+
+def test_one_text_is_a_list_of_one_also_where_none_is_accepted() -> None:
+    assert api._configured(LabelConfig, {"losses": "kd=1"}).losses == ("kd=1",)
 
 
 def test_search_is_the_command(archs: list[str], tmp_path: Path) -> None:

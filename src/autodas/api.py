@@ -72,7 +72,7 @@ def benchmark(*, progress: Progress = Silent(), **options: Option) -> Results:
 
     Args:
         progress: Hears of the work.
-        **options: Fields of the benchmark's ``Config``, such as ``scores``, ``tables``, ``part``.
+        **options: Fields of the benchmark's ``Config``, such as ``scores``, ``table``, ``part``.
 
     Returns:
         What ``results.json`` holds (``rows`` among it), and ``out``, the run directory.
@@ -297,7 +297,7 @@ def _configured(kind: type[Any], options: Mapping[str, Any]) -> Any:  # noqa: AN
     """A configuration from options; those of a nested one stand beside the others."""
     hints = typing.get_type_hints(kind)
     given = dict(options)
-    own = {name: _fitting(hints[name], given.pop(name)) for name in hints if name in given}
+    own = {name: _fitting(name, hints[name], given.pop(name)) for name in hints if name in given}
     known = list(hints)
     for name, hint in hints.items():
         if dataclasses.is_dataclass(hint) and isinstance(hint, type) and name not in own:
@@ -313,11 +313,21 @@ def _configured(kind: type[Any], options: Mapping[str, Any]) -> Any:  # noqa: AN
         raise InvalidInput(f"{kind.__name__}: {error}") from None
 
 
-def _fitting(hint: Any, value: Any) -> Any:  # noqa: ANN401 - an annotation
-    """A value as its field wants it: text as a path, a list or one text as a tuple."""
+def _fitting(name: str, hint: Any, value: Any) -> Any:  # noqa: ANN401 - an annotation
+    """A value as its field wants it: text as a path, a list or one text as a tuple.
+
+    Raises:
+        InvalidInput: it is of a kind that no option is of, such as a function.
+    """
     members = typing.get_args(hint) or (hint,)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, str) and Path in members and str not in members:
         return Path(value)
-    if typing.get_origin(hint) is tuple and not isinstance(value, tuple):
-        return (value,) if isinstance(value, str) else tuple(value)
+    is_list = tuple in {typing.get_origin(each) for each in (hint, *members)}
+    if is_list and isinstance(value, Iterable):
+        value = (value,) if isinstance(value, str) else tuple(value)
+    for each in value if isinstance(value, tuple | list) else [value]:
+        if not isinstance(each, str | float | int | Path | Protocol | None):
+            raise InvalidInput(f"{name} must be text, a number or a list of them, got {each!r}")
     return value
