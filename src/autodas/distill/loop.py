@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from autodas.core.errors import AutodasError
 from autodas.core.progress import Progress
 from autodas.core.rng import derive, derive_seed
 from autodas.data import ImageData, crop_and_flip
-from autodas.distill.averages import MovingAverage
 from autodas.distill.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 from autodas.distill.engine import Engine
 from autodas.distill.mixing import Labels, mix
@@ -25,7 +25,7 @@ from autodas.distill.teacher_logits import Opinions, at_native_size
 from autodas.distill.training_loss import Objective, Seen, look
 from autodas.teachers import Teacher
 
-__all__ = ["Loop", "OutOfMemory", "TrainingDiverged"]
+__all__ = ["Loop", "OutOfMemory", "TrainingDiverged", "moving_average"]
 
 STREAMS = ("order", "shifts", "crops", "mixing")
 LOOK = 64  # steps between two looks at the loss: each makes a GPU wait
@@ -100,7 +100,7 @@ class Loop:
         self.own = Step(network, objective)
         made = _optimizer(self.own, recipe)
         self.module, self.optimizer = engine.setup(self.own, made)
-        self.average = MovingAverage(network, recipe.ema) if recipe.ema else None
+        self.average = moving_average(network, recipe.ema) if recipe.ema else None
         self.step = 0
         self.parts = recipe.accumulate
         self.batches = math.ceil(self.views.size / recipe.batch_size)
@@ -181,7 +181,7 @@ class Loop:
         self.engine.step(self.optimizer)
         self.step += 1
         if self.average is not None:
-            self.average.update(self.network, self.step)
+            self.average.update_parameters(self.network)
         return loss
 
     def _gradients(self, view: Tensor, index: Tensor, images: Tensor, labels: Labels) -> Tensor:
@@ -224,7 +224,7 @@ class Loop:
             "network": self.network.state_dict(),
             "objective": self.own.objective.state_dict(),
             "optimizer": optimizer_tensors(self.optimizer),
-            "average": {} if self.average is None else self.average.state,
+            "average": {} if self.average is None else self.average.module.state_dict(),
             "generator": {"cpu": torch.default_generator.get_state()},
         }
         tensors = {f"{g}.{name}": t for g, named in groups.items() for name, t in named.items()}
@@ -244,13 +244,31 @@ class Loop:
         self.own.objective.load_state_dict(saved.under("objective"))
         restore_optimizer(self.optimizer, saved.under("optimizer"))
         if self.average is not None:
-            self.average.load(saved.under("average"))
+            self.average.module.load_state_dict(saved.under("average"))
+            self.average.n_averaged.fill_(saved.state["step"] + 1)
         torch.default_generator.set_state(saved.under("generator")["cpu"])
         self.step, self.parts = saved.state["step"], saved.state["parts"]
         self.history = list(saved.state["history"])
         for name, rng in self.streams.items():
             rng.bit_generator.state = saved.state["streams"][name]
         self.engine.restore(saved.state["engine"])
+
+
+def moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """w̄ ← d · w̄ + (1 − d) · w after every step (Polyak & Juditsky, 1992).
+
+    d is ``decay``, in (0, 1), but at most (1 + t) / (10 + t) after t steps, so that the average
+    forgets the initial weights soon. Buffers, such as running means, are copied.
+    """
+
+    def follow(averages: Any, weights: Any, count: Tensor | int) -> None:  # noqa: ANN401
+        rising = (1 + int(count)) / (10 + int(count))
+        step = get_ema_multi_avg_fn(min(decay, rising))  # type: ignore[no-untyped-call]
+        step(averages, weights, count)
+
+    average = AveragedModel(network, multi_avg_fn=follow)
+    average.update_parameters(network)  # the initial weights count as the first
+    return average
 
 
 def _optimizer(module: Step, recipe: Recipe) -> Optimizer:

@@ -167,7 +167,7 @@ def _epochs(
         progress.advance()
     progress.finish()
     if loop.average is not None:
-        loop.network.load_state_dict(loop.average.state)
+        loop.network.load_state_dict(loop.average.module.state_dict())
 
 
 @contextlib.contextmanager
