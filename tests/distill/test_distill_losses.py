@@ -6,7 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autodas.distill import distillation_loss, soft_target_loss
+from autodas.distill import LOSSES, Recipe
+from autodas.distill.losses.logits import soft_target_loss
+from autodas.distill.mixing import Labels
+from autodas.distill.training_loss import Objective, Seen
 
 
 def test_soft_targets_by_hand():
@@ -56,18 +59,51 @@ def test_the_gradient_of_the_soft_loss_is_t_times_the_difference_of_probabilitie
     assert torch.allclose(student.grad, expected.detach(), atol=1e-6)
 
 
-def test_the_weights_are_the_weights():
-    generator = torch.Generator().manual_seed(3)
-    student, teacher = (torch.randn(5, 4, generator=generator) for _ in range(2))
-    labels = torch.tensor([0, 1, 2, 3, 0])
-    soft, hard = soft_target_loss(student, teacher, 3.0), F.cross_entropy(student, labels)
-    loss = distillation_loss(
-        student, teacher, labels, temperature=3.0, kd_weight=0.7, ce_weight=0.2
+GENERATOR = torch.Generator().manual_seed(3)
+STUDENT, TEACHER = (torch.randn(5, 4, generator=GENERATOR) for _ in range(2))
+LABELS = torch.tensor([0, 1, 2, 3, 0])
+
+
+def trained_on(*teachers, **changes):
+    """The loss that a training of such a recipe minimises."""
+    recipe = Recipe(
+        "r",
+        "",
+        epochs=1,
+        batch_size=5,
+        optimizer="sgd",
+        learning_rate=0.1,
+        weight_decay=0.0,
+        temperature=3.0,
+        **changes,
     )
-    assert loss.item() == pytest.approx(0.7 * soft.item() + 0.2 * hard.item(), rel=1e-6)
+    network = torch.nn.Identity()
+    images = torch.zeros(1, 1, 2, 2)
+    networks = [network] * len(teachers)
+    objective = Objective(
+        recipe, network, networks, images=images, teacher_images=[images] * len(teachers), seed=0
+    )
+    return objective(Seen(STUDENT), [Seen(t) for t in teachers], Labels(LABELS)).item()
+
+
+HARD = F.cross_entropy(STUDENT, LABELS).item()
+
+
+@pytest.mark.parametrize(("kd_weight", "ce_weight"), [(0.7, 0.2), (0.7, 0.0), (0.0, 0.2)])
+def test_the_weights_are_the_weights(kd_weight, ce_weight):
+    soft = soft_target_loss(STUDENT, TEACHER, 3.0).item()
+    loss = trained_on(TEACHER, kd_weight=kd_weight, ce_weight=ce_weight)
+    assert loss == pytest.approx(kd_weight * soft + ce_weight * HARD, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["kd", "dkd", "dist"])
+def test_without_hinton_s_factor_losses_on_logits_lack_the_square_of_the_temperature(name):
+    whole = LOSSES.get(name).of_logits(STUDENT, TEACHER, LABELS, 3.0).item()
+    with_factor = trained_on(TEACHER, losses={name: 0.7}, ce_weight=0.2)
+    without = trained_on(TEACHER, losses={name: 0.7}, ce_weight=0.2, hinton_scaling=False)
+    assert with_factor == pytest.approx(0.7 * whole + 0.2 * HARD, rel=1e-6)
+    assert without == pytest.approx(0.7 * whole / 9 + 0.2 * HARD, rel=1e-6)
 
 
 def test_without_a_teacher_it_is_plain_cross_entropy():
-    student, labels = torch.tensor([[0.0, math.log(3.0)]]), torch.tensor([1])
-    loss = distillation_loss(student, None, labels, kd_weight=0.9, ce_weight=0.1)
-    assert loss.item() == pytest.approx(math.log(4 / 3), rel=1e-6)
+    assert trained_on(kd_weight=0.9, ce_weight=0.1) == pytest.approx(HARD, rel=1e-6)

@@ -6,8 +6,8 @@ and on features. The trainer is one loop for students and teachers, CPUs and GPU
 gives the same accuracy, bit for bit, on one thread of a CPU, also after a kill.
 
 Names: ``train`` with ``Training`` and the errors ``TrainingDiverged``, ``OutOfMemory`` and
-``OutOfTime``; ``Recipe``, ``RECIPES``, ``get_recipe``; ``LOSSES`` with ``Loss``,
-``distillation_loss`` and ``soft_target_loss``; ``evaluate``, ``quality`` with ``Quality`` and
+``OutOfTime``; ``Recipe``, ``RECIPES``, ``get_recipe``; ``LOSSES`` with ``Loss``;
+``evaluate``, ``quality`` with ``Quality`` and
 ``calibration_error``; ``save_student``, ``load_student``, ``export_program`` and
 ``export_onnx``.
 """
@@ -16,7 +16,6 @@ from autodas.distill.evaluation import Quality, calibration_error, evaluate, qua
 from autodas.distill.export import export_onnx, export_program, load_student, save_student
 from autodas.distill.loop import OutOfMemory
 from autodas.distill.losses.catalog import LOSSES, Loss
-from autodas.distill.losses.soft_targets import distillation_loss, soft_target_loss
 from autodas.distill.recipe import Recipe
 from autodas.distill.recipes import RECIPES, get_recipe
 from autodas.distill.trainer import OutOfTime, Training, TrainingDiverged, train
@@ -32,7 +31,6 @@ __all__ = [
     "Training",
     "TrainingDiverged",
     "calibration_error",
-    "distillation_loss",
     "evaluate",
     "export_onnx",
     "export_program",
@@ -40,6 +38,5 @@ __all__ = [
     "load_student",
     "quality",
     "save_student",
-    "soft_target_loss",
     "train",
 ]

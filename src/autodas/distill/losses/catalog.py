@@ -16,8 +16,7 @@ from autodas.distill.losses.features import (
     relational_loss,
     similarity_loss,
 )
-from autodas.distill.losses.logits import decoupled_loss, relation_loss
-from autodas.distill.losses.soft_targets import soft_target_loss
+from autodas.distill.losses.logits import decoupled_loss, relation_loss, soft_target_loss
 
 __all__ = ["LOSSES", "Loss"]
 

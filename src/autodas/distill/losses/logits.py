@@ -6,9 +6,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["decoupled_loss", "relation_loss"]
+__all__ = ["decoupled_loss", "relation_loss", "soft_target_loss"]
 
 ALPHA, BETA = 1.0, 8.0  # Zhao et al., table 12: weights of target and other classes
+
+
+def soft_target_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """T² · KL(softmax(teacher / T) ‖ softmax(student / T)), averaged over the batch.
+
+    The factor T² keeps the size of the gradient independent of the temperature (Hinton,
+    Vinyals & Dean, 2015, section 2). For large T it tends to half the mean squared difference of
+    the centred logits, summed over classes and divided by K.
+
+    Args:
+        student: ``(B, K)`` logits.
+        teacher: ``(B, K)`` logits.
+        temperature: T > 0.
+    """
+    divergence = F.kl_div(
+        F.log_softmax(student / temperature, dim=1),
+        F.log_softmax(teacher / temperature, dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return divergence * temperature**2
 
 
 def decoupled_loss(
