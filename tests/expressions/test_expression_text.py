@@ -24,7 +24,6 @@ from autodas.expressions import (
     check_limits,
     from_json,
     grow,
-    leaf_names,
     parse,
     replace,
     to_json,
@@ -68,7 +67,7 @@ def test_size_depth_leaves_and_paths(expression):
     nodes = list(walk(expression))
     assert expression.size == len(nodes)
     assert expression.depth == 1 + max(len(path) for path, _ in nodes)
-    assert leaf_names(expression) == {n.name for _, n in nodes if isinstance(n, Leaf)}
+    assert expression.leaves == {n.name for _, n in nodes if isinstance(n, Leaf)}
     for path, node in nodes:
         assert at(expression, path) == node
         assert replace(expression, path, node) == expression

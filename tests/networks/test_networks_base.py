@@ -10,7 +10,6 @@ from autodas.networks import (
     VisionTransformer,
     cifar_resnet,
     cost,
-    deit_tiny,
     parameters,
     resnet18,
     seeded,
@@ -55,6 +54,20 @@ def test_cost_of_hand_counted_network():
     found = cost(Toy, (2, 6, 6))
     assert found.params == 2 * 5 * 9 + 5 + 35
     assert found.macs == 36 * 5 * 2 * 9 + 35
+
+
+def deit_tiny():
+    """DeiT-Ti without distillation token (Touvron et al., 2021, table 1)."""
+    return VisionTransformer(
+        192,
+        (3,) * 12,
+        (4.0,) * 12,
+        patch=16,
+        class_token=True,
+        pool="token",
+        input_shape=(3, 224, 224),
+        num_classes=1000,
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 A line is ``CHECKSUM OWNER NUMBER {…}``: the first 16 digits of the SHA-256 of the rest, which run
 it belongs to, its number from 0, and the record. So a line that was torn by a crash, damaged on
 disk, doubled or brought here from another run is left out, and its work is done again instead of
-being believed. Lines of earlier versions, ``CHECKSUM {…}``, are read as well; whose they are and
-whether one is missing cannot be told of them.
+being believed.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ _HEAD = re.compile(rb"([0-9a-f-]{8}) (\d{1,18}) (?=\{)")
 
 @dataclass(frozen=True)
 class _Line:
-    """An intact line; owner and number are None in lines of earlier versions."""
+    """An intact line."""
 
     text: bytes
     record: dict[str, Any]
-    owner: str | None
-    number: int | None
+    owner: str
+    number: int
 
 
 class Journal:
@@ -76,7 +75,7 @@ class Journal:
         """
         found: list[dict[str, Any]] = []
         for line in self._lines():
-            if line.number not in (len(found), None):
+            if line.number != len(found):
                 self._keep(len(found))
                 break
             found.append(line.record)
@@ -96,7 +95,7 @@ class Journal:
         """
         body = canonical_json(dict(record)).encode()
         if self._next is None:
-            self._next = self._count()
+            self._next = max((line.number for line in self._lines()), default=-1) + 1
         text = f"{self.owner or NOBODY} {self._next} ".encode() + body
         # The leading newline closes a line that an earlier crash may have left torn.
         data = b"\n" + _checksum(text) + b" " + text + b"\n"
@@ -112,23 +111,15 @@ class Journal:
             raise FileProblem(self.path, f"cannot be written: {error.strerror or error}") from error
         self._next += 1
 
-    def _count(self) -> int:
-        """The number after the largest that was used."""
-        count, largest = 0, -1
-        for line in self._lines():
-            count += 1
-            largest = max(largest, -1 if line.number is None else line.number)
-        return max(count, largest + 1)
-
     def _lines(self) -> Iterator[_Line]:
         if not os.path.lexists(self.path):
             return
-        seen: set[int | None] = set()
+        seen: set[int] = set()
         for text in read_bytes(self.path).split(b"\n"):
             line = _parse(text)
-            if line is None or (self.owner and line.owner not in (self.owner, None)):
+            if line is None or (self.owner and line.owner != self.owner):
                 continue
-            if line.number is None or line.number not in seen:
+            if line.number not in seen:
                 seen.add(line.number)
                 yield line
 
@@ -142,14 +133,14 @@ def _parse(line: bytes) -> _Line | None:
     if not rest or checksum != _checksum(rest):
         return None
     head = _HEAD.match(rest)
+    if head is None:
+        return None
     try:
-        record = json.loads(rest[head.end() :] if head else rest)
+        record = json.loads(rest[head.end() :])
     except (ValueError, RecursionError):
         return None  # not a line of ours, whatever its checksum
     if not isinstance(record, dict):
         return None
-    if head is None:
-        return _Line(line, record, None, None)
     return _Line(line, record, head[1].decode(), int(head[2]))
 
 

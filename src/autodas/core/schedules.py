@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Constant", "Cosine", "Linear", "Schedule"]
+__all__ = ["Constant", "Linear", "Schedule"]
 
 
 class Schedule(Protocol):
@@ -36,14 +35,3 @@ class Linear:
 
     def __call__(self, progress: float) -> float:
         return self.start - (self.start - self.end) * progress
-
-
-@dataclass(frozen=True)
-class Cosine:
-    """From ``start`` to ``end`` along half a cosine (Loshchilov & Hutter, 2017, eq. 5)."""
-
-    start: float
-    end: float
-
-    def __call__(self, progress: float) -> float:
-        return self.end + 0.5 * (self.start - self.end) * (1.0 + math.cos(math.pi * progress))

@@ -2,8 +2,8 @@
 
 A JSON document that travels alone (a proxy, the description of weights, the header of a table)
 carries its digest in itself, as ``"seal": "sha256:…"``. The files of a run directory have theirs
-in ``digests.json`` beside them. A document without a seal, of an earlier version or written by
-hand, is read as it is; one whose seal is wrong was damaged or changed, and is refused.
+in ``digests.json`` beside them. A document without a seal, such as one written by hand, is read as
+it is; one whose seal is wrong was damaged or changed, and is refused.
 """
 
 from __future__ import annotations

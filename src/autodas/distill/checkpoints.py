@@ -27,7 +27,6 @@ from autodas.core.files import write_bytes
 __all__ = ["Checkpoint", "optimizer_tensors", "read_checkpoint", "restore_optimizer"]
 
 FORMAT = "autodas-training-2"
-FORMATS = (FORMAT, "autodas-training-1")  # the first had no digest
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,9 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
         with safetensors.safe_open(path, framework="pt") as handle:
             metadata = handle.metadata() or {}
             tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-        text = metadata["state"] if metadata.get("format") in FORMATS else "null"
+        text = metadata["state"] if metadata.get("format") == FORMAT else "null"
         state = json.loads(text)
-        stated = metadata.get("sha256", "" if metadata.get("format") == FORMAT else None)
-        if stated is not None and stated != _digest(text, tensors):
+        if state is not None and metadata.get("sha256") != _digest(text, tensors):
             raise ValueError("its digest does not fit its content")
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]

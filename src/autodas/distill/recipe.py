@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from autodas.core.errors import InvalidInput
 from autodas.distill.losses.catalog import LOSSES
 
 __all__ = ["Recipe"]
-
-# Left out of descriptions while they have no effect, so that the headers of older tables and the
-# configurations of older runs stay as they are.
-LATER = (
-    "schedule",
-    "milestones",
-    "decay",
-    "padding",
-    "flip",
-    "mixup",
-    "cutmix",
-    "label_smoothing",
-    "losses",
-    "hinton_scaling",
-    "teacher_weights",
-    "ema",
-    "accumulate",
-)
 
 
 @dataclass(frozen=True)
@@ -161,10 +143,8 @@ class Recipe:
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def describe(self) -> dict[str, Any]:
-        """As plain JSON values; what came with later versions is there only where it matters."""
-        everything = asdict(self) | {"milestones": list(self.milestones)}
-        unused = {f.name for f in fields(self) if getattr(self, f.name) == _default(f)}
-        return {k: v for k, v in everything.items() if k not in LATER or k not in unused}
+        """As plain JSON values."""
+        return asdict(self) | {"milestones": list(self.milestones)}
 
     def changed(
         self, *, losses: Mapping[str, float] | None = None, **values: float | None
@@ -185,8 +165,3 @@ CHOICES = {
     "schedule": ("cosine", "step"),
     "teacher_weights": ("mean", "confidence"),
 }
-
-
-def _default(declared: Any) -> Any:  # noqa: ANN401 - a dataclass field
-    made = declared.default_factory
-    return declared.default if made is MISSING else made()

@@ -91,11 +91,6 @@ class Algorithm(ABC, Generic[G]):
         return self._exhausted or self.generation >= self.generations
 
     @property
-    def exhausted(self) -> bool:
-        """True if the last ``ask`` could not find a genome that had not been asked before."""
-        return self._exhausted
-
-    @property
     def best(self) -> Individual[G] | None:
         """The best individual ever told, the earliest of equals; None while all failed."""
         return self._best

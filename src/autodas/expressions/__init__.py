@@ -20,7 +20,6 @@ from autodas.expressions.node import (
     Leaf,
     at,
     check_limits,
-    leaf_names,
     replace,
     walk,
 )
@@ -57,7 +56,6 @@ __all__ = [
     "grow",
     "in_words",
     "is_constant",
-    "leaf_names",
     "mutate",
     "observed_rules",
     "parse",

@@ -17,7 +17,6 @@ __all__ = [
     "Path",
     "at",
     "check_limits",
-    "leaf_names",
     "replace",
     "walk",
 ]
@@ -132,11 +131,6 @@ def replace(expression: Expression, path: Path, new: Expression) -> Expression:
     args = list(expression.args)
     args[number] = replace(args[number], rest, new)
     return Call(expression.name, tuple(args))
-
-
-def leaf_names(expression: Expression) -> frozenset[str]:
-    """Names of the statistics an expression needs."""
-    return expression.leaves
 
 
 def check_limits(expression: Expression) -> Expression:

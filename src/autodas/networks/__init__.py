@@ -15,7 +15,7 @@ from autodas.networks.pit import PoolingTransformer
 from autodas.networks.resnet import ResNet, cifar_resnet, resnet18
 from autodas.networks.transformer import set_drop_path
 from autodas.networks.vgg import VGG
-from autodas.networks.vit import VisionTransformer, deit_tiny
+from autodas.networks.vit import VisionTransformer
 from autodas.networks.wide_resnet import WideResNet
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "cifar_resnet",
     "cost",
     "count",
-    "deit_tiny",
     "parameters",
     "resnet18",
     "seeded",

@@ -17,7 +17,7 @@ from autodas.networks.base import StagedNetwork
 from autodas.networks.initialise import fan_in_normal, truncated_normal
 from autodas.networks.transformer import Block, evenly_spaced
 
-__all__ = ["VisionTransformer", "deit_tiny"]
+__all__ = ["VisionTransformer"]
 
 
 class VisionTransformer(StagedNetwork):
@@ -98,19 +98,3 @@ class VisionTransformer(StagedNetwork):
         x = self.norm(x)
         pooled = x[:, 0] if self.pool == "token" else x[:, self.prefix_tokens :].mean(dim=1)
         return stages, self.classifier(pooled)
-
-
-def deit_tiny(
-    *, num_classes: int = 1000, input_shape: tuple[int, int, int] = (3, 224, 224)
-) -> VisionTransformer:
-    """DeiT-Ti without distillation token (Touvron et al., 2021, table 1)."""
-    return VisionTransformer(
-        192,
-        (3,) * 12,
-        (4.0,) * 12,
-        patch=16,
-        class_token=True,
-        pool="token",
-        input_shape=input_shape,
-        num_classes=num_classes,
-    )

@@ -102,11 +102,6 @@ def _below_zero(rows: FloatArray, temperature: float) -> FloatArray:
     return rows
 
 
-def _shifted(x: FloatArray) -> FloatArray:
-    """Rows less their maximum, in place."""
-    return np.subtract(x, x.max(axis=1, keepdims=True), out=x)
-
-
 def _kl(x: FloatArray, y: FloatArray, temperature: float) -> FloatArray:
     """T² KL(softmax(y/T) ‖ softmax(x/T)) of rows (Hinton, Vinyals and Dean, 2015, section 2)."""
     # In float64: the terms of nearly equal distributions cancel to second order.

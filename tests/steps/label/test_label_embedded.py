@@ -7,7 +7,7 @@ import pytest
 
 from autodas.core.errors import MissingData
 from autodas.data import load_data
-from autodas.distill import get_recipe
+from autodas.distill import Recipe, get_recipe
 from autodas.spaces import get_space
 from autodas.steps.label.run import LabelConfig, Unit, sample_students, train_student
 from autodas.steps.label.run import _task as task_of
@@ -26,7 +26,7 @@ def table(request):
 def test_the_header_speaks_of_what_is_shipped(table):
     teacher = load_teacher(table.meta["teacher"]["name"])
     assert table.meta["teacher"]["digest"] == teacher.digest
-    assert table.meta["recipe"] == get_recipe(f"{table.name}-short").describe()
+    assert Recipe(**table.meta["recipe"]) == get_recipe(f"{table.name}-short")
     try:
         data = load_data(table.meta["dataset"])
     except MissingData as missing:
