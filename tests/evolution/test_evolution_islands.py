@@ -6,7 +6,7 @@ import pytest
 from evolution_toys import ALGORITHMS, ONE_MAX, one_max, search, step
 
 from autodas.core.errors import InvalidInput
-from autodas.evolution import Resident, Seen, Snapshot, merged, restore, snapshot
+from autodas.evolution import Asked, Resident, Snapshot, merged, restore, snapshot
 
 # Where a population grows old, when somebody was born matters, which a snapshot does not say.
 NAMES = [name for name in ALGORITHMS if name != "regularised"]
@@ -18,7 +18,7 @@ def genome(key):
 
 
 def seen_of(keys):
-    found = Seen()
+    found = Asked()
     found.update(keys)
     return found
 
@@ -65,18 +65,18 @@ def test_immigrants_join_and_are_never_asked(name):
 
 def test_immigrants_of_two_epochs_have_different_numbers():
     first = ALGORITHMS["elite_adaptive"](ONE_MAX)
-    restore(first, Snapshot(1, 0, (resident(5),)), Seen(), genome, [resident(9), resident(8)])
+    restore(first, Snapshot(1, 0, (resident(5),)), Asked(), genome, [resident(9), resident(8)])
     second = ALGORITHMS["elite_adaptive"](ONE_MAX)
-    restore(second, snapshot(first), Seen(), genome, [resident(7)])
+    restore(second, snapshot(first), Asked(), genome, [resident(7)])
     assert [each.candidate.id for each in second.population] == [-1, -2, -3, 0]
 
 
 def test_a_fresh_island_asks_at_random():
     algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX)
-    restore(algorithm, Snapshot(), Seen(), genome)
+    restore(algorithm, Snapshot(), Asked(), genome)
     assert {each.origin for each in algorithm.ask()} == {"random"}
     with pytest.raises(InvalidInput, match="only a fresh search"):
-        restore(algorithm, Snapshot(), Seen(), genome)
+        restore(algorithm, Snapshot(), Asked(), genome)
 
 
 @pytest.mark.parametrize("record", [{}, {"generation": "x"}, {"generation": 1, "asked": 2}])

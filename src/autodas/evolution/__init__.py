@@ -19,6 +19,7 @@ returns what the undisturbed run would have asked.
 """
 
 from autodas.evolution.algorithm import Algorithm
+from autodas.evolution.asked import Asked
 from autodas.evolution.elite import EliteEvolution
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness
@@ -26,8 +27,7 @@ from autodas.evolution.nsga2 import NSGA2, crowding_distance, non_dominated_fron
 from autodas.evolution.random_search import RandomSearch
 from autodas.evolution.regularised import RegularisedEvolution
 from autodas.evolution.run import evolve, replay
-from autodas.evolution.seen import Seen
-from autodas.evolution.selection import AdaptiveElite, FixedElite, Selection, Tournament
+from autodas.evolution.selection import AdaptiveElite, FixedElite, ParentSelection, Tournament
 from autodas.evolution.snapshot import Resident, Snapshot, merged, restore, revived, snapshot
 from autodas.evolution.variation import Origin, Rates, Variation
 
@@ -35,18 +35,18 @@ __all__ = [
     "NSGA2",
     "AdaptiveElite",
     "Algorithm",
+    "Asked",
     "Candidate",
     "EliteEvolution",
     "FixedElite",
     "GenerationRecord",
     "Individual",
     "Origin",
+    "ParentSelection",
     "RandomSearch",
     "Rates",
     "RegularisedEvolution",
     "Resident",
-    "Seen",
-    "Selection",
     "Snapshot",
     "Told",
     "Tournament",

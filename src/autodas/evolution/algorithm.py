@@ -18,9 +18,9 @@ import numpy as np
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result
 from autodas.core.rng import derive
+from autodas.evolution.asked import Asked
 from autodas.evolution.history import GenerationRecord, summarise
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness, judge
-from autodas.evolution.seen import Seen
 from autodas.evolution.variation import Origin, Rates, Variation
 
 __all__ = ["Algorithm", "Proposal"]
@@ -69,7 +69,7 @@ class Algorithm(ABC, Generic[G]):
         self.history: list[GenerationRecord] = []
         self.failures = 0
         self._best: Individual[G] | None = None
-        self._seen = Seen()
+        self._seen = Asked()
         self._pending: tuple[Candidate[G], ...] | None = None
         self._asked = 0
         self._before = 0
@@ -107,7 +107,7 @@ class Algorithm(ABC, Generic[G]):
         asked: int,
         population: Sequence[Individual[G]],
         best: Individual[G] | None,
-        seen: Seen,
+        seen: Asked,
     ) -> None:
         """Stand, while still fresh, where another one stood; the history begins anew.
 

@@ -16,7 +16,7 @@ import numpy as np
 from autodas.core.errors import InvalidInput
 from autodas.evolution.algorithm import Algorithm, Proposal
 from autodas.evolution.individual import Individual, by_fitness
-from autodas.evolution.selection import AdaptiveElite, Selection
+from autodas.evolution.selection import AdaptiveElite, ParentSelection
 from autodas.evolution.variation import Origin, Rates, Variation
 
 __all__ = ["EliteEvolution"]
@@ -47,7 +47,7 @@ class EliteEvolution(Algorithm[G]):
         population: int,
         generations: int,
         seed: int,
-        selection: Selection | None = None,
+        selection: ParentSelection | None = None,
         rates: Rates | None = None,
         newcomers: float = 0.1,
         twins: int | None = None,
@@ -64,7 +64,7 @@ class EliteEvolution(Algorithm[G]):
             raise InvalidInput(f"newcomers must lie in [0, 1), got {newcomers}")
         if twins is not None and twins < 1:
             raise InvalidInput(f"twins must be at least 1, got {twins}")
-        self.selection: Selection = selection if selection is not None else AdaptiveElite()
+        self.selection: ParentSelection = selection if selection is not None else AdaptiveElite()
         self.rates = rates if rates is not None else Rates()
         self.newcomers = round(newcomers * population)
         self.twins = twins

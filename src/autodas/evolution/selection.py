@@ -14,10 +14,10 @@ import numpy as np
 from autodas.core.errors import InvalidInput
 from autodas.core.schedules import Constant, Linear, Schedule
 
-__all__ = ["AdaptiveElite", "FixedElite", "Selection", "Tournament", "elite_size"]
+__all__ = ["AdaptiveElite", "FixedElite", "ParentSelection", "Tournament", "elite_size"]
 
 
-class Selection(Protocol):
+class ParentSelection(Protocol):
     """Draws parents from a ranked population."""
 
     def ratio(self, progress: float) -> float:

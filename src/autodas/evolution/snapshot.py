@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
 from autodas.evolution.algorithm import Algorithm
+from autodas.evolution.asked import Asked
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual
-from autodas.evolution.seen import Seen
 from autodas.evolution.variation import Origin
 
 __all__ = ["Resident", "Snapshot", "merged", "restore", "revived", "snapshot"]
@@ -108,7 +108,7 @@ def _in_plain(each: Individual[Any]) -> Resident:
 def restore(
     algorithm: Algorithm[G],
     earlier: Snapshot,
-    seen: Seen,
+    seen: Asked,
     genome: Callable[[str], G],
     immigrants: Sequence[Resident] = (),
 ) -> None:

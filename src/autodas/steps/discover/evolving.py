@@ -19,8 +19,8 @@ from autodas.evolution import (
     FixedElite,
     GenerationRecord,
     Individual,
+    ParentSelection,
     RandomSearch,
-    Selection,
     Tournament,
     Variation,
 )
@@ -121,7 +121,7 @@ class ProxySearch:
             return RandomSearch(variation, **shared)
         if config.selection == "nsga2":
             return NSGA2(variation, newcomers=config.newcomers, **shared)
-        selections: dict[str, Selection] = {
+        selections: dict[str, ParentSelection] = {
             "adaptive": AdaptiveElite(config.p_max, config.p_min),
             "fixed": FixedElite(config.p_min),
             "tournament": Tournament(),

@@ -22,10 +22,10 @@ from autodas.core.results import Failed, Ok
 from autodas.core.rng import derive_seed
 from autodas.core.runs import Journal
 from autodas.evolution import (
+    Asked,
     GenerationRecord,
     Individual,
     Resident,
-    Seen,
     Snapshot,
     Told,
     evolve,
@@ -55,7 +55,7 @@ class _Epoch:
     island: int
     number: int
     earlier: Snapshot
-    seen: Seen
+    seen: Asked
     immigrants: tuple[Resident, ...]
     plugins: tuple[str, ...]
     home: Home
@@ -138,7 +138,7 @@ class _Archipelago:
         self.history: list[dict[int, GenerationRecord]] = [{} for _ in range(self.count)]
         self.done = [0] * self.count
         self.failures = 0
-        self.seen = [Seen() for _ in range(self.count)]
+        self.seen = [Asked() for _ in range(self.count)]
         self.handed_out: set[tuple[int, int]] = set()
         self.plugins = plugins_for_searches()
         for island, epoch, done in self._journalled():
