@@ -47,9 +47,11 @@ def nap(seconds):
     return os.getpid()
 
 
-def deadly(x):
-    """Kills its process on 2; every other unit must survive."""
+def deadly(tries, x):
+    """Kills its process on 2, and notes that it did; every other unit must survive."""
     if x == 2:
+        with tries.open("a") as handle:
+            handle.write("x")
         os.kill(os.getpid(), signal.SIGKILL)
     return x
 
@@ -138,8 +140,10 @@ def test_work_is_shared_between_processes():
     assert os.getpid() not in pids
 
 
-def test_a_unit_that_kills_two_workers_fails_and_the_others_survive():
-    results = dict(backend("processes", 2).run(deadly, range(20)))
+def test_a_unit_that_kills_two_workers_fails_and_the_others_survive(tmp_path):
+    tries = tmp_path / "tries"
+    results = dict(backend("processes", 2).run(partial(deadly, tries), range(20)))
+    assert tries.read_text() == "xx"
     assert results.pop(2).reason == "the worker process died (killed by SIGKILL)"
     assert results == {i: Ok(i) for i in range(20) if i != 2}
 

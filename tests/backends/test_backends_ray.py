@@ -81,7 +81,7 @@ def test_work_is_shared_between_processes():
 
 
 def test_a_poisonous_unit_fails_and_the_others_survive(tmp_path):
-    found = results(deadly, range(20))
+    found = results(partial(deadly, tmp_path / "tries"), range(20))
     assert found.pop(2).reason == "the worker process died (killed or crashed)"
     assert found == {i: Ok(i) for i in range(20) if i != 2}
     fn = partial(dies_once, tmp_path / "died")

@@ -23,15 +23,15 @@ TRIES = 2  # a unit whose worker died gets one more chance: the kill may have be
 BATCH_SECONDS = 0.25  # work sent at once; makes the cost of sending small beside the work
 
 
+# One dead worker breaks the standard library's pool. That of pebble knows which unit was at fault,
+# but takes 0.09 ms of processor time to send a unit, where batches take 0.02 (20,000 empty units,
+# two processes); of its own batches, all units are lost with the worker.
 class Processes:
     """Runs units in ``jobs`` processes, each with one thread.
 
     The function and the items are sent to fresh interpreters, so the function must be defined
     at the top level of a module, and a script that uses this needs the usual
     ``if __name__ == "__main__":`` guard.
-
-    The standard library's process pool is not used because one dead worker breaks it without
-    telling which unit was at fault; here only that unit is tried again.
 
     Args:
         jobs: Number of processes, at least 1.
