@@ -23,8 +23,7 @@ from autodas.core.errors import AutodasError, InvalidInput, UnknownName
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import deciding
-from autodas.scores import Proxy, Score, get_score
-from autodas.scores import load_proxy as read_proxy
+from autodas.scores import Proxy, Score, get_score, read_proxy
 from autodas.scores.resolve import PREFIX
 from autodas.scores.shipped import shipped_path, shipped_proxies
 from autodas.spaces import Space, get_space

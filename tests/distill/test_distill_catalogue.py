@@ -9,7 +9,7 @@ import torch
 from autodas.core.errors import UnknownName
 from autodas.distill import LOSSES
 from autodas.distill.losses.adapters import Adapters
-from autodas.distill.losses.shapes import as_map, matched, same_size
+from autodas.distill.losses.shapes import as_map, same_size, stage_pairs
 
 T = 3.0
 
@@ -208,9 +208,9 @@ def test_the_larger_map_is_averaged_down():
 
 
 def test_the_last_stage_is_matched_with_the_last():
-    assert matched(3, 3) == [(0, 0), (1, 1), (2, 2)]
-    assert matched(2, 4) == [(0, 1), (1, 3)]
-    assert matched(4, 3) == [(0, 0), (1, 1), (3, 2)]
+    assert stage_pairs(3, 3) == [(0, 0), (1, 1), (2, 2)]
+    assert stage_pairs(2, 4) == [(0, 1), (1, 3)]
+    assert stage_pairs(4, 3) == [(0, 0), (1, 1), (3, 2)]
 
 
 def test_every_loss_says_what_it_is():

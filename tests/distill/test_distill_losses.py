@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from autodas.distill import LOSSES, Recipe
 from autodas.distill.losses.logits import soft_target_loss
 from autodas.distill.mixing import Labels
-from autodas.distill.training_loss import Objective, Seen
+from autodas.distill.training_loss import Outputs, TrainingLoss
 
 
 def test_soft_targets_by_hand():
@@ -80,10 +80,10 @@ def trained_on(*teachers, **changes):
     network = torch.nn.Identity()
     images = torch.zeros(1, 1, 2, 2)
     networks = [network] * len(teachers)
-    objective = Objective(
+    objective = TrainingLoss(
         recipe, network, networks, images=images, teacher_images=[images] * len(teachers), seed=0
     )
-    return objective(Seen(STUDENT), [Seen(t) for t in teachers], Labels(LABELS)).item()
+    return objective(Outputs(STUDENT), [Outputs(t) for t in teachers], Labels(LABELS)).item()
 
 
 HARD = F.cross_entropy(STUDENT, LABELS).item()

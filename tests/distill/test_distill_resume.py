@@ -12,7 +12,7 @@ from autodas.core.errors import FileProblem, InvalidInput, MissingData
 from autodas.data import load_data
 from autodas.distill import OutOfMemory, OutOfTime, Recipe, get_recipe, train
 from autodas.distill.engine import SingleDevice
-from autodas.distill.loop import Step, moving_average
+from autodas.distill.loop import StudentWithLoss, moving_average
 from autodas.distill.mixing import Labels, mix
 from autodas.distill.teacher_logits import at_native_size, native_size
 from autodas.distill.training_loss import combined
@@ -149,14 +149,14 @@ def test_several_parts_of_a_batch_give_the_same_gradient():
 
 def fails_above(limit, monkeypatch):
     """A GPU on which at most ``limit`` images fit."""
-    usual = Step.forward
+    usual = StudentWithLoss.forward
 
     def forward(self, images, *rest):
         if len(images) > limit:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return usual(self, images, *rest)
 
-    monkeypatch.setattr(Step, "forward", forward)
+    monkeypatch.setattr(StudentWithLoss, "forward", forward)
 
 
 def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch):

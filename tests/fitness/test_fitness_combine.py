@@ -7,20 +7,20 @@ import pytest
 import scipy.stats
 
 from autodas.core.errors import InvalidInput
-from autodas.fitness.combine import Part, boosted, simplest
+from autodas.fitness.combine import FamilyFeatures, boosted, simplest
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     return scipy.stats.rankdata(values, axis=0) / len(values) - 0.5 - 0.5 / len(values)
 
 
-def made(seed: int, n: int = 80, noise: float = 0.1) -> Part:
+def made(seed: int, n: int = 80, noise: float = 0.1) -> FamilyFeatures:
     """Accuracy is 2·(term 3) − (term 7) and noise; term 5 is a blurred copy of term 3."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, 12))
     features[:, 5] = features[:, 3] + 0.5 * rng.normal(size=n)
     truth = 2 * features[:, 3] - features[:, 7] + noise * rng.normal(size=n)
-    return Part(ranks(features), truth, f"space {seed}")
+    return FamilyFeatures(ranks(features), truth, f"space {seed}")
 
 
 def test_the_terms_that_matter_are_found_with_their_signs():
@@ -54,7 +54,7 @@ def slope_of(target: np.ndarray, values: np.ndarray) -> float:
 
 def test_with_slopes_every_step_is_the_best_under_the_slopes_of_the_families():
     near, far = made(4, n=30, noise=2.0), made(5, n=50, noise=2.0)
-    parts = [near, Part(far.features * 7.0, far.truth, "wider", weight=2.0)]
+    parts = [near, FamilyFeatures(far.features * 7.0, far.truth, "wider", weight=2.0)]
     weighed = [
         (p.features * np.sqrt(w / len(p.truth)), ranks(p.truth) * np.sqrt(w / len(p.truth)))
         for p, w in zip(parts, (1 / 3, 2 / 3), strict=True)
@@ -77,7 +77,7 @@ def test_with_slopes_every_step_is_the_best_under_the_slopes_of_the_families():
 
 def test_slopes_make_the_unit_of_a_family_a_matter_of_indifference():
     near, far = made(0), made(1)
-    wider = Part(far.features * 50.0, far.truth, "wider")
+    wider = FamilyFeatures(far.features * 50.0, far.truth, "wider")
     same = [boosted([near, p], 2, rate=0.5, slopes=True, start=3)[-1] for p in (far, wider)]
     assert same[0].chosen == same[1].chosen == (3, 7)
     ratio = [each.weights[1] / each.weights[0] for each in same]
@@ -96,7 +96,7 @@ def test_a_sum_starts_with_what_it_is_given():
 
 def test_a_family_that_the_sum_misorders_has_no_say_in_its_slope():
     part = made(0)
-    flipped = Part(part.features, -part.truth, "other")
+    flipped = FamilyFeatures(part.features, -part.truth, "other")
     path = boosted([part, flipped], 3, slopes=True, start=3, steps=1)
     alone = boosted([part], 3, slopes=True, start=3, steps=1)
     assert path[-1].chosen == alone[-1].chosen
@@ -106,7 +106,7 @@ def test_a_family_that_the_sum_misorders_has_no_say_in_its_slope():
 def test_many_steps_come_to_least_squares():
     part = made(3)
     features = part.features[:, :4]
-    path = boosted([Part(features, part.truth, "a")], 4, rate=1.0, steps=2000)
+    path = boosted([FamilyFeatures(features, part.truth, "a")], 4, rate=1.0, steps=2000)
     fitted = np.linalg.lstsq(features, ranks(part.truth), rcond=None)[0]
     weights = np.zeros(4)
     weights[list(path[-1].chosen)] = path[-1].weights
@@ -115,9 +115,9 @@ def test_many_steps_come_to_least_squares():
 
 def test_families_count_by_weight_and_not_by_size():
     large, small = made(0, n=400), made(1, n=40)
-    flipped = Part(small.features, -small.truth, "other", weight=9.0)
+    flipped = FamilyFeatures(small.features, -small.truth, "other", weight=9.0)
     assert boosted([large, flipped], 1)[0].weights[0] < 0
-    light = Part(small.features, -small.truth, "other", weight=0.1)
+    light = FamilyFeatures(small.features, -small.truth, "other", weight=0.1)
     assert boosted([large, light], 1)[0].weights[0] > 0
 
 
@@ -125,8 +125,8 @@ def test_unknown_accuracies_are_left_out():
     part = made(0)
     truth = part.truth.copy()
     truth[:20] = np.nan
-    gaps = boosted([Part(part.features, truth, "a")], 2)
-    without = boosted([Part(part.features[20:], truth[20:], "a")], 2)
+    gaps = boosted([FamilyFeatures(part.features, truth, "a")], 2)
+    without = boosted([FamilyFeatures(part.features[20:], truth[20:], "a")], 2)
     assert gaps[-1].chosen == without[-1].chosen
     assert np.allclose(gaps[-1].weights, without[-1].weights)
 
@@ -136,7 +136,7 @@ def test_the_path_ends_before_it_would_need_another_term():
     for terms in (1, 2, 3):
         path = boosted([part], terms)
         assert len(path[-1].chosen) == terms
-    assert boosted([Part(np.zeros((80, 3)), part.truth, "flat")], 3) == []
+    assert boosted([FamilyFeatures(np.zeros((80, 3)), part.truth, "flat")], 3) == []
 
 
 @pytest.mark.parametrize(("parts", "terms", "rate"), [([], 1, 0.1), (0, 0, 0.1), (0, 1, 0.0)])
@@ -148,7 +148,7 @@ def test_nonsense_is_refused(parts, terms, rate):
 def test_the_simplest_of_equals_is_taken_and_a_clear_winner_kept():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=60)
-    part = Part(np.zeros((60, 1)), truth, "a")
+    part = FamilyFeatures(np.zeros((60, 1)), truth, "a")
     good = truth + 0.3 * rng.normal(size=60)
     almost = good + 0.02 * rng.normal(size=60)
     bad = truth + 5.0 * rng.normal(size=60)
@@ -162,7 +162,7 @@ def test_the_simplest_of_equals_is_taken_and_a_clear_winner_kept():
 
 def test_a_constant_sum_counts_as_knowing_nothing():
     truth = np.arange(20.0)
-    part = Part(np.zeros((20, 1)), truth, "a")
+    part = FamilyFeatures(np.zeros((20, 1)), truth, "a")
     number, means, _ = simplest([part], [[np.ones(20)], [truth]])
     assert (number, means[0]) == (1, 0.0)
 

@@ -17,11 +17,11 @@ from autodas.core.runs import RunDirectory
 from autodas.data import ImageData, decoded
 from autodas.data.normalisation import CIFAR100
 from autodas.distill.checkpoints import Checkpoint, read_checkpoint
-from autodas.distill.export import load_student, save_student
+from autodas.distill.export import load_student_weights, save_student
 from autodas.expressions import parse
 from autodas.networks import seeded
 from autodas.reports.read import read_run
-from autodas.scores import Proxy, Scale, Term, load_proxy
+from autodas.scores import Proxy, Scale, Term, read_proxy
 from autodas.spaces import get_space
 from autodas.statistics.measurement import Measured
 from autodas.statistics.store.cache import Cache
@@ -206,7 +206,7 @@ def _proxy(folder: Path) -> Subject:
     return Subject(
         "proxy",
         [path],
-        lambda: load_proxy(path),
+        lambda: read_proxy(path),
         command=["search", "--space", "digits-cnn", "--score", f"proxy:{path}"],
     )
 
@@ -282,7 +282,7 @@ def _student(folder: Path) -> Subject:
 
     def read() -> Any:
         about = read_description(places[0])
-        return [about, _weights(load_student(places[0], seeded(BLUEPRINT.build, 5)))]
+        return [about, _weights(load_student_weights(places[0], seeded(BLUEPRINT.build, 5)))]
 
     files, others = ([p, p.with_suffix(".json")] for p in places)
     return Subject("exported student", files, read, same, others)

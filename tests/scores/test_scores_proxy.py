@@ -17,7 +17,7 @@ from autodas.core.results import Failed, Ok
 from autodas.core.seals import read_sealed
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.expressions import parse
-from autodas.scores import Proxy, Scale, Subjects, Term, calibrated, get_score, load_proxy, score_of
+from autodas.scores import Proxy, Scale, Subjects, Term, calibrated, get_score, read_proxy, score_of
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60)
 
@@ -142,7 +142,7 @@ def test_the_text_of_a_sum_names_weights_and_formulas():
 def test_a_proxy_file_comes_back_exactly(tmp_path):
     path = tmp_path / "proxy.json"
     proxy().save(path)
-    assert load_proxy(path) == proxy()
+    assert read_proxy(path) == proxy()
     assert get_score(f"proxy:{path}").leaves == {"cka", "weight_grad"}
 
 
@@ -177,7 +177,7 @@ def test_a_damaged_proxy_file_is_refused_by_name(tmp_path, change):
     proxy().save(path)
     path.write_text(json.dumps(_damage(read_sealed(path), dict(change))))
     with pytest.raises(FileProblem) as caught:
-        load_proxy(path)
+        read_proxy(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -9,7 +9,7 @@ import pytest
 
 from autodas.core.results import Ok
 from autodas.fitness import correlate
-from autodas.scores import get_score, load_proxy
+from autodas.scores import get_score, read_proxy
 from autodas.scores.shipped import shipped_path, shipped_proxies
 from autodas.spaces import SPACES
 from autodas.statistics import STATISTICS
@@ -25,7 +25,7 @@ def test_there_is_one_for_everything_and_one_for_each_family():
 
 @pytest.mark.parametrize("name", shipped_proxies())
 def test_each_says_how_it_was_found_and_whether_it_collapses(name):
-    proxy = load_proxy(shipped_path(name))
+    proxy = read_proxy(shipped_path(name))
     config = tomllib.loads((CONFIGS / f"{name}.toml").read_text())
     pairs = {f"{pair['table']}:{pair['target']}" for pair in proxy.provenance["pairs"]}
     assert proxy.name == config["name"] == name
@@ -45,7 +45,7 @@ def test_each_says_how_it_was_found_and_whether_it_collapses(name):
 
 
 def test_the_one_without_sizes_reads_no_size():
-    proxy = load_proxy(shipped_path("general-nosize"))
+    proxy = read_proxy(shipped_path("general-nosize"))
     assert not [leaf for leaf in proxy.leaves if STATISTICS.get(leaf).size]
 
 
@@ -53,7 +53,7 @@ def test_the_one_without_sizes_reads_no_size():
     ("name", "table", "least"), [("general", "digits-cnn", 0.7), ("cnn", "digits-cnn", 0.7)]
 )
 def test_they_rank_embedded_labels_that_they_have_not_seen(name, table, least):
-    proxy = load_proxy(shipped_path(name))
+    proxy = read_proxy(shipped_path(name))
     family = load_family(f"{table}:distilled", proxy.leaves, Protocol())
     values = proxy.score.compute(family.subjects)
     assert isinstance(values, Ok)

@@ -122,13 +122,13 @@ def _items(what: str) -> list[dict[str, str]]:
 
 def _proxies() -> list[dict[str, str]]:
     """The proxies of this package: what they are, what they were found on, and where they stand."""
-    from autodas.scores import load_proxy
+    from autodas.scores import read_proxy
     from autodas.scores.shipped import shipped_path, shipped_proxies
 
     found = []
     for name in shipped_proxies():
         if (path := shipped_path(name)) is not None:
-            proxy = load_proxy(path)
+            proxy = read_proxy(path)
             parts = (_formula(proxy), _found_on(proxy), _in_short(proxy.results))
             description = "; ".join(part for part in parts if part)
             found.append({"name": f"proxy:{name}", "description": description})

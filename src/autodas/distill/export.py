@@ -19,7 +19,7 @@ __all__ = [
     "ExportFailed",
     "export_onnx",
     "export_program",
-    "load_student",
+    "load_student_weights",
     "save_student",
 ]
 
@@ -51,7 +51,7 @@ def save_student(network: nn.Module, folder: Path, description: Mapping[str, Any
     return weights
 
 
-def load_student(path: Path, network: N) -> N:
+def load_student_weights(path: Path, network: N) -> N:
     """Fill the freshly built ``network`` with the weights at ``path``, ready for use.
 
     Args:

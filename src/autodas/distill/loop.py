@@ -21,8 +21,8 @@ from autodas.distill.engine import Engine
 from autodas.distill.mixing import Labels, mix
 from autodas.distill.recipe import Recipe
 from autodas.distill.shifted_views import Views, resident
-from autodas.distill.teacher_logits import Opinions, at_native_size
-from autodas.distill.training_loss import Objective, Seen, look
+from autodas.distill.teacher_logits import TeacherOutputs, at_native_size
+from autodas.distill.training_loss import Outputs, TrainingLoss, look
 from autodas.teachers import Teacher
 
 __all__ = ["Loop", "OutOfMemory", "TrainingDiverged", "moving_average"]
@@ -39,15 +39,15 @@ class OutOfMemory(AutodasError):
     """Not even one image fits into the memory of the GPU."""
 
 
-class Step(nn.Module):
+class StudentWithLoss(nn.Module):
     """Student and objective in one: what is called for every part of a batch."""
 
-    def __init__(self, student: nn.Module, objective: Objective) -> None:
+    def __init__(self, student: nn.Module, objective: TrainingLoss) -> None:
         super().__init__()
         self.student = student
         self.objective = objective
 
-    def forward(self, images: Tensor, teachers: Sequence[Seen], labels: Labels) -> Tensor:
+    def forward(self, images: Tensor, teachers: Sequence[Outputs], labels: Labels) -> Tensor:
         """The loss on ``(B, C, H, W)`` images."""
         seen = look(self.student, images, stages=self.objective.needs_stages)
         loss: Tensor = self.objective(seen, teachers, labels)
@@ -84,10 +84,10 @@ class Loop:
         self.ready = data.ready
         self.views = Views(resident(data, self.device), recipe.shift)
         self.labels = data.train_labels
-        self.opinions = Opinions(teachers, data, recipe, self.device)
+        self.teachers = TeacherOutputs(teachers, data, recipe, self.device)
         one = self.ready(data.train_images[:1].to(self.device))
-        networks = self.opinions.networks
-        objective = Objective(
+        networks = self.teachers.networks
+        objective = TrainingLoss(
             recipe,
             network,
             networks,
@@ -95,9 +95,9 @@ class Loop:
             teacher_images=[at_native_size(n, one) for n in networks],
             seed=seed,
         ).to(self.device)
-        self.opinions.prepare(stages=objective.needs_stages)
+        self.teachers.prepare(stages=objective.needs_stages)
         self.streams = {name: derive(seed, name) for name in STREAMS}
-        self.own = Step(network, objective)
+        self.own = StudentWithLoss(network, objective)
         made = _optimizer(self.own, recipe)
         self.module, self.optimizer = engine.setup(self.own, made)
         self.average = moving_average(network, recipe.ema) if recipe.ema else None
@@ -195,7 +195,7 @@ class Loop:
             last = number == len(parts) - 1
             with self.engine.last_part(self.module, last):
                 with self.engine.autocast():
-                    teachers = self.opinions.of(view[rows], index[rows], images[rows])
+                    teachers = self.teachers.of(view[rows], index[rows], images[rows])
                     loss = self.module(images[rows], teachers, labels.part(rows))
                 share = loss if len(parts) == 1 else loss * (len(part) / count)
                 self.engine.backward(share)
@@ -271,7 +271,7 @@ def moving_average(network: nn.Module, decay: float) -> AveragedModel:
     return average
 
 
-def _optimizer(module: Step, recipe: Recipe) -> Optimizer:
+def _optimizer(module: StudentWithLoss, recipe: Recipe) -> Optimizer:
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():

@@ -19,7 +19,7 @@ from autodas.core.errors import InvalidInput, MissingData
 from autodas.data import ImageData
 from autodas.distill.evaluation import Quality
 from autodas.distill.recipe import Recipe
-from autodas.distill.trainer import Training, train
+from autodas.distill.trainer import TrainingResult, train
 from autodas.teachers import Teacher
 
 __all__ = ["FabricEngine", "train_on_several"]
@@ -85,7 +85,7 @@ def train_on_several(
     device: str = "cuda",
     amp: bool = False,
     checkpoint: Path | None = None,
-) -> Training:
+) -> TrainingResult:
     """:func:`autodas.distill.train` with every batch split between ``devices`` processes.
 
     Gradients are averaged; batch normalisation sees the share of one process. Needs the extra
@@ -127,7 +127,7 @@ def train_on_several(
     state, accuracy, history, seconds, measured = fabric.launch(_rank, job)
     network.load_state_dict(safetensors.torch.load(state))
     network.cpu().eval()
-    return Training(accuracy, history, seconds, Quality(**measured))
+    return TrainingResult(accuracy, history, seconds, Quality(**measured))
 
 
 class _Job:

@@ -13,11 +13,11 @@ from torch import Tensor
 from autodas.data import ImageData
 from autodas.distill.recipe import Recipe
 from autodas.distill.shifted_views import Views, predict, resident
-from autodas.distill.training_loss import Seen, look
+from autodas.distill.training_loss import Outputs, look
 from autodas.networks import StagedNetwork, VisionTransformer
 from autodas.teachers import Teacher, matched
 
-__all__ = ["Opinions", "at_native_size", "native_size", "teacher_logits", "usable"]
+__all__ = ["TeacherOutputs", "at_native_size", "native_size", "teacher_logits", "usable"]
 
 Size = tuple[int, int]
 
@@ -56,7 +56,7 @@ def at_native_size(network: StagedNetwork, images: Tensor) -> Tensor:
     return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
-class Opinions:
+class TeacherOutputs:
     """The teachers' outputs for every batch.
 
     Logits are looked up where every view will be seen about once anyway: images under a few
@@ -100,10 +100,10 @@ class Opinions:
                 teacher_logits(t, self.data, self.shift, self.device) for t in self.teachers
             ]
 
-    def of(self, view: Tensor, index: Tensor, images: Tensor) -> list[Seen]:
+    def of(self, view: Tensor, index: Tensor, images: Tensor) -> list[Outputs]:
         """What each teacher says of ``images``; ``view`` and ``index`` say which they are."""
         if self.known is not None:
-            return [Seen(k[view, index].to(self.device)) for k in self.known]
+            return [Outputs(k[view, index].to(self.device)) for k in self.known]
         found = []
         with torch.no_grad():
             for network in self.networks:
@@ -111,7 +111,7 @@ class Opinions:
                 if self.stages:
                     found.append(look(network, suited, stages=True))
                 else:
-                    found.append(Seen(predict(network, suited)))
+                    found.append(Outputs(predict(network, suited)))
         return found
 
 

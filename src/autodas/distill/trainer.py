@@ -26,7 +26,7 @@ from autodas.distill.tracking import tracker
 from autodas.networks import set_drop_path
 from autodas.teachers import Teacher
 
-__all__ = ["OutOfTime", "Training", "TrainingDiverged", "train"]
+__all__ = ["OutOfTime", "TrainingDiverged", "TrainingResult", "train"]
 
 
 class OutOfTime(AutodasError):
@@ -39,7 +39,7 @@ class OutOfTime(AutodasError):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingResult:
     """What came out of a training.
 
     Attributes:
@@ -71,7 +71,7 @@ def train(
     time_left: float | None = None,
     tracking: Path | None = None,
     engine: Engine | None = None,
-) -> Training:
+) -> TrainingResult:
     """Train ``network`` in place on the training part and evaluate it on the test part.
 
     The seed decides order and shifts of images and stochastic depth, whoever teaches; the initial
@@ -115,7 +115,7 @@ def train(
         torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
         _epochs(loop, keeper, track, None if time_left is None else start + time_left)
     found = quality(network, data.test_images, data.test_labels, data.ready)
-    return Training(found.top1, loop.history, perf_counter() - start, found)
+    return TrainingResult(found.top1, loop.history, perf_counter() - start, found)
 
 
 class _Keeper:

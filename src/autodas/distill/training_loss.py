@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from autodas.core.rng import derive_seed
 from autodas.distill.losses.adapters import Adapters, stage_shapes
 from autodas.distill.losses.catalog import LOSSES, Loss
-from autodas.distill.losses.shapes import matched, without_prefix
+from autodas.distill.losses.shapes import stage_pairs, without_prefix
 from autodas.distill.mixing import Labels
 from autodas.distill.recipe import Recipe
 from autodas.networks import StagedNetwork
 
-__all__ = ["Objective", "Seen", "combined", "look"]
+__all__ = ["Outputs", "TrainingLoss", "combined", "look"]
 
 
-class Seen(NamedTuple):
+class Outputs(NamedTuple):
     """What a network says of a batch.
 
     Attributes:
@@ -32,16 +32,16 @@ class Seen(NamedTuple):
     stages: Sequence[Tensor] = ()
 
 
-def look(network: nn.Module, images: Tensor, *, stages: bool) -> Seen:
+def look(network: nn.Module, images: Tensor, *, stages: bool) -> Outputs:
     """Run a network on ``(B, C, H, W)`` images; its stages must be asked for."""
     if not stages or not isinstance(network, StagedNetwork):
-        return Seen(network(images))
+        return Outputs(network(images))
     found, logits = network.forward_stages(images)
-    return Seen(logits, [without_prefix(each, network.prefix_tokens) for each in found])
+    return Outputs(logits, [without_prefix(each, network.prefix_tokens) for each in found])
 
 
 def combined(logits: Sequence[Tensor], labels: Tensor, how: str) -> Tensor:
-    """``(B, K)``: the opinion of several teachers.
+    """``(B, K)``: logits of several teachers as one.
 
     ``"mean"`` is the mean of their logits. ``"confidence"`` weights teacher m of M for each image
     by (1 − softmax_m(CE_m)) / (M − 1), CE_m its cross-entropy with the label (Zhang et al.,
@@ -62,7 +62,7 @@ def combined(logits: Sequence[Tensor], labels: Tensor, how: str) -> Tensor:
     return (weights.unsqueeze(2) * every).sum(dim=0)
 
 
-class Objective(nn.Module):
+class TrainingLoss(nn.Module):
     """The loss of a training, with the adapters that are trained for its sake.
 
     Args:
@@ -98,7 +98,7 @@ class Objective(nn.Module):
             mine = stage_shapes(student, images)
             for number, (teacher, seen) in enumerate(zip(teachers, teacher_images, strict=True)):
                 theirs = stage_shapes(teacher, seen)
-                self.pairs.append(matched(len(mine), len(theirs)))
+                self.pairs.append(stage_pairs(len(mine), len(theirs)))
                 for loss in (loss for loss, _ in self.of_features if loss.adapted):
                     own = derive_seed(seed, "adapters", loss.name, number)
                     self.adapters[f"{loss.name}-{number}"] = Adapters(mine, theirs, own)
@@ -108,15 +108,15 @@ class Objective(nn.Module):
         """Whether a loss looks at features."""
         return bool(self.of_features)
 
-    def forward(self, student: Seen, teachers: Sequence[Seen], labels: Labels) -> Tensor:
+    def forward(self, student: Outputs, teachers: Sequence[Outputs], labels: Labels) -> Tensor:
         """The loss, a scalar."""
         recipe = self.recipe
         hard = recipe.ce_weight if teachers else 1.0
         total: Tensor | None = None
         if self.of_logits:
-            opinion = combined([t.logits for t in teachers], labels.first, recipe.teacher_weights)
+            theirs = combined([t.logits for t in teachers], labels.first, recipe.teacher_weights)
             for loss, weight in self.of_logits:
-                total = _sum(total, self._logit_term(loss, weight, student.logits, opinion, labels))
+                total = _sum(total, self._logit_term(loss, weight, student.logits, theirs, labels))
         for loss, weight in self.of_features:
             total = _sum(total, weight * self._feature_term(loss, student, teachers))
         if hard > 0 or total is None:
@@ -125,15 +125,15 @@ class Objective(nn.Module):
         return total
 
     def _logit_term(
-        self, loss: Loss, weight: float, student: Tensor, opinion: Tensor, labels: Labels
+        self, loss: Loss, weight: float, student: Tensor, teacher: Tensor, labels: Labels
     ) -> Tensor:
         temperature = self.recipe.temperature
         if loss.of_logits is None:
             raise TypeError(f"{loss.name} is no loss on logits")
-        value = loss.of_logits(student, opinion, labels.first, temperature)
+        value = loss.of_logits(student, teacher, labels.first, temperature)
         return weight * value if self.recipe.hinton_scaling else weight / temperature**2 * value
 
-    def _feature_term(self, loss: Loss, student: Seen, teachers: Sequence[Seen]) -> Tensor:
+    def _feature_term(self, loss: Loss, student: Outputs, teachers: Sequence[Outputs]) -> Tensor:
         """Mean over the teachers of the mean over the matched stages."""
         if loss.of_features is None:
             raise TypeError(f"{loss.name} is no loss on features")

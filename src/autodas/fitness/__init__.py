@@ -7,7 +7,7 @@ objective (the fitness of a proxy over several families), row (all of it, for on
 """
 
 from autodas.fitness.bootstrap import Interval, bootstrap_difference, bootstrap_tau
-from autodas.fitness.combine import Combination, Part, boosted, simplest
+from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simplest
 from autodas.fitness.correlation import Correlation, Measure, correlate, gaps_last
 from autodas.fitness.goodness import BeyondSize, Goodness
 from autodas.fitness.objective import Fitness, Goal, Objective
@@ -22,13 +22,13 @@ __all__ = [
     "Choice",
     "Combination",
     "Correlation",
+    "FamilyFeatures",
     "Fitness",
     "Goal",
     "Goodness",
     "Interval",
     "Measure",
     "Objective",
-    "Part",
     "Regret",
     "Row",
     "TauAgainst",

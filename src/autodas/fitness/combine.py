@@ -19,14 +19,14 @@ from autodas.core.results import Ok
 from autodas.core.rng import derive
 from autodas.fitness.tau import TauAgainst
 
-__all__ = ["Combination", "Part", "boosted", "simplest"]
+__all__ = ["Combination", "FamilyFeatures", "boosted", "simplest"]
 
 Floats = npt.NDArray[np.float64]
 TINY = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FamilyFeatures:
     """One family as boosting sees it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Combination:
 
 
 def boosted(
-    parts: Sequence[Part],
+    parts: Sequence[FamilyFeatures],
     terms: int,
     *,
     rate: float = 0.2,
@@ -140,7 +140,7 @@ def _slopes(stacked: Sequence[tuple[Floats, Floats]], sums: Sequence[Floats]) ->
     )
 
 
-def _weighed(part: Part, total: float) -> tuple[Floats, Floats]:
+def _weighed(part: FamilyFeatures, total: float) -> tuple[Floats, Floats]:
     """Features and ranks of a family, so that all squares sum to its share of the total weight."""
     known = np.isfinite(part.truth)
     count = int(known.sum())
@@ -152,7 +152,7 @@ def _weighed(part: Part, total: float) -> tuple[Floats, Floats]:
 
 
 def simplest(
-    parts: Sequence[Part],
+    parts: Sequence[FamilyFeatures],
     sums: Sequence[Sequence[Floats]],
     *,
     resamples: int = 400,
@@ -201,7 +201,7 @@ def simplest(
 
 
 def _mean_tau(
-    parts: Sequence[Part], values: Sequence[Floats], rows: dict[str, npt.NDArray[np.intp]]
+    parts: Sequence[FamilyFeatures], values: Sequence[Floats], rows: dict[str, npt.NDArray[np.intp]]
 ) -> float:
     found, weights = [], []
     for part, own in zip(parts, values, strict=True):

@@ -14,7 +14,7 @@ from autodas.scores import diswot, distillation, published, rank_sums  # noqa: F
 from autodas.scores import size, zero_cost  # noqa: F401
 
 # isort: on
-from autodas.scores.proxy import Proxy, load_proxy
+from autodas.scores.proxy import Proxy, read_proxy
 from autodas.scores.resolve import get_score, score_names
 from autodas.scores.scale import Scale
 from autodas.scores.score import SCORES, Score, Subjects, leaf_types, of_expression
@@ -31,8 +31,8 @@ __all__ = [
     "formula_of",
     "get_score",
     "leaf_types",
-    "load_proxy",
     "of_expression",
+    "read_proxy",
     "score_names",
     "score_of",
 ]

@@ -15,7 +15,7 @@ from autodas.scores.scale import Scale
 from autodas.scores.score import Score, parse_score
 from autodas.scores.terms import Term, formula_of, score_of
 
-__all__ = ["FORMAT", "Proxy", "load_proxy", "proxy_of"]
+__all__ = ["FORMAT", "Proxy", "proxy_of", "read_proxy"]
 
 FORMAT = 2
 MOST_TERMS = 64
@@ -99,7 +99,7 @@ def _term_json(term: Term) -> dict[str, Any]:
     }
 
 
-def load_proxy(path: Path) -> Proxy:
+def read_proxy(path: Path) -> Proxy:
     """Read a proxy file.
 
     Raises:
@@ -113,7 +113,7 @@ def proxy_of(content: Any, path: Path) -> Proxy:  # noqa: ANN401 - JSON is dynam
     """The proxy that the JSON of a file describes.
 
     Raises:
-        FileProblem: as of :func:`load_proxy`.
+        FileProblem: as of :func:`read_proxy`.
     """
     content = unsealed(content, path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:

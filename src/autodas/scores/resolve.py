@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autodas.core.errors import UnknownName
-from autodas.scores.proxy import load_proxy
+from autodas.scores.proxy import read_proxy
 from autodas.scores.score import SCORES, Score, of_expression
 from autodas.scores.shipped import shipped_path, shipped_proxies
 
@@ -34,7 +34,7 @@ def get_score(name: str) -> Score:
             path = shipped
         elif path.suffix != ".json" and not path.exists():
             raise UnknownName("proxy", wanted, [*shipped_proxies(), "path/to/proxy.json"])
-        return load_proxy(path).score
+        return read_proxy(path).score
     if "(" in name:
         return of_expression(name, name, "formula")
     if name not in SCORES:

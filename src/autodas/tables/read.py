@@ -22,7 +22,7 @@ __all__ = ["parse_table", "read_table"]
 
 
 @dataclass(frozen=True)
-class Form:
+class CsvForm:
     """A kind of CSV table.
 
     Attributes:
@@ -45,11 +45,11 @@ class Form:
 
 # The first that fits wins, so the more demanding kinds come first.
 FORMS = (
-    Form(LABEL_COLUMNS, "", read_labels),
-    Form(("dataset", "arch_str", "val_accuracy"), "", read_nasbench201_scores),
-    Form(("arch_str",), "_test", read_nasbench201),
-    Form(("adjacency", "ops"), "_val", read_nasbench101),
-    Form(("arch",), "_acc", read_accuracy_sheet),
+    CsvForm(LABEL_COLUMNS, "", read_labels),
+    CsvForm(("dataset", "arch_str", "val_accuracy"), "", read_nasbench201_scores),
+    CsvForm(("arch_str",), "_test", read_nasbench201),
+    CsvForm(("adjacency", "ops"), "_val", read_nasbench101),
+    CsvForm(("arch",), "_acc", read_accuracy_sheet),
 )
 
 

@@ -14,7 +14,7 @@ from autodas.core.runs import deciding
 from autodas.data import load_data
 from autodas.distill import (
     Recipe,
-    Training,
+    TrainingResult,
     export_onnx,
     export_program,
     get_recipe,
@@ -124,7 +124,7 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     return found
 
 
-def _trained(unit: Unit, network: StagedNetwork, notes: Notes) -> Training:
+def _trained(unit: Unit, network: StagedNetwork, notes: Notes) -> TrainingResult:
     data = load_data(unit.data)
     names = () if unit.teacher is None else (unit.teacher, *unit.more_teachers)
     recipe = recipe_of(unit.recipe, unit.losses, unit.epochs)

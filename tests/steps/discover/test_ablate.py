@@ -15,7 +15,7 @@ from scipy import stats
 
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.expressions import Grammar
-from autodas.scores import load_proxy
+from autodas.scores import read_proxy
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import evolving as proxy_search
 from autodas.steps.discover import inputs as discover_families
@@ -239,7 +239,7 @@ def test_held_out_tables_see_the_proxy_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(discover_families, "load_family", watched)
     options = SMALL | {"labels": 12}
     discover.run(DiscoverConfig(out=tmp_path / "a", held_out=("digits-vit:vanilla",), **options))
-    proxy = load_proxy(tmp_path / "a" / "proxy.json")
+    proxy = read_proxy(tmp_path / "a" / "proxy.json")
     assert [pair for pair, _ in asked] == ["digits-cnn", "digits-vit:vanilla"]
     assert asked[1][1] <= proxy.leaves | {"params", "macs"}
     results = json.loads((tmp_path / "a" / "results.json").read_text())
@@ -261,7 +261,7 @@ def test_held_out_tables_see_the_proxy_alone(tmp_path, monkeypatch):
     assert "unused" in results["scatter"][0]["part"]
     # The proxy is what it would have been without.
     discover.run(DiscoverConfig(out=tmp_path / "b", **options))
-    assert load_proxy(tmp_path / "b" / "proxy.json").terms == proxy.terms
+    assert read_proxy(tmp_path / "b" / "proxy.json").terms == proxy.terms
 
 
 def run_of(tau: float | None, *, held_out: bool = False, on_report: float = 0.0) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.runs import Journal
 from autodas.evolution import Told
-from autodas.scores import get_score, load_proxy
+from autodas.scores import get_score, read_proxy
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import run as discovery
 from autodas.steps.discover.dispatch import DiscoverConfig
@@ -44,7 +44,7 @@ def undisturbed(tmp_path_factory) -> Path:
 
 def test_the_proxy_file_scores_like_the_results_say(undisturbed):
     results = json.loads((undisturbed / "results.json").read_text())
-    proxy = load_proxy(undisturbed / "proxy.json")
+    proxy = read_proxy(undisturbed / "proxy.json")
     family = load_family("digits-cnn:distilled", proxy.leaves, Protocol(), limit=SMALL["limit"])
     values = proxy.score.compute(family.subjects).value
     assert results["scatter"][0]["score"] == pytest.approx(values.tolist())

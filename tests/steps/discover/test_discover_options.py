@@ -16,7 +16,7 @@ from autodas.core.runs import Journal
 from autodas.evolution import Told
 from autodas.expressions import parse, to_text
 from autodas.reports import build
-from autodas.scores import Term, load_proxy
+from autodas.scores import Term, read_proxy
 from autodas.statistics import STATISTICS
 from autodas.steps.benchmark.comparison import values_of
 from autodas.steps.discover import choosing as choose_proxy
@@ -46,7 +46,7 @@ TWO = ("digits-cnn", "digits-vit")
 
 def discovered(out: Path, **changes: Any) -> tuple[dict[str, Any], Any]:
     discover.run(DiscoverConfig(out=out, **(SMALL | changes)))
-    return json.loads((out / "results.json").read_text()), load_proxy(out / "proxy.json")
+    return json.loads((out / "results.json").read_text()), read_proxy(out / "proxy.json")
 
 
 def formulas(out: Path) -> list[str]:
@@ -57,7 +57,7 @@ def formulas(out: Path) -> list[str]:
 @pytest.fixture(autouse=True, scope="module")
 def weak_singles():
     """Where sums are allowed the single formula is a poor one, so that a sum is worth it."""
-    poor = choose_proxy.Choice((Term(parse("loss")),), 0.0, 0.0)
+    poor = choose_proxy.ChosenProxy((Term(parse("loss")),), 0.0, 0.0)
     best = choose_proxy._best_single
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -78,7 +78,7 @@ def of_sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sum_is_fitted_on_known_architectures_and_kept_with_its_scales(of_sums):
     results, proxy = (
         json.loads((of_sums / "results.json").read_text()),
-        load_proxy(of_sums / "proxy.json"),
+        read_proxy(of_sums / "proxy.json"),
     )
     assert results["proxy"]["words"].count("times the quantile of") == len(proxy.terms)
     assert 1 < len(proxy.terms) <= 4
@@ -156,7 +156,7 @@ def test_what_tells_one_space_alone_apart_is_left_out_on_the_common_scale(tmp_pa
 def test_the_collapse_check_stands_in_the_proxy_file_and_in_the_verdict(of_sums):
     results, proxy = (
         json.loads((of_sums / "results.json").read_text()),
-        load_proxy(of_sums / "proxy.json"),
+        read_proxy(of_sums / "proxy.json"),
     )
     (found,) = proxy.results["collapse"]
     assert found["space"] == "digits-cnn"
@@ -276,7 +276,7 @@ def test_what_cannot_work_is_refused_before_anything_is_measured(tmp_path, chang
 
 
 def test_scores_without_a_scale_for_a_space_get_one_there(of_sums):
-    proxy = load_proxy(of_sums / "proxy.json")
+    proxy = read_proxy(of_sums / "proxy.json")
     family = load_family("digits-vit:distilled", proxy.leaves, Protocol(), limit=20)
     assert proxy.score.unscaled("digits-vit")
     assert np.isfinite(values_of(proxy.score, family.subjects).value).all()

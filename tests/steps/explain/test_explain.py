@@ -22,7 +22,7 @@ from autodas.scores.terms import Term
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS
 from autodas.steps.explain.closed_forms import CLOSED_FORMS, LEAVES, Fit, best_fits, closed_forms
-from autodas.steps.explain.collapse import Collapse, another_teacher, check, check_sample
+from autodas.steps.explain.collapse import Collapse, another_teacher, check_collapse, check_sample
 from autodas.steps.explain.parts import parts_of, shapley, summands, values_of, without_teacher
 from autodas.steps.explain.run import ExplainConfig, run
 from autodas.tables import load_table
@@ -47,7 +47,7 @@ def _subjects(cache: Path, leaves):
 
 
 def _check(name: str, cache: Path, **options):
-    return check(get_score(name), SPACE, FEW, SMALL, cache=cache, **options)
+    return check_collapse(get_score(name), SPACE, FEW, SMALL, cache=cache, **options)
 
 
 def _taus(found) -> dict[str, float | None]:
@@ -258,7 +258,7 @@ def test_a_teacher_that_cannot_be_used_is_told_and_stops_nothing(cache: Path) ->
 def test_a_score_without_values_is_told() -> None:
     broken = Score("broken", get_score("depth").compute, frozenset(), "all the same")
     same = [FEW[0]] * 3
-    found = check(broken, SPACE, same, SMALL)
+    found = check_collapse(broken, SPACE, same, SMALL)
     assert found.failed == "constant score"
     assert "could not be checked" in found.sentence.lower()
     assert found.verdict == "unknown"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from autodas.distill.losses.shapes import as_map, matched, without_prefix
+from autodas.distill.losses.shapes import as_map, stage_pairs, without_prefix
 from autodas.networks import StagedNetwork, seeded
 
 __all__ = ["Adapters", "stage_shapes"]
@@ -43,7 +43,7 @@ class Adapters(nn.Module):
 
     def __init__(self, student: Shapes, teacher: Shapes, seed: int) -> None:
         super().__init__()
-        self.pairs = matched(len(student), len(teacher))
+        self.pairs = stage_pairs(len(student), len(teacher))
 
         def make() -> nn.ModuleList:
             return nn.ModuleList(

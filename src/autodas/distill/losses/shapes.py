@@ -7,7 +7,7 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["as_map", "matched", "pooled", "same_size", "without_prefix"]
+__all__ = ["as_map", "pooled", "same_size", "stage_pairs", "without_prefix"]
 
 
 def without_prefix(features: Tensor, prefix: int) -> Tensor:
@@ -42,7 +42,7 @@ def pooled(features: Tensor) -> Tensor:
     return as_map(features).mean(dim=(2, 3))
 
 
-def matched(students: int, teachers: int) -> list[tuple[int, int]]:
+def stage_pairs(students: int, teachers: int) -> list[tuple[int, int]]:
     """Pairs (stage of the student, stage of the teacher), the last with the last.
 
     The network with fewer stages has each of them matched; of the other, evenly spaced ones. Each

@@ -15,7 +15,7 @@ from autodas.steps.benchmark.contenders import ALL
 from autodas.steps.benchmark.preset import PAPER_SAMPLE, paper_pairs
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["BenchmarkConfig", "check", "resolved"]
+__all__ = ["BenchmarkConfig", "check_config", "resolved"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def resolved(config: BenchmarkConfig) -> BenchmarkConfig:
     return dataclasses.replace(config, **changes)
 
 
-def check(config: BenchmarkConfig) -> None:
+def check_config(config: BenchmarkConfig) -> None:
     """Refuse options that are out of range.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autodas.scores import SCORES, Score, get_score, load_proxy, score_names
+from autodas.scores import SCORES, Score, get_score, read_proxy, score_names
 from autodas.scores.predictor import PREDICTORS, PREFIX, get_predictor
 from autodas.scores.resolve import PREFIX as PROXY
 from autodas.scores.shipped import shipped_path, shipped_proxies
@@ -66,5 +66,5 @@ def contenders(texts: Iterable[str]) -> Contenders:
 
 def _tables_behind(proxy: str) -> frozenset[str]:
     path = shipped_path(proxy)
-    tables = load_proxy(Path(proxy) if path is None else path).provenance.get("tables", ())
+    tables = read_proxy(Path(proxy) if path is None else path).provenance.get("tables", ())
     return frozenset(str(table) for table in tables)

@@ -16,7 +16,7 @@ from autodas.scores import Score
 from autodas.steps.benchmark.comparison import Contender
 from autodas.steps.benchmark.config import (
     BenchmarkConfig,
-    check,
+    check_config,
     resolved,
 )
 from autodas.steps.benchmark.contenders import BASELINES, contenders
@@ -44,7 +44,7 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
     """
     asked = command_line("benchmark", config)
     config = resolved(config)
-    check(config)
+    check_config(config)
     compared = contenders(config.scores)
     pairs = pairs_of(config.table, config.target, config.space)
     # A formula, proxy file or table of one name may have changed.

@@ -20,11 +20,11 @@ from autodas.scores import Term
 from autodas.steps.discover.evolving import Evolved, ProxySearch
 from autodas.steps.discover.summing import STEPS, Library
 
-__all__ = ["Choice", "choose"]
+__all__ = ["ChosenProxy", "choose"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenProxy:
     """The proxy that was chosen.
 
     Attributes:
@@ -42,7 +42,7 @@ class Choice:
     path: tuple[tuple[int, float, float], ...] = ()
 
 
-def choose(search: ProxySearch, evolved: Evolved) -> Choice:
+def choose(search: ProxySearch, evolved: Evolved) -> ChosenProxy:
     """The proxy.
 
     Args:
@@ -59,7 +59,7 @@ def choose(search: ProxySearch, evolved: Evolved) -> Choice:
     return _best_sum(search, single, list(dict.fromkeys(evolved.keys)))
 
 
-def _best_single(search: ProxySearch, evolved: Evolved) -> Choice:
+def _best_single(search: ProxySearch, evolved: Evolved) -> ChosenProxy:
     """The finalist with the best validation fitness; of equals, the simpler."""
     found: list[tuple[float, float, int, Expression]] = []
     for individual in evolved.population[: search.config.finalists]:
@@ -80,10 +80,10 @@ def _best_single(search: ProxySearch, evolved: Evolved) -> Choice:
             "the journal, or use tables with more architectures"
         )
     validation_, fitness_, _, best = max(found, key=lambda each: each[:3])
-    return Choice((Term(best),), fitness_, validation_)
+    return ChosenProxy((Term(best),), fitness_, validation_)
 
 
-def _best_sum(search: ProxySearch, single: Choice, keys: Sequence[str]) -> Choice:
+def _best_sum(search: ProxySearch, single: ChosenProxy, keys: Sequence[str]) -> ChosenProxy:
     """The sum after as many boosting steps as cross-validation finds best or good enough."""
     library = Library(search, keys)
     parts, sums = library.cross_validated()
@@ -93,5 +93,5 @@ def _best_sum(search: ProxySearch, single: Choice, keys: Sequence[str]) -> Choic
     outcome = tuple(zip(STEPS, means, errors, strict=False))
     terms, fitted = library.fitted(STEPS[number])
     if len(terms) == 1 and terms[0].scaled:
-        return Choice(single.terms, single.search, single.validation, outcome)
-    return Choice(terms, fitted, means[number], outcome)
+        return ChosenProxy(single.terms, single.search, single.validation, outcome)
+    return ChosenProxy(terms, fitted, means[number], outcome)

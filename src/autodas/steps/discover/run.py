@@ -20,12 +20,12 @@ from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.statistics import STATISTICS
 from autodas.steps.benchmark.comparison import rows, values_of
 from autodas.steps.benchmark.verdict import verdict
-from autodas.steps.discover.choosing import Choice, choose
+from autodas.steps.discover.choosing import ChosenProxy, choose
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
 from autodas.steps.discover.inputs import held_out, load
 from autodas.steps.discover.islands import on_islands
-from autodas.steps.explain.collapse import check
+from autodas.steps.explain.collapse import check_collapse
 from autodas.steps.explain.drawing import draw
 from autodas.tables import Split
 from autodas.workbench.families import Family
@@ -95,7 +95,7 @@ def _evaluated(journal: Journal) -> Iterator[str]:
 
 def _proxy(
     config: DiscoverConfig,
-    choice: Choice,
+    choice: ChosenProxy,
     families: Sequence[Family],
     asked: str,
     progress: Progress,
@@ -115,7 +115,7 @@ def _proxy(
         return proxy
     places = {family.space.name: family for family in families}
     found = [
-        check(
+        check_collapse(
             proxy.score,
             family.space,
             family.table.architectures,
@@ -137,7 +137,7 @@ def _results(
     config: DiscoverConfig,
     families: Sequence[Family],
     evolved: Evolved,
-    choice: Choice,
+    choice: ChosenProxy,
     proxy: Proxy,
     *,
     unseen: Sequence[Family],

@@ -11,7 +11,7 @@ from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
 from autodas.expressions import Call, Expression, parse
-from autodas.fitness import Combination, Part, boosted, simplest
+from autodas.fitness import Combination, FamilyFeatures, boosted, simplest
 from autodas.scores import Scale, Term
 from autodas.steps.discover.evolving import ProxySearch
 from autodas.workbench.families import Family
@@ -71,7 +71,7 @@ class Library:
             formulas = [Call("asinh", (formula,)) for formula in formulas]
         return formulas if self.start is None else [parse(SIZE), *formulas]
 
-    def cross_validated(self) -> tuple[list[Part], list[list[Floats]]]:
+    def cross_validated(self) -> tuple[list[FamilyFeatures], list[list[Floats]]]:
         """Truths of the known architectures; and for every number of steps the sum's values there,
         each architecture predicted by a sum that has not seen it.
         """
@@ -110,7 +110,7 @@ class Library:
             ]
         return tuple(terms), mean
 
-    def _boosted(self, parts: Sequence[Part]) -> list[Combination]:
+    def _boosted(self, parts: Sequence[FamilyFeatures]) -> list[Combination]:
         return boosted(parts, self.search.config.terms, slopes=self.common, start=self.start)
 
     def _scaled(self, rows: dict[str, Index]) -> dict[str, Floats]:
@@ -139,11 +139,11 @@ class Library:
         spread: Floats = np.where(flat | lopsided, np.inf, np.sqrt(total / len(variances)))
         return spread
 
-    def _parts(self, scaled: dict[str, Floats], rows: dict[str, Index]) -> list[Part]:
+    def _parts(self, scaled: dict[str, Floats], rows: dict[str, Index]) -> list[FamilyFeatures]:
         """The families restricted to some rows, every space weighing the same."""
         spaces = [family.space.name for family in self.search.families]
         return [
-            Part(
+            FamilyFeatures(
                 scaled[family.table.name][rows[family.table.name]],
                 family.truth[rows[family.table.name]],
                 family.table.name,

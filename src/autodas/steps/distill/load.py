@@ -39,7 +39,7 @@ def load_student(path: Path | str) -> StagedNetwork:
     except (KeyError, TypeError, ValueError, AutodasError) as error:
         raise FileProblem(weights, f"is not described as a student ({error})") from None
     check_fits(weights, build)
-    return distill.load_student(weights, build())
+    return distill.load_student_weights(weights, build())
 
 
 def _network_of(description: dict[str, Any]) -> Callable[[], StagedNetwork]:

@@ -36,11 +36,11 @@ from autodas.workbench.protocol import Protocol, resolved
 
 __all__ = [
     "MOST",
+    "ChangedScore",
     "Collapse",
-    "Variant",
     "Verdict",
     "another_teacher",
-    "check",
+    "check_collapse",
     "check_sample",
     "terms_of",
 ]
@@ -60,7 +60,7 @@ SHAPES = frozenset({"forward", "sizes"})
 
 
 @dataclass(frozen=True)
-class Variant:
+class ChangedScore:
     """The score under one change.
 
     Attributes:
@@ -93,7 +93,7 @@ class Collapse:
     score: str
     space: str
     architectures: int
-    variants: tuple[Variant, ...] = ()
+    variants: tuple[ChangedScore, ...] = ()
     single: Fit | None = None
     pair: Fit | None = None
     failed: str = ""
@@ -177,7 +177,7 @@ class Collapse:
 WITHOUT_TEACHER = "without the teacher's terms"
 
 
-def check(
+def check_collapse(
     score: Score,
     space: Space,
     architectures: Sequence[str],
@@ -312,37 +312,37 @@ def _changes(usual: Protocol, other_teacher: str | None) -> dict[str, Protocol]:
 
 def _variant(
     name: str, changed: Protocol, score: Score, place: _Place, agree: TauAgainst
-) -> Variant:
+) -> ChangedScore:
     leaves = [STATISTICS.get(leaf) for leaf in score.leaves]
     reads_teacher = any(leaf.origin != "intrinsic" for leaf in leaves)
     shapes_only = all(leaf.size and leaf.needs <= SHAPES for leaf in leaves)
     if shapes_only or (name == "another teacher" and not reads_teacher):
-        return Variant(name, 1.0, BY_CONSTRUCTION)
+        return ChangedScore(name, 1.0, BY_CONSTRUCTION)
     note = str(changed.teacher) if name == "another teacher" else ""
     try:
         values = place.compute(score, changed)
     except AutodasError as error:
-        return Variant(name, None, str(error))
+        return ChangedScore(name, None, str(error))
     return _compared(name, values, agree, note)
 
 
-def _compared(name: str, values: Result[Floats], agree: TauAgainst, note: str) -> Variant:
+def _compared(name: str, values: Result[Floats], agree: TauAgainst, note: str) -> ChangedScore:
     tau = agree(values.value) if isinstance(values, Ok) else values
     if isinstance(tau, Failed):
-        return Variant(name, None, tau.reason)
-    return Variant(name, tau.value, note)
+        return ChangedScore(name, None, tau.reason)
+    return ChangedScore(name, tau.value, note)
 
 
 def _without_teacher(
     score: Score, terms: Sequence[Term], place: _Place, usual: Protocol, agree: TauAgainst
-) -> Variant:
+) -> ChangedScore:
     if not any(STATISTICS.get(leaf).origin != "intrinsic" for leaf in score.leaves):
-        return Variant(WITHOUT_TEACHER, 1.0, BY_CONSTRUCTION)
+        return ChangedScore(WITHOUT_TEACHER, 1.0, BY_CONSTRUCTION)
     if not terms:
-        return Variant(WITHOUT_TEACHER, None, "the score is not written as a formula")
+        return ChangedScore(WITHOUT_TEACHER, None, "the score is not written as a formula")
     rest, why = without_teacher(terms)
     if not rest:
-        return Variant(WITHOUT_TEACHER, None, why)
+        return ChangedScore(WITHOUT_TEACHER, None, why)
     reduced = score_of("rest", rest, "terms without the teacher")
     return _compared(WITHOUT_TEACHER, place.compute(reduced, usual), agree, formula_of(rest))
 

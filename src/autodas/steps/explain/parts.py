@@ -21,7 +21,7 @@ from autodas.statistics import STATISTICS
 
 __all__ = [
     "MOST_SHAPLEY",
-    "Part",
+    "PartWorth",
     "parts_of",
     "sees_teacher",
     "shapley",
@@ -124,7 +124,7 @@ def shapley(values: Sequence[Floats], worth: Worth) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Part:
+class PartWorth:
     """What one position in the network says.
 
     Attributes:
@@ -139,7 +139,7 @@ class Part:
     without: float | None
 
 
-def parts_of(term: Term, subjects: Subjects, truth: Floats) -> tuple[list[Part], str]:
+def parts_of(term: Term, subjects: Subjects, truth: Floats) -> tuple[list[PartWorth], str]:
     """How well a term ranks if it sees one stage or layer alone, and all others.
 
     Every aggregation in the term is restricted to the part. Positions are compared if every
@@ -169,7 +169,7 @@ def parts_of(term: Term, subjects: Subjects, truth: Floats) -> tuple[list[Part],
         alone = _restricted(term, vectors, here, subjects)
         rest = _restricted(term, vectors, ~here, subjects)
         found.append(
-            Part(
+            PartWorth(
                 name,
                 *(_tau(tau, values, math.copysign(1.0, term.weight)) for values in (alone, rest)),
             )

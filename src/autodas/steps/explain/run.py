@@ -17,12 +17,12 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
 from autodas.core.runs import RunDirectory, deciding
 from autodas.fitness import TauAgainst
-from autodas.scores import Score, get_score, load_proxy
+from autodas.scores import Score, get_score, read_proxy
 from autodas.scores.resolve import PREFIX
 from autodas.scores.shipped import shipped_path
 from autodas.scores.terms import Term, calibrated, score_of
 from autodas.spaces import Space, get_space
-from autodas.steps.explain.collapse import MOST, check, check_sample, terms_of
+from autodas.steps.explain.collapse import MOST, check_collapse, check_sample, terms_of
 from autodas.steps.explain.contributions import contributions, moves_with_size
 from autodas.steps.explain.drawing import draw
 from autodas.steps.explain.parts import summands
@@ -95,7 +95,7 @@ def score_and_terms(name: str) -> tuple[Score, tuple[Term, ...]]:
         return score, terms_of(score)
     score = get_score(name)  # explains unknown names
     wanted = name.removeprefix(PREFIX)
-    return score, load_proxy(shipped_path(wanted) or Path(wanted)).terms
+    return score, read_proxy(shipped_path(wanted) or Path(wanted)).terms
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _measured(
     truth = values.value if ground.truth is None else ground.truth
     collapse = None
     if config.collapse:
-        collapse = check(
+        collapse = check_collapse(
             score,
             ground.space,
             ground.architectures,
