@@ -25,7 +25,7 @@ from autodas.expressions import (
     type_of,
     walk,
 )
-from autodas.expressions.sense import GROWN_KINDS, MUST_VARY, RULES, WEIGHTS
+from autodas.expressions.grammar_rules import GROWN_KINDS, MUST_VARY, RULES, WEIGHTS
 from autodas.primitives import PRIMITIVES
 
 SEEDS = st.integers(0, 2**32)

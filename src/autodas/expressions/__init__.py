@@ -8,9 +8,8 @@ grammar that knows no dead ends, and varied by mutation and crossover.
 from autodas.expressions.draw import LeafKind, to_dot, to_svg
 from autodas.expressions.evaluate import Evaluator, is_constant
 from autodas.expressions.grammar import Grammar, Production, Symbol
+from autodas.expressions.grammar_rules import RULES, Rule
 from autodas.expressions.grow import grow
-from autodas.expressions.json import from_json, to_json
-from autodas.expressions.laws import LAWS, Law
 from autodas.expressions.mutation import MUTATIONS, crossover, mutate
 from autodas.expressions.node import (
     MAX_DEPTH,
@@ -25,9 +24,8 @@ from autodas.expressions.node import (
 )
 from autodas.expressions.observed import observed_rules
 from autodas.expressions.prose import in_words, to_latex
-from autodas.expressions.sense import RULES, Rule
-from autodas.expressions.simplify import canonical, simplify
-from autodas.expressions.text import MAX_LENGTH, parse, to_text
+from autodas.expressions.simplify import LAWS, Law, canonical, simplify
+from autodas.expressions.text import MAX_LENGTH, from_json, parse, to_json, to_text
 from autodas.expressions.types import annotate, type_of
 
 __all__ = [

@@ -10,8 +10,7 @@ from itertools import product
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.values import SCALAR, Kind, Type
-from autodas.expressions.node import Expression, Leaf, Path
-from autodas.expressions.sense import (
+from autodas.expressions.grammar_rules import (
     GROWN_KINDS,
     LEAF,
     MUST_VARY,
@@ -19,9 +18,10 @@ from autodas.expressions.sense import (
     WEIGHTS,
     Rule,
     rules_below,
+    worth_combining,
 )
+from autodas.expressions.node import Expression, Leaf, Path
 from autodas.expressions.types import annotate
-from autodas.expressions.worth import worth_combining
 from autodas.primitives import ENTRIES, PRIMITIVES, Form, Primitive
 
 __all__ = ["Grammar", "Production", "Symbol"]
@@ -35,7 +35,7 @@ class Symbol:
 
     Attributes:
         type: Its type.
-        rules: Numbers of the rules of :mod:`~autodas.expressions.sense` in force there.
+        rules: Numbers of the rules of :mod:`~autodas.expressions.grammar_rules` in force there.
         varies: Whether it must depend on the architecture.
     """
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind
 from autodas.expressions.grammar import Grammar, Production, Symbol
+from autodas.expressions.grammar_rules import worth_combining
 from autodas.expressions.node import Call, Expression, Leaf
-from autodas.expressions.worth import worth_combining
 from autodas.primitives import ENTRIES, Form
 
 __all__ = ["grow"]

@@ -9,8 +9,8 @@ from autodas.core.catalog import Catalog
 from autodas.core.results import Failed
 from autodas.core.values import SCALAR, Type
 from autodas.expressions.evaluate import Evaluator
+from autodas.expressions.grammar_rules import Rule
 from autodas.expressions.node import Call, Expression, Leaf
-from autodas.expressions.sense import Rule
 from autodas.primitives import PRIMITIVES, Form, Primitive
 
 __all__ = ["observed_rules"]
