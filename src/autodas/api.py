@@ -24,8 +24,7 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import deciding
 from autodas.scores import Proxy, Score, get_score, read_proxy
-from autodas.scores.resolve import PREFIX
-from autodas.scores.shipped import shipped_path, shipped_proxies
+from autodas.scores.resolve import PREFIX, shipped_path, shipped_proxies
 from autodas.spaces import Space, get_space
 from autodas.steps import MODULES
 from autodas.workbench.families import subjects_of

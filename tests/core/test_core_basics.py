@@ -16,7 +16,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, UnknownName
 from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive, derive_seed
-from autodas.core.schedules import Constant, Linear
+from autodas.evolution.selection import Constant, Linear
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import torch
 
 from autodas.core.errors import UnknownName
 from autodas.distill import LOSSES
-from autodas.distill.losses.adapters import Adapters
-from autodas.distill.losses.shapes import as_map, same_size, stage_pairs
+from autodas.distill.losses.stages import Adapters, as_map, same_size, stage_pairs
 
 T = 3.0
 

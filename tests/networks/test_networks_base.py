@@ -15,8 +15,7 @@ from autodas.networks import (
     seeded,
     set_drop_path,
 )
-from autodas.networks.linear_resnet import LinearBlock
-from autodas.networks.resnet import BasicBlock
+from autodas.networks.resnet import BasicBlock, LinearBlock
 from autodas.networks.transformer import evenly_spaced
 
 

@@ -19,7 +19,7 @@ from autodas.networks import (
     parameters,
 )
 from autodas.networks.mobile import InvertedResidual
-from autodas.networks.wide_resnet import PreActivationBlock
+from autodas.networks.resnet import PreActivationBlock
 
 DATA = Path(os.environ.get("AUTODAS_DATA", ""))
 needs_data = pytest.mark.skipif(

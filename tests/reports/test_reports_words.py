@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from autodas.reports import sentences, spell
 from autodas.reports.figures.svg import formula_svg
-from autodas.reports.formula import broken
 from autodas.reports.read import read_run
+from autodas.reports.spell import broken
 
 
 @pytest.mark.parametrize(

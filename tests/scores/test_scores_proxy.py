@@ -190,6 +190,6 @@ def test_a_proxy_that_does_not_exist_is_named_with_what_there_is(tmp_path):
 
 
 def test_a_name_finds_the_proxy_shipped_under_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("autodas.scores.shipped.FOLDER", Path(tmp_path))
+    monkeypatch.setattr("autodas.scores.resolve.FOLDER", Path(tmp_path))
     replace(proxy(), name="own").save(tmp_path / "own.json")
     assert get_score("proxy:own").name == "own"

@@ -12,8 +12,7 @@ import torch
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.networks import seeded
-from autodas.scores import SCORES, Subjects, published, zero_cost
-from autodas.scores import distillation as knowledge
+from autodas.scores import SCORES, Subjects, distillation, zero_cost
 from autodas.scores.rank_sums import rank_sum
 from autodas.spaces import get_space
 from autodas.statistics import TeacherSignals, columns, measure
@@ -77,11 +76,11 @@ def test_every_published_score_says_where_it_is_from():
 def test_signs_are_those_in_the_formulas():
     """A loss or a condition number is negated, and the score says so."""
     negated = {name for name in NAMES if SCORES.get(name).sign == -1}
-    assert negated == {name for name, *_ in knowledge.LOSSES} | {"ntk"}
+    assert negated == {name for name, *_ in distillation.LOSSES} | {"ntk"}
     assert all(SCORES.get(name).formula.startswith("neg(") for name in negated)
 
 
-@pytest.mark.parametrize("name", [name for name, *_ in knowledge.LOSSES])
+@pytest.mark.parametrize("name", [name for name, *_ in distillation.LOSSES])
 def test_no_student_scores_higher_than_its_own_teacher(name):
     space, (code, _) = "digits-cnn", ARCHITECTURES["digits-cnn"]
     same, other = (scored(space, network(space, code, seed), [name])[name] for seed in (0, 1))
@@ -150,8 +149,8 @@ def test_the_page_names_every_score_with_its_formula():
 
 
 def test_lists_of_scores_are_complete():
-    listed = {name for name, *_ in (*zero_cost.SCORES_, *knowledge.LOSSES)}
+    listed = {name for name, *_ in (*zero_cost.SCORES_, *distillation.LOSSES)}
     others = {"params", "macs", "depth", "diswot", "diswot_relation", "diswot_semantic"}
     sums = {"az_nas", "te_nas", "tvt"}
     assert set(SCORES.names()) >= listed | others | sums
-    assert published.REFERENCE
+    assert distillation.AUTO_DAS

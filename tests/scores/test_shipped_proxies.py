@@ -10,7 +10,7 @@ import pytest
 from autodas.core.results import Ok
 from autodas.fitness import correlate
 from autodas.scores import get_score, read_proxy
-from autodas.scores.shipped import shipped_path, shipped_proxies
+from autodas.scores.resolve import shipped_path, shipped_proxies
 from autodas.spaces import SPACES
 from autodas.statistics import STATISTICS
 from autodas.workbench.families import load_family

@@ -14,8 +14,7 @@ import pytest
 from autodas.cli.main import main
 from autodas.core.digest import digest_file
 from autodas.core.errors import FileProblem, InvalidInput, MissingData, UnknownName
-from autodas.core.fetch import Remote, download
-from autodas.core.resume import CHUNK
+from autodas.core.fetch import CHUNK, Remote, download
 from autodas.tables import TABLES, TableSource, convert, fetch, load_table, read_table
 from autodas.tables.equivalence import nasbench201_class
 

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from autodas.backends.attempt import attempt
 from autodas.backends.processes import Processes
 from autodas.backends.ray import Ray
-from autodas.backends.serial import Serial
+from autodas.backends.serial import Serial, attempt
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result

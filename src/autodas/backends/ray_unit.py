@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from autodas.backends.attempt import attempt
+from autodas.backends.serial import attempt
 from autodas.backends.worker import ONE_THREAD
 from autodas.core.errors import InvalidInput
 from autodas.core.places import CACHE_VARIABLE, DATA_VARIABLE

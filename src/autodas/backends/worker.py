@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnContext
 from time import perf_counter
 from typing import Any
 
-from autodas.backends.attempt import attempt
+from autodas.backends.serial import attempt
 from autodas.core.results import Failed, Result
 
 __all__ = ["Worker"]

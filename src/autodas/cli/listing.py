@@ -123,7 +123,7 @@ def _items(what: str) -> list[dict[str, str]]:
 def _proxies() -> list[dict[str, str]]:
     """The proxies of this package: what they are, what they were found on, and where they stand."""
     from autodas.scores import read_proxy
-    from autodas.scores.shipped import shipped_path, shipped_proxies
+    from autodas.scores.resolve import shipped_path, shipped_proxies
 
     found = []
     for name in shipped_proxies():

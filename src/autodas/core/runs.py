@@ -24,9 +24,8 @@ import tomli_w
 
 from autodas.core.digest import canonical_json, digest
 from autodas.core.errors import FileProblem, InvalidInput
-from autodas.core.files import json_text
+from autodas.core.files import json_text, refuse_linked_folders
 from autodas.core.journal import OWNER_DIGITS, Journal
-from autodas.core.links import refuse_linked_folders
 from autodas.core.locks import locked
 from autodas.core.plugins import asked_for
 from autodas.core.seals import read_checked, write_checked

@@ -1,4 +1,4 @@
-"""Training: one network, one recipe, with teachers or without."""
+"""Training: one network, one recipe, with teachers or without, with curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from autodas.core.digest import digest
-from autodas.core.errors import AutodasError
+from autodas.core.errors import AutodasError, MissingData
 from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive_seed
 from autodas.data import ImageData
@@ -22,7 +22,6 @@ from autodas.distill.evaluation import Quality, quality
 from autodas.distill.loop import Loop, TrainingDiverged
 from autodas.distill.recipe import Recipe
 from autodas.distill.teacher_logits import usable
-from autodas.distill.tracking import tracker
 from autodas.networks import set_drop_path
 from autodas.teachers import Teacher
 
@@ -111,7 +110,7 @@ def train(
     names = [t.digest for t in teachers]
     fingerprint = digest(recipe.describe(), seed, data.digest, names, engine.world)
     keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
-    with _borrowed_generators(engine.device), tracker(tracking) as track:
+    with _borrowed_generators(engine.device), _tracker(tracking) as track:
         torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
         _epochs(loop, keeper, track, None if time_left is None else start + time_left)
     found = quality(network, data.test_images, data.test_labels, data.ready)
@@ -177,3 +176,37 @@ def _borrowed_generators(device: str) -> Iterator[None]:
     gpus = [kind.index or 0] if kind.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         yield
+
+
+@contextlib.contextmanager
+def _tracker(folder: Path | None) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """A function that writes one epoch's numbers; of no effect without a folder.
+
+    Args:
+        folder: For TensorBoard's files, or None.
+
+    Raises:
+        MissingData: TensorBoard is not installed.
+    """
+    if folder is None:
+        yield lambda _: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
+    except ImportError:
+        raise MissingData(
+            "tracking needs TensorBoard; install it with: pip install 'autodas[tracking]'"
+        ) from None
+    writer = SummaryWriter(str(folder))
+
+    def track(entry: Mapping[str, float]) -> None:
+        step = int(entry["epoch"])
+        for name, value in entry.items():
+            if name != "epoch":
+                writer.add_scalar(name, value, step)
+        writer.flush()
+
+    try:
+        yield track
+    finally:
+        writer.close()

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.core.rng import derive_seed
-from autodas.distill.losses.adapters import Adapters, stage_shapes
 from autodas.distill.losses.catalog import LOSSES, Loss
-from autodas.distill.losses.shapes import stage_pairs, without_prefix
+from autodas.distill.losses.stages import Adapters, stage_pairs, stage_shapes, without_prefix
 from autodas.distill.mixing import Labels
 from autodas.distill.recipe import Recipe
 from autodas.networks import StagedNetwork

@@ -18,15 +18,13 @@ After a crash, :func:`replay` tells a fresh search what the journal holds, and t
 returns what the undisturbed run would have asked.
 """
 
-from autodas.evolution.algorithm import Algorithm
+from autodas.evolution.algorithm import Algorithm, RandomSearch, evolve, replay
 from autodas.evolution.asked import Asked
 from autodas.evolution.elite import EliteEvolution
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness
 from autodas.evolution.nsga2 import NSGA2, crowding_distance, non_dominated_fronts
-from autodas.evolution.random_search import RandomSearch
 from autodas.evolution.regularised import RegularisedEvolution
-from autodas.evolution.run import evolve, replay
 from autodas.evolution.selection import AdaptiveElite, FixedElite, ParentSelection, Tournament
 from autodas.evolution.snapshot import Resident, Snapshot, merged, restore, revived, snapshot
 from autodas.evolution.variation import Origin, Rates, Variation

@@ -4,13 +4,14 @@ An algorithm never evaluates anything. ``ask`` returns a generation of candidate
 finds out how good they are in whatever way and order it likes, and ``tell`` takes the results
 in the order asked. Every draw comes from a generator derived from (seed, generation, index), so
 the state is a function of the settings and of what was told: telling the same results again
-rebuilds it (see :func:`autodas.evolution.run.replay`).
+rebuilds it (see :func:`replay`). The simplest algorithm, random search, stands here too: the
+baseline that every other has to beat (Bergstra & Bengio, JMLR 2012).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from autodas.evolution.history import GenerationRecord, summarise
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness, judge
 from autodas.evolution.variation import Origin, Rates, Variation
 
-__all__ = ["Algorithm", "Proposal"]
+__all__ = ["Algorithm", "Proposal", "RandomSearch", "evolve", "replay"]
 
 G = TypeVar("G")
 
@@ -254,3 +255,65 @@ def _other(draw: Draw[G], mother: Individual[G], rng: np.random.Generator) -> In
         if father.candidate.id != mother.candidate.id:
             return father
     return None
+
+
+class RandomSearch(Algorithm[G]):
+    """Draws every candidate at random and remembers the best ``population`` of them."""
+
+    def _propose(self, index: int, rng: np.random.Generator) -> Proposal[G]:  # noqa: ARG002
+        return self.variation.random(rng), Origin.RANDOM, ()
+
+    def _survivors(self, told: Sequence[Individual[G]]) -> Sequence[Individual[G]]:
+        return by_fitness([*self.population, *told])[: self.size]
+
+
+def replay(algorithm: Algorithm[G], told: Iterable[Told]) -> None:
+    """Bring a fresh algorithm to the state it had after ``told``, without evaluating anything.
+
+    Args:
+        algorithm: One that was told nothing yet, made with the settings of the earlier run.
+        told: What :meth:`Algorithm.tell` returned, generation by generation.
+
+    Raises:
+        InvalidInput: the algorithm asks for other candidates than the ones that were told,
+            because its settings or the genomes' code have changed.
+    """
+    for generation in told:
+        asked = tuple(each.key for each in algorithm.ask())
+        if asked != generation.keys:
+            raise InvalidInput(
+                f"generation {algorithm.generation} of the earlier run held other candidates: "
+                "settings or code have changed since; start afresh"
+            )
+        algorithm.tell(generation.fitness, generation.objectives)
+
+
+def evolve(
+    algorithm: Algorithm[G],
+    evaluate: Callable[[Sequence[Candidate[G]]], Sequence[Result[float]]],
+    on_told: Callable[[Told], None] | None = None,
+    objectives: Callable[
+        [Sequence[Candidate[G]], Sequence[Result[float]]], Sequence[tuple[float, ...]]
+    ]
+    | None = None,
+    until: int | None = None,
+) -> Algorithm[G]:
+    """Ask, evaluate and tell until the search is finished.
+
+    Args:
+        algorithm: The search, fresh or replayed; it is changed and returned.
+        evaluate: Finds the fitness of a generation, in the order given.
+        on_told: Called after every generation, e.g. to write a journal.
+        objectives: Finds the objectives of a generation from its fitness, for algorithms with
+            several; what it says of a failure is ignored.
+        until: Generations in all after which to stop, if before the end.
+    """
+    while not algorithm.finished and (until is None or algorithm.generation < until):
+        candidates = algorithm.ask()
+        if not candidates:
+            break
+        fitness = evaluate(candidates)
+        told = algorithm.tell(fitness, objectives(candidates, fitness) if objectives else ())
+        if on_told is not None:
+            on_told(told)
+    return algorithm

@@ -1,6 +1,8 @@
 """Which of a ranked population may be parents.
 
-A selection sees ranks only, 0 being the best of n, so that no scale of fitness can mislead it.
+A selection sees ranks only, 0 being the best of n, so that no scale of fitness can mislead it. What
+changes over a run follows a schedule: a function of progress in [0, 1], which knows nothing of
+generations.
 """
 
 from __future__ import annotations
@@ -12,9 +14,46 @@ from typing import Protocol
 import numpy as np
 
 from autodas.core.errors import InvalidInput
-from autodas.core.schedules import Constant, Linear, Schedule
 
-__all__ = ["AdaptiveElite", "FixedElite", "ParentSelection", "Tournament", "elite_size"]
+__all__ = [
+    "AdaptiveElite",
+    "Constant",
+    "FixedElite",
+    "Linear",
+    "ParentSelection",
+    "Schedule",
+    "Tournament",
+    "elite_size",
+]
+
+
+class Schedule(Protocol):
+    """A number that changes with progress."""
+
+    def __call__(self, progress: float) -> float:
+        """The value at ``progress``, 0 at the start and 1 at the end."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Always ``value``."""
+
+    value: float
+
+    def __call__(self, progress: float) -> float:  # noqa: ARG002 - a schedule's signature
+        return self.value
+
+
+@dataclass(frozen=True)
+class Linear:
+    """From ``start`` to ``end`` at an even pace: start − (start − end)·progress."""
+
+    start: float
+    end: float
+
+    def __call__(self, progress: float) -> float:
+        return self.start - (self.start - self.end) * progress
 
 
 class ParentSelection(Protocol):

@@ -7,16 +7,14 @@ network reproducibly, :func:`cost` counts parameters and MACs without allocating
 
 from autodas.networks.base import StagedNetwork, seeded
 from autodas.networks.cost import Cost, cost, count, parameters
-from autodas.networks.linear_resnet import LinearResNet
 from autodas.networks.mobile import MobileNet
 from autodas.networks.nasbench101 import CellNetwork101
 from autodas.networks.nasbench201 import CellNetwork201
 from autodas.networks.pit import PoolingTransformer
-from autodas.networks.resnet import ResNet, cifar_resnet, resnet18
+from autodas.networks.resnet import LinearResNet, ResNet, WideResNet, cifar_resnet, resnet18
 from autodas.networks.transformer import set_drop_path
 from autodas.networks.vgg import VGG
 from autodas.networks.vit import VisionTransformer
-from autodas.networks.wide_resnet import WideResNet
 
 __all__ = [
     "VGG",

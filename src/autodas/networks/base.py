@@ -1,4 +1,7 @@
-"""The contract of networks that are compared stage by stage, and seeded initialisation."""
+"""The contract of networks that are compared stage by stage, and their initial weights.
+
+Initial weights are drawn from PyTorch's generator, see :func:`seeded`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["StagedNetwork", "seeded"]
+__all__ = ["StagedNetwork", "fan_in_normal", "kaiming", "seeded", "truncated_normal"]
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -58,3 +61,33 @@ def seeded(build: Callable[[], N], seed: int) -> N:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return build()
+
+
+def kaiming(network: nn.Module) -> None:
+    """Convolutions: normal with variance 2 / fan-out (He et al., 2015, eq. 14).
+
+    Linear layers and normalisations keep PyTorch's defaults.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def fan_in_normal(network: nn.Module) -> None:
+    """Linear layers: normal with variance 1 / fan-in (LeCun et al., 1998), zero bias."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def truncated_normal(network: nn.Module, std: float = 0.02) -> None:
+    """Linear layers: normal with deviation ``std`` cut at ±2, zero bias (Touvron et al., 2021)."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

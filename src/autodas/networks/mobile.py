@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autodas.networks.base import StagedNetwork
-from autodas.networks.initialise import kaiming
+from autodas.networks.base import StagedNetwork, kaiming
 
 __all__ = ["InvertedResidual", "MobileNet"]
 

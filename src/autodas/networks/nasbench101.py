@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autodas.networks.base import StagedNetwork
-from autodas.networks.initialise import kaiming
+from autodas.networks.base import StagedNetwork, kaiming
 
 __all__ = ["OPERATIONS", "Cell101", "CellNetwork101", "vertex_channels"]
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
-from autodas.networks.base import StagedNetwork
-from autodas.networks.initialise import truncated_normal
+from autodas.networks.base import StagedNetwork, truncated_normal
 from autodas.networks.transformer import Block
 
 __all__ = ["PoolingTransformer", "TokenPooling"]

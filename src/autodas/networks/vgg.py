@@ -6,8 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
-from autodas.networks.base import StagedNetwork
-from autodas.networks.initialise import kaiming
+from autodas.networks.base import StagedNetwork, kaiming
 
 __all__ = ["VGG"]
 

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
-from autodas.networks.base import StagedNetwork
-from autodas.networks.initialise import fan_in_normal, truncated_normal
+from autodas.networks.base import StagedNetwork, fan_in_normal, truncated_normal
 from autodas.networks.transformer import Block, evenly_spaced
 
 __all__ = ["VisionTransformer"]

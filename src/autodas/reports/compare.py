@@ -18,8 +18,8 @@ from autodas.reports import sentences
 from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.figures.scores import forest
 from autodas.reports.figures.svg import SERIES, Drawing, inline
-from autodas.reports.formula import broken
 from autodas.reports.read import Run, read_run
+from autodas.reports.spell import broken
 
 __all__ = ["compare", "render_comparison"]
 
@@ -160,11 +160,9 @@ def _collapse(results: Row) -> list[str]:
 def _families(sides: Sequence[Side]) -> Iterator[dict[str, Any]]:
     """One table per ground truth that some run has ranked: proxies, and scores that differ."""
     rows = [row for side in sides for row in side.rows]
-    keys = dict.fromkeys((str(r.get("table") or r["space"]), r["target"]) for r in rows)
+    keys = dict.fromkeys(map(_key, rows))
     for number, (table, target) in enumerate(keys, start=1):
-        mine = [
-            r for r in rows if (str(r.get("table") or r["space"]), r["target"]) == (table, target)
-        ]
+        mine = [row for row in rows if _key(row) == (table, target)]
         shown = _distinct(mine)
         named = [{**row, "score": _name(row, mine)} for row in shown]
         yield {

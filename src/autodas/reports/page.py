@@ -10,20 +10,17 @@ from typing import Any
 
 from autodas import __version__
 from autodas.core.errors import FileProblem
-from autodas.core.files import write_text
-from autodas.core.links import refuse_linked_folders
+from autodas.core.files import refuse_linked_folders, write_text
 from autodas.reports import sentences, spell
-from autodas.reports.ablations import ablations
 from autodas.reports.environment import DAMAGE, page_text
-from autodas.reports.explained import collapses, explained, graph_uri
+from autodas.reports.explained import ablations, collapses, explained, graph_uri
 from autodas.reports.figures import regret as figures_regret
 from autodas.reports.figures import scores as figures
 from autodas.reports.figures import students as figures_students
 from autodas.reports.figures.ablation import write_ablation
-from autodas.reports.figures.standalone import write_figures
-from autodas.reports.figures.svg import formula_svg, inline
-from autodas.reports.formula import broken
+from autodas.reports.figures.svg import formula_svg, inline, write_figures
 from autodas.reports.read import Run, read_run
+from autodas.reports.spell import broken
 
 __all__ = ["build", "render"]
 

@@ -1,4 +1,4 @@
-"""From a score's name on the command line to the score."""
+"""From a score's name on the command line to the score; the proxies that come with this package."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from autodas.core.errors import UnknownName
 from autodas.scores.proxy import read_proxy
 from autodas.scores.score import SCORES, Score, of_expression
-from autodas.scores.shipped import shipped_path, shipped_proxies
 
-__all__ = ["get_score", "score_names"]
+__all__ = ["get_score", "score_names", "shipped_path", "shipped_proxies"]
 
 PREFIX = "proxy:"
+FOLDER = Path(__file__).parent / "shipped"
 
 
 def get_score(name: str) -> Score:
@@ -52,3 +52,13 @@ def score_names(text: str) -> list[str]:
         else:
             names[-1] += character
     return [name.strip() for name in names if name.strip()]
+
+
+def shipped_proxies() -> list[str]:
+    """Their names; each is the score ``proxy:NAME``."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def shipped_path(name: str) -> Path | None:
+    """The file of a proxy of this package; None if there is none of that name."""
+    return FOLDER / f"{name}.json" if name in shipped_proxies() else None

@@ -9,8 +9,7 @@ from typing import Any
 
 from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
-from autodas.core.files import json_text
-from autodas.core.links import refuse_linked_folders
+from autodas.core.files import json_text, refuse_linked_folders
 from autodas.core.progress import Progress, Silent
 from autodas.core.seals import read_checked_json, write_checked
 from autodas.steps.benchmark.run import summary_table

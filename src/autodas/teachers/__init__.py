@@ -13,17 +13,15 @@ to be trained on), and the checkpoint functions ``save_checkpoint``, ``read_desc
 """
 
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
-from autodas.teachers.catalog import TEACHERS, UNTRAINED, TeacherSource, load_teacher
+from autodas.teachers.catalog import TEACHERS, UNTRAINED, TeacherSource, load_teacher, start_from
 from autodas.teachers.checkpoint import (
     check_fits,
     load_weights,
     read_description,
     save_checkpoint,
 )
-from autodas.teachers.fit import fitted, matched
 from autodas.teachers.limits import check_sizes
-from autodas.teachers.start import start_from
-from autodas.teachers.teacher import Teacher
+from autodas.teachers.teacher import Teacher, fitted, matched
 
 __all__ = [
     "BLUEPRINTS",

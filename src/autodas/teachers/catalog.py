@@ -1,9 +1,12 @@
-"""Teachers by name: shipped ones, public checkpoints beside the program, and files."""
+"""Teachers by name: shipped ones, public checkpoints beside the program, and files.
+
+Networks to train into teachers begin afresh, or from the weights of one of these.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -15,7 +18,7 @@ from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.places import data_file
 from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
-from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
+from autodas.teachers.blueprint import BLUEPRINTS, Blueprint, Shape
 from autodas.teachers.checkpoint import (
     check_fits,
     description_of,
@@ -27,7 +30,7 @@ from autodas.teachers.public import PUBLIC, PublicCheckpoint
 from autodas.teachers.teacher import Teacher
 from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
 
-__all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "blueprint_of", "load_teacher"]
+__all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "blueprint_of", "load_teacher", "start_from"]
 
 UNTRAINED = "untrained:"
 SUFFIX = ".safetensors"
@@ -221,3 +224,42 @@ _shipped(
 )
 for _checkpoint in PUBLIC:
     _public(_checkpoint)
+
+
+def start_from(
+    name: str, num_classes: int, input_shape: Shape, seed: int
+) -> tuple[Blueprint, StagedNetwork]:
+    """The network of a teacher, for other classes and images, ready to be trained.
+
+    Args:
+        name: A teacher, whose weights are taken over but for the classifier; or ``untrained:NAME``,
+            all of whose weights are drawn.
+        num_classes: Number of logits, K.
+        input_shape: (C, H, W) of the images.
+        seed: Of the weights that are drawn.
+
+    Raises:
+        UnknownName: there is none of that name.
+        InvalidInput: its weights depend on the size or the channels of the images.
+        MissingData: its weights are not on this machine.
+    """
+    base = name.removeprefix(UNTRAINED)
+    blueprint = replace(blueprint_of(name), num_classes=num_classes, input_shape=input_shape)
+    network = seeded(blueprint.build, seed)
+    if base != name:
+        return blueprint, network
+    own, known = network.state_dict(), load_teacher(name).network.state_dict()
+    head = {id(tensor) for tensor in network.classifier.state_dict(keep_vars=True).values()}
+    kept = {key for key, value in network.state_dict(keep_vars=True).items() if id(value) in head}
+    for key, tensor in own.items():
+        if key in kept:
+            continue
+        if key not in known or known[key].shape != tensor.shape:
+            raise InvalidInput(
+                f"teacher {name!r} cannot go on with images {input_shape} (C, H, W): its "
+                f"{key!r} depends on their size; scale them with DATA@SIDE, or take "
+                f"{UNTRAINED}{name}"
+            )
+        own[key] = known[key]
+    network.load_state_dict(own)
+    return blueprint, network

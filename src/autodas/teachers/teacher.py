@@ -1,13 +1,19 @@
-"""A network that students learn from."""
+"""A network that students learn from, also one for images that are normalised otherwise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from autodas.data import Normalisation
+import torch
+from torch import Tensor, nn
+
+from autodas.core.digest import digest
+from autodas.core.errors import InvalidInput
+from autodas.data import ImageData, Normalisation
 from autodas.networks import StagedNetwork
 
-__all__ = ["Teacher"]
+__all__ = ["Renormalised", "Teacher", "fitted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +41,78 @@ class Teacher:
     trained: bool
     description: str
     normalisation: Normalisation | None = None
+
+
+class Renormalised(StagedNetwork):
+    """A network behind a scale and a shift of each channel.
+
+    Args:
+        network: What does the work.
+        scale: C numbers.
+        shift: C numbers.
+    """
+
+    def __init__(
+        self, network: StagedNetwork, scale: tuple[float, ...], shift: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.prefix_tokens = network.prefix_tokens
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", torch.tensor(scale).view(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", torch.tensor(shift).view(-1, 1, 1), persistent=False)
+
+    @property
+    def classifier(self) -> nn.Linear:  # type: ignore[override]
+        """The last layer of the network inside."""
+        return self.network.classifier
+
+    def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Those of the network inside, on images as it knows them."""
+        return self.network.forward_stages(x * self.scale + self.shift)
+
+
+@lru_cache(maxsize=8)
+def matched(teacher: Teacher, data: ImageData) -> Teacher:
+    """``teacher`` for the images of ``data``, as :func:`fitted`, if it knows their classes.
+
+    Raises:
+        InvalidInput: the numbers of classes or of channels differ.
+    """
+    if teacher.num_classes != data.num_classes:
+        raise InvalidInput(
+            f"teacher {teacher.name!r} knows {teacher.num_classes} classes, data set "
+            f"{data.name!r} has {data.num_classes}; name a teacher of these classes with "
+            "--teacher, such as one of autodas train-teacher"
+        )
+    return fitted(teacher, data)
+
+
+def fitted(teacher: Teacher, data: ImageData) -> Teacher:
+    """``teacher`` for the images of ``data``.
+
+    The same teacher, if both mean the same normalisation or one of them states none; otherwise
+    one that first takes the data's normalisation back and applies its own. The same arguments
+    give the same object.
+
+    Raises:
+        InvalidInput: the numbers of channels differ.
+    """
+    wanted, given = teacher.normalisation, data.normalisation
+    channels = data.input_shape[0]
+    if wanted is not None and wanted.channels != channels:
+        raise InvalidInput(
+            f"teacher {teacher.name!r} sees {wanted.channels} channels, "
+            f"the images of {data.name!r} have {channels}"
+        )
+    if wanted is None or given is None or wanted == given:
+        return teacher
+    scale, shift = given.towards(wanted)
+    network = Renormalised(teacher.network, scale, shift).eval().requires_grad_(False)
+    return replace(
+        teacher,
+        network=network,
+        digest=digest(teacher.digest, "renormalised", scale, shift),
+        normalisation=given,
+    )

@@ -19,8 +19,7 @@ from filelock import lock_descriptor
 
 from autodas.backends import Backend, Ray
 from autodas.core.errors import FileProblem
-from autodas.core.files import write_bytes
-from autodas.core.links import refuse_linked_folders
+from autodas.core.files import refuse_linked_folders, write_bytes
 
 __all__ = ["Home", "forget_the_dead", "home", "unpack"]
 

@@ -1,7 +1,7 @@
 """Losses on the features of one stage of the student and the matching one of the teacher.
 
 Features are ``(B, C, H, W)`` maps or ``(B, N, D)`` tokens, whatever the network; see
-:mod:`autodas.distill.losses.shapes` for how the two are brought together.
+:mod:`autodas.distill.losses.stages` for how the two are brought together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autodas.distill.losses.shapes import as_map, pooled, same_size
+from autodas.distill.losses.stages import as_map, pooled, same_size
 
 __all__ = [
     "attention_transfer",

@@ -11,8 +11,7 @@ from matplotlib.lines import Line2D
 
 from autodas.core.errors import FileProblem
 from autodas.core.seals import read_checked_json
-from autodas.reports.figures.standalone import write_figures
-from autodas.reports.figures.svg import INK, PAPER, SERIES, Drawing
+from autodas.reports.figures.svg import INK, PAPER, SERIES, Drawing, write_figures
 from autodas.reports.spell import number
 
 __all__ = ["ablation", "write_ablation"]
@@ -101,7 +100,7 @@ def _panel(
         inside = PAPER if row["held_out"] else colour
         (point,) = axes.plot(row["tau"], height, "o", color=colour, mfc=inside, ms=6.5, mew=1.4)
         where = f"{row['table']}:{row['target']}" + (", held out" if row["held_out"] else "")
-        drawing.tell(point, [f"{row['variant']} on {where}: τ {number(row['tau'])}"])
+        drawing.add_tooltips(point, [f"{row['variant']} on {where}: τ {number(row['tau'])}"])
     axes.set_yticks(range(len(variants)), variants, color=INK)
     axes.tick_params(axis="y", labelcolor=INK, length=0)
     axes.grid(axis="y", visible=False)

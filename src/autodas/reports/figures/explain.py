@@ -11,12 +11,12 @@ from autodas.reports.figures.scores import plain_log
 from autodas.reports.figures.svg import INK, MUTED, PAPER, SERIES, Drawing
 from autodas.reports.spell import count, number
 
-__all__ = ["changes", "parts", "size"]
+__all__ = ["score_against_size", "score_under_changes", "term_by_part"]
 
 Row = Mapping[str, Any]
 
 
-def size(results: Row, name: str) -> str:
+def score_against_size(results: Row, name: str) -> str:
     """Score against the number of parameters, and the median in each fifth."""
     points, moves = results["points"], results["size"]
     params, scores = (np.asarray(points[key], dtype=float) for key in ("params", "score"))
@@ -24,7 +24,9 @@ def size(results: Row, name: str) -> str:
         (axes,) = drawing.panels
         cloud = axes.scatter(params, scores, s=20, color=SERIES[0], alpha=0.6, linewidths=0)
         texts = zip(points["architectures"], params, scores, strict=True)
-        drawing.tell(cloud, [f"{a}: {count(p)} parameters, score {s:.4g}" for a, p, s in texts])
+        drawing.add_tooltips(
+            cloud, [f"{a}: {count(p)} parameters, score {s:.4g}" for a, p, s in texts]
+        )
         fifths = moves["fifths"]
         axes.plot(
             [fifth["params"] for fifth in fifths],
@@ -46,7 +48,7 @@ def size(results: Row, name: str) -> str:
         )
 
 
-def parts(term: Row, name: str) -> str | None:
+def term_by_part(term: Row, name: str) -> str | None:
     """How well one term ranks from each part of the network alone, and without it."""
     shown = [part for part in term["parts"] if part["alone"] is not None]
     if len(shown) < 2:
@@ -68,7 +70,7 @@ def parts(term: Row, name: str) -> str | None:
         )
 
 
-def changes(collapse: Row, name: str) -> str | None:
+def score_under_changes(collapse: Row, name: str) -> str | None:
     """Agreement of the score with itself under every change."""
     shown = [variant for variant in collapse["variants"] if variant["tau"] is not None]
     if not shown:

@@ -54,7 +54,7 @@ def regret(rows: Sequence[Row], name: str) -> str | None:
         for text, points, style in lines:
             (line,) = axes.plot(*zip(*points, strict=True), label=text, **style)
             if "marker" in style:
-                drawing.tell(line, [f"{text}: {number(lost)} points" for _, lost in points])
+                drawing.add_tooltips(line, [f"{text}: {number(lost)} points" for _, lost in points])
         axes.set_xscale("log")
         plain_log(axes)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))

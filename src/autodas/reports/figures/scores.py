@@ -1,4 +1,4 @@
-"""The figures of a report, each a function from results to inline SVG."""
+"""Figures of scores: how they rank architectures, and how a search found them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _cloud(drawing: Drawing, axes: Axes, x: Floats, y: Floats, entry: Row) -> No
         points = axes.scatter(
             x[here], y[here], s=size, color=colour, alpha=alpha, linewidths=0, label=text
         )
-        drawing.tell(points, [_tip(entry, int(i)) for i in here])
+        drawing.add_tooltips(points, [_tip(entry, int(i)) for i in here])
 
 
 def _tip(entry: Row, i: int) -> str:

@@ -35,7 +35,7 @@ def budget(results: Row, name: str) -> str:
             linewidths=0,
             label="within the budget",
         )
-        drawing.tell(
+        drawing.add_tooltips(
             cloud, [f"{count(size)} parameters, score {score:.4g}" for size, score in shown]
         )
         if results.get("pareto") == "params":
@@ -46,7 +46,7 @@ def budget(results: Row, name: str) -> str:
         for text, student, marker, colour in marked:
             style: dict[str, Any] = {"color": colour, "ms": 9, "mec": PAPER, "mew": 1.2}
             (point,) = axes.plot(student["params"], student["score"], marker, label=text, **style)
-            drawing.tell(point, [_named(text, student)])
+            drawing.add_tooltips(point, [_named(text, student)])
         limit = results.get("budgets", {}).get("max_params")
         if limit is not None:
             axes.axvline(limit, color=MUTED, lw=1.2, ls=(0, (4, 3)))

@@ -2,7 +2,7 @@
 
 matplotlib writes fixed colours. Ours are drawn in marker colours that no one would choose and
 that become CSS variables afterwards, so that a figure follows the page into the dark and onto
-paper.
+paper. In a file of its own, for papers and other pages, it has the page's light colours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import warnings
 from collections.abc import Sequence
 from html import escape
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -20,7 +22,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["INK", "MUTED", "PAPER", "SERIES", "Drawing", "formula_svg", "inline"]
+from autodas.core.files import write_text
+
+__all__ = ["INK", "MUTED", "PAPER", "SERIES", "Drawing", "formula_svg", "inline", "write_figures"]
 
 INK, MUTED, GRID, PAPER = "#010203", "#010204", "#010205", "#010206"
 SERIES = ("#0a0101", "#0a0102", "#0a0103", "#0a0104", "#0a0105")
@@ -101,7 +105,7 @@ class Drawing:
         self._grid = (rows, columns)
         self._ratios = ratios
         self._share = share
-        self._tips: dict[str, Sequence[str]] = {}
+        self._tooltips: dict[str, Sequence[str]] = {}
 
     def __enter__(self) -> Drawing:
         # Names inside the SVG then depend on the content alone: equal runs give equal files.
@@ -132,37 +136,37 @@ class Drawing:
             description: What a reader who cannot see it needs to know.
         """
         text = _inline(self.figure, self._name, title, description)
-        for group, tips in self._tips.items():
-            text = _told(text, f'<g id="{self._name}-{group}">', tips)
+        for group, tooltips in self._tooltips.items():
+            text = _with_tooltips(text, f'<g id="{self._name}-{group}">', tooltips)
         return text
 
-    def tell(self, points: Artist, tips: Sequence[str]) -> None:
+    def add_tooltips(self, points: Artist, tooltips: Sequence[str]) -> None:
         """Say of each point of a scatter or a line of markers what it is.
 
         Args:
             points: All of them finite and drawn with one marker.
-            tips: One text per point, in order.
+            tooltips: One text per point, in order.
         """
-        group = f"points-{len(self._tips) + 1}"
+        group = f"points-{len(self._tooltips) + 1}"
         points.set_gid(group)
-        self._tips[group] = tips
+        self._tooltips[group] = tooltips
 
 
-def _told(text: str, start: str, tips: Sequence[str]) -> str:
+def _with_tooltips(text: str, start: str, tooltips: Sequence[str]) -> str:
     """The SVG with a title in each marker of a group: shown where a pointer rests."""
     begin = text.index(start)
     following = re.compile(r'<g id="').search(text, begin + len(start))
     end = following.start() if following else len(text)
     markers = re.findall(r"<use [^>]*/>", text[begin:end])
-    if len(markers) != len(tips):
+    if len(markers) != len(tooltips):
         return text  # a clipped point: better none is named than all of them wrongly
-    titles = iter(tips)
-    told = re.sub(
+    titles = iter(tooltips)
+    titled = re.sub(
         r"<use ([^>]*)/>",
         lambda match: f"<use {match[1]}><title>{escape(next(titles))}</title></use>",
         text[begin:end],
     )
-    return text[:begin] + told + text[end:]
+    return text[:begin] + titled + text[end:]
 
 
 def formula_svg(latex: str, name: str) -> str | None:
@@ -229,3 +233,40 @@ def _named(text: str, name: str, title: str, description: str, *, natural: bool)
         f'<desc id="{name}-description">{escape(description)}</desc>'
     )
     return re.sub(r"<svg[^>]*>", lambda _: head, text, count=1)
+
+
+CHART = re.compile(
+    r'<svg class="chart"[^>]*aria-labelledby="([a-z0-9-]+)-title.*?</svg>', re.DOTALL
+)
+
+
+def write_figures(page: str, folder: Path) -> list[Path]:
+    """Write every figure of a report as ``NAME.svg``.
+
+    Args:
+        page: The report.
+        folder: Made if need be.
+
+    Returns:
+        The files, in order of the page. Each stands alone, in the page's light colours.
+    """
+    colours = _light_colours()
+    written = []
+    for chart in CHART.finditer(page):
+        path = folder / f"{chart[1]}.svg"
+        write_text(path, _standalone(chart[0], colours) + "\n")
+        written.append(path)
+    return written
+
+
+def _standalone(svg: str, colours: dict[str, str]) -> str:
+    svg = re.sub(r"var\((--[a-z0-9-]+)\)", lambda match: colours[match[1]], svg)
+    svg = svg.replace('<svg class="chart"', '<svg font-family="sans-serif"', 1)
+    background = f'<rect width="100%" height="100%" fill="{colours["--paper"]}"/>'
+    return re.sub(r"(<svg[^>]*>)", lambda match: match[1] + background, svg, count=1)
+
+
+def _light_colours() -> dict[str, str]:
+    style = resources.files("autodas.reports").joinpath("templates/style.css").read_text("utf-8")
+    light = style[: style.index("@media")]
+    return dict(re.findall(r"(--[a-z0-9-]+):\s*(#[0-9a-f]{6})", light))

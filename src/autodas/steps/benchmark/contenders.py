@@ -9,7 +9,7 @@ from pathlib import Path
 from autodas.scores import SCORES, Score, get_score, read_proxy, score_names
 from autodas.scores.predictor import PREDICTORS, PREFIX, get_predictor
 from autodas.scores.resolve import PREFIX as PROXY
-from autodas.scores.shipped import shipped_path, shipped_proxies
+from autodas.scores.resolve import shipped_path, shipped_proxies
 from autodas.steps.benchmark.comparison import Contender
 
 __all__ = ["ALL", "BASELINES", "Contenders", "contenders", "everything"]

@@ -18,8 +18,7 @@ from autodas.core.results import Failed, Ok
 from autodas.core.runs import RunDirectory, deciding
 from autodas.fitness import TauAgainst
 from autodas.scores import Score, get_score, read_proxy
-from autodas.scores.resolve import PREFIX
-from autodas.scores.shipped import shipped_path
+from autodas.scores.resolve import PREFIX, shipped_path
 from autodas.scores.terms import Term, calibrated, score_of
 from autodas.spaces import Space, get_space
 from autodas.steps.explain.collapse import MOST, check_collapse, check_sample, terms_of
