@@ -9,7 +9,7 @@ Names: ``get_score`` (``"params"``, ``"proxy:path/to/proxy.json"``, a formula), 
 """
 
 # The order of declaration is that of listings and of ``--scores all``.
-from autodas.scores import distillation, rank_sums, zero_cost  # noqa: F401
+from autodas.scores import distillation, rank_sums, size, zero_cost  # noqa: F401
 from autodas.scores.proxy import Proxy, read_proxy
 from autodas.scores.resolve import get_score, score_names
 from autodas.scores.scale import Scale

@@ -1,6 +1,4 @@
-"""Scores of an untrained network alone: its sizes, and published formulas of statistics.
-
-The sizes are what every other score has to beat.
+"""Published scores of an untrained network alone, as formulas of statistics.
 
 All of them come out of one set of passes, because statistics share passes, and are cached like
 any statistic. To add one, declare the statistic that it needs and append a line to ``SCORES_``.
@@ -8,20 +6,12 @@ any statistic. To add one, declare the statistic that it needs and append a line
 
 from __future__ import annotations
 
-from autodas.core.results import Ok
-from autodas.scores.score import SCORES, Score, of_expression
+from autodas.scores.score import SCORES, of_expression
 
 __all__: list[str] = []
 
 _ABDELFATTAH = "Abdelfattah et al., ICLR 2021"
 _AZ_NAS = "Lee & Ham, CVPR 2024"
-
-SCORES.add("params", of_expression("params", "params", "number of trainable parameters"))
-SCORES.add("macs", of_expression("macs", "macs", "multiply-accumulate operations per image"))
-SCORES.add(
-    "depth",
-    Score("depth", lambda s: Ok(s.depth), frozenset(), "number of blocks one after the other"),
-)
 
 # name, formula, sign of the published quantity, description, reference
 SCORES_ = (
