@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,20 @@ LONGEST_FUNCTION = 60
 # Each of these runs code, or may run code, that stands in a file somebody else wrote.
 CODE_FROM_FILES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 CODE_FROM_TEXT = {"eval", "exec", "compile"}
+ENDINGS = (("ies", "y"), ("es", ""), ("s", ""))  # of plurals, and what is there in the singular
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def rule_violations(source: Path) -> list[str]:
     """Everything in the tree that breaks a rule, as ``file:line what``."""
+    found = modules(source)
+    rules = (_unsafe, _asserts, _size, _prose, _file_name)
+    everything = [
+        (module, line, what) for module in found for rule in rules for line, what in rule(module)
+    ]
     return [
         f"{module.path.relative_to(source)}:{line} {what}"
-        for module in modules(source)
-        for line, what in (*_unsafe(module), *_asserts(module), *_size(module), *_prose(module))
+        for module, line, what in (*everything, *_class_names(found))
     ]
 
 
@@ -103,6 +108,28 @@ def _prose(module: Module) -> Iterator[tuple[int, str]]:
         yield 1, "has no docstring"
 
 
+def _file_name(module: Module) -> Iterator[tuple[int, str]]:
+    folder, stem = module.path.parent.name, module.path.stem
+    if any(stem.startswith(f"{word}_") for word in _in_both_numbers(folder)):
+        yield 1, f"says {folder} once more in its name"
+
+
+def _in_both_numbers(word: str) -> set[str]:
+    """A word with its singular, or its plural."""
+    singulars = {word[: -len(end)] + new for end, new in ENDINGS if word.endswith(end)}
+    return {word, f"{word}s"} | singulars
+
+
+def _class_names(found: Sequence[Module]) -> Iterator[tuple[Module, int, str]]:
+    first: dict[str, str] = {}
+    for module in found:
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                if node.name in first:
+                    yield module, node.lineno, f"{node.name} is also in {first[node.name]}"
+                first.setdefault(node.name, module.path.name)
+
+
 def test_source_follows_the_rules() -> None:
     assert rule_violations(SOURCE) == []
 
@@ -145,6 +172,42 @@ def test_the_checker_sees(tmp_path: Path, text: str, complaint: str) -> None:
 def test_the_checker_sees_a_missing_docstring(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1\n")
     assert rule_violations(tmp_path) == ["a.py:1 has no docstring"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "expressions/expression_text.py",
+        "expressions/expressions_text.py",
+        "distill/losses/loss_of_logits.py",
+        "studies/study_plan.py",
+        "a/core/cores_left.py",
+    ],
+)
+def test_the_checker_sees_a_folder_s_name_in_a_file_s(tmp_path: Path, path: str) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text('"""A docstring."""\n')
+    (violation,) = rule_violations(tmp_path)
+    assert violation == f"{path}:1 says {file.parent.name} once more in its name"
+
+
+@pytest.mark.parametrize("path", ["expressions/express.py", "tables/table.py", "teachers/timm.py"])
+def test_the_checker_allows_other_names_of_files(tmp_path: Path, path: str) -> None:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text('"""A docstring."""\n')
+    assert rule_violations(tmp_path) == []
+
+
+def test_the_checker_sees_a_class_of_another_s_name(tmp_path: Path) -> None:
+    for name, text in (
+        ("a", "class Part:\n    x = 1\nclass _Own:\n    x = 1\n"),
+        ("b", "class _Own:\n    x = 1\nclass Whole:\n    class Part:\n        x = 1\n"),
+        ("c", "\nclass Part:\n    x = 1\n"),
+    ):
+        (tmp_path / f"{name}.py").write_text(f'"""A docstring."""\n{text}')
+    assert rule_violations(tmp_path) == ["c.py:3 Part is also in a.py"]
 
 
 @pytest.mark.parametrize(

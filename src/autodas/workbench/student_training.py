@@ -29,13 +29,13 @@ from autodas.workbench.overrides import parse_losses
 from autodas.workbench.shared_folder import Home
 from autodas.workbench.training import Notes
 
-__all__ = ["FORMATS", "Unit", "recipe_of", "train_unit"]
+__all__ = ["FORMATS", "StudentUnit", "recipe_of", "train_unit"]
 
 FORMATS = {"torch": "student.pt2", "onnx": "student.onnx"}
 
 
 @dataclass(frozen=True)
-class Unit:
+class StudentUnit:
     """One training.
 
     Attributes:
@@ -98,7 +98,7 @@ def recipe_of(name: str, losses: tuple[str, ...] | None, epochs: int | None) -> 
     return get_recipe(name).changed(losses=parse_losses(losses), epochs=epochs)
 
 
-def train_unit(unit: Unit) -> dict[str, Any]:
+def train_unit(unit: StudentUnit) -> dict[str, Any]:
     """Train a student and export it.
 
     Returns:
@@ -124,7 +124,7 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     return found
 
 
-def _trained(unit: Unit, network: StagedNetwork, notes: Notes) -> TrainingResult:
+def _trained(unit: StudentUnit, network: StagedNetwork, notes: Notes) -> TrainingResult:
     data = load_data(unit.data)
     names = () if unit.teacher is None else (unit.teacher, *unit.more_teachers)
     recipe = recipe_of(unit.recipe, unit.losses, unit.epochs)
@@ -155,7 +155,7 @@ def _trained(unit: Unit, network: StagedNetwork, notes: Notes) -> TrainingResult
     )
 
 
-def _export(unit: Unit, network: StagedNetwork, folder: Path, accuracy: float) -> None:
+def _export(unit: StudentUnit, network: StagedNetwork, folder: Path, accuracy: float) -> None:
     data = load_data(unit.data)
     normalisation = data.normalisation
     description = {
@@ -177,7 +177,7 @@ def _export(unit: Unit, network: StagedNetwork, folder: Path, accuracy: float) -
         write(network, example, folder / FORMATS[name])
 
 
-def _build(unit: Unit) -> StagedNetwork:
+def _build(unit: StudentUnit) -> StagedNetwork:
     data, space = load_data(unit.data), get_space(unit.space)
     arch = space.decode(unit.arch)
     return seeded(

@@ -18,7 +18,7 @@ from autodas.steps.distill.load import load_student
 from autodas.steps.distill.results import gain_of
 from autodas.steps.distill.run import DistillConfig
 from autodas.workbench.overrides import parse_losses
-from autodas.workbench.student_training import Unit
+from autodas.workbench.student_training import StudentUnit
 
 ARCH = '{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}'
 SMALL = DistillConfig(space="digits-vit", arch=ARCH, data="digits/50", epochs=1, jobs=1, seeds=2)
@@ -73,7 +73,7 @@ def test_wrong_losses_are_refused_before_anything_is_written(tmp_path):
 
 
 def test_the_key_of_a_unit_speaks_of_numbers_alone(tmp_path):
-    unit = Unit("s", "a", None, "d", "r", 0)
+    unit = StudentUnit("s", "a", None, "d", "r", 0)
     assert replace(unit, save=tmp_path, checkpoints=tmp_path, formats=("onnx",)).key == unit.key
     assert replace(unit, epochs=3).key != unit.key
     assert replace(unit, losses=("kd=1",)).key != unit.key

@@ -14,13 +14,13 @@ from autodas.statistics.passes.blocks import blocks_of
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.watch import Watch
 
-__all__ = ["Notes"]
+__all__ = ["PassNotes"]
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 
 
-class Notes:
+class PassNotes:
     """What was asked for, in order of execution; nothing else is noted.
 
     Args:

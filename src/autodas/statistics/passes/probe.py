@@ -28,7 +28,7 @@ from autodas.statistics.passes.blocks import BlockValues, block_values
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.modes import measuring_mode
-from autodas.statistics.passes.notes import Notes
+from autodas.statistics.passes.notes import PassNotes
 from autodas.statistics.passes.weights import layers_of, trainable_weights
 from autodas.statistics.teacher_signals import TeacherSignals
 from autodas.statistics.unmeasurable import Unmeasurable
@@ -91,7 +91,7 @@ class Probe:
         self.needs = needs_named(needs, "a probe")
         self.layers = layers_of(network)
         self.extra = ExtraPasses(network, images, labels, self.layers, self.needs)
-        self._notes = Notes(self.needs, len(images))
+        self._notes = PassNotes(self.needs, len(images))
         self._views: dict[Callable[[Tensor], Tensor], list[Tensor]] = {}
         self._teacher = teacher
         self._exit = contextlib.ExitStack()

@@ -24,7 +24,7 @@ from autodas.steps.distill.results import gain_of, verdict_of
 from autodas.teachers import load_teacher
 from autodas.workbench.recipes import default_recipe
 from autodas.workbench.shared_folder import home, unpack
-from autodas.workbench.student_training import Unit, recipe_of, train_unit
+from autodas.workbench.student_training import StudentUnit, recipe_of, train_unit
 
 __all__ = ["Config", "DistillConfig", "run"]
 
@@ -139,7 +139,7 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
 
 def _units(
     config: DistillConfig, space: str, students: Sequence[_Student], folder: Path
-) -> dict[tuple[str, bool, int], Unit]:
+) -> dict[tuple[str, bool, int], StudentUnit]:
     """What is to be trained, by (role, with teacher, number of the seed)."""
     units = {}
     for student in students:
@@ -147,7 +147,7 @@ def _units(
             for i in range(config.seeds):
                 exported = student.role == "chosen" and taught and i == 0
                 name = f"{student.role}-{'taught' if taught else 'vanilla'}-{i}".replace(" ", "-")
-                units[student.role, taught, i] = Unit(
+                units[student.role, taught, i] = StudentUnit(
                     space,
                     student.arch,
                     config.teacher if taught else None,
@@ -169,7 +169,7 @@ def _units(
 
 
 def _train_all(
-    units: dict[tuple[str, bool, int], Unit],
+    units: dict[tuple[str, bool, int], StudentUnit],
     directory: RunDirectory,
     runner: Backend,
     progress: Progress,
@@ -207,7 +207,7 @@ def _results(
     config: DistillConfig,
     space: str,
     students: Sequence[_Student],
-    units: dict[tuple[str, bool, int], Unit],
+    units: dict[tuple[str, bool, int], StudentUnit],
     trained: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     def accuracies(role: str, taught: bool) -> list[float] | None:
