@@ -21,18 +21,17 @@ from autodas.backends import backend
 from autodas.core.progress import Silent
 from autodas.core.results import Ok
 from autodas.core.runs import Journal
-from autodas.distill import get_recipe
 from autodas.scores import get_score
 from autodas.spaces import get_space
 from autodas.steps.search.config import DEFAULT_SCORE
 from autodas.steps.search.scoring import CHUNK as AT_ONCE
 from autodas.steps.search.scoring import Scorer
 from autodas.tables.labels import LabelRow, write_labels
-from autodas.workbench import training as label_train
 from autodas.workbench.costs import CostBook
 from autodas.workbench.measuring import CHUNK, space_sample
 from autodas.workbench.protocol import Protocol
-from autodas.workbench.recipes import default_recipe
+from autodas.workbench.recipes import recipe_for
+from autodas.workbench.training import Setup, Unit, train_unit
 
 SPACE = "digits-cnn"
 WORKERS = (1, 2, 8, 64, 1000)
@@ -202,13 +201,11 @@ def _scoring(folder: Path, architectures: int) -> dict[str, float]:
 def _training(count: int) -> float:
     """Processor seconds of a distilled training with the recipe of the space."""
     space = get_space(SPACE)
-    task = label_train.Task(
-        SPACE, "digits-cnn-teacher", "digits", get_recipe(default_recipe(space))
-    )
+    recipe, teachers = recipe_for(space), ("digits-cnn-teacher",)
     sample = space_sample(space, count, seed=1)
     start = time.process_time()
     for text in sample:
-        label_train.train_student(task, label_train.Unit(text, 0, "distilled"))
+        train_unit(Unit(Setup(SPACE, text, teachers, "digits", recipe, 0)))
     return (time.process_time() - start) / len(sample)
 
 

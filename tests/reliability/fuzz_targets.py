@@ -28,7 +28,7 @@ from autodas.spaces import SPACES
 from autodas.steps.label.run import LabelConfig
 from autodas.tables.read import parse_table
 from autodas.workbench.budgets import Budgets
-from autodas.workbench.overrides import parse_losses
+from autodas.workbench.recipes import parse_losses
 
 NOWHERE = Path("/nowhere/file")
 LABELLING = options_of(LabelConfig)

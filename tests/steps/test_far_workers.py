@@ -9,13 +9,15 @@ from safetensors import safe_open
 from autodas.core.errors import FileProblem
 from autodas.distill import get_recipe
 from autodas.spaces import get_space
-from autodas.steps import measure
 from autodas.steps.distill import run as distill
 from autodas.steps.distill.run import DistillConfig
+from autodas.steps.label import run as label
+from autodas.steps.label.run import LabelConfig
+from autodas.workbench import measuring
 from autodas.workbench.measuring import measure_space
 from autodas.workbench.protocol import Protocol
 from autodas.workbench.shared_folder import Home
-from autodas.workbench.training import Task, Unit, checkpoint_of
+from autodas.workbench.training import Kept, Setup, Unit
 
 VIT = get_space("digits-vit")
 ARCH = VIT.encode(next(VIT.enumerate()))
@@ -34,8 +36,9 @@ def far(monkeypatch):
     def home(folder, runner):
         yield unseen(folder, runner)
 
-    monkeypatch.setattr(measure, "home", home)
+    monkeypatch.setattr(measuring, "home", home)
     monkeypatch.setattr(distill, "home", home)
+    monkeypatch.setattr(label, "home", home)
 
 
 def contents(folder):
@@ -87,8 +90,24 @@ def test_what_cannot_be_sent_home_says_what_it_needs(tmp_path):
     Home(tmp_path).require("ablations")
 
 
-def test_a_training_far_from_its_run_keeps_no_checkpoint(tmp_path):
-    task = Task("digits-vit", "t", "digits", get_recipe("digits-vit-short"))
-    unit = Unit(ARCH, 0, "vanilla")
-    assert checkpoint_of(replace(task, folder=tmp_path / "checkpoints"), unit) is not None
-    assert checkpoint_of(replace(task, folder=tmp_path / "no" / "checkpoints"), unit) is None
+def test_a_training_far_from_its_run_leaves_nothing_there(tmp_path):
+    setup = Setup("digits-vit", ARCH, (), "digits", get_recipe("digits-vit-short"), 0)
+    near = Unit(setup, kept=Kept(Home(tmp_path), tracking="curves"))
+    assert near.checkpoint.parent == tmp_path / "checkpoints"
+    assert near.kept.curves == tmp_path / "curves"
+    far = near.at(unseen(tmp_path, None))
+    assert (far.checkpoint, far.kept.curves) == (None, None)
+
+
+def test_labels_of_far_workers_are_the_same(tmp_path, request, monkeypatch):
+    config = LabelConfig(
+        space="digits-vit", data="digits/50", students=1, seeds=1, epochs=1, backend="serial"
+    )
+    label.run(replace(config, out=tmp_path / "near"))
+    request.getfixturevalue("far")
+    monkeypatch.setattr(label, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(Unit, "forget_checkpoint", lambda unit: None)
+    label.run(replace(config, out=tmp_path / "far"))
+    assert not (tmp_path / "far/checkpoints").exists()
+    tables = [(tmp_path / name / "table.csv").read_bytes() for name in ("near", "far")]
+    assert tables[0] == tables[1]

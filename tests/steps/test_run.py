@@ -14,7 +14,7 @@ from autodas.distill import evaluate
 from autodas.steps import run
 from autodas.steps.distill import run as distill
 from autodas.steps.distill.load import load_student
-from autodas.steps.distill.results import verdict_of
+from autodas.steps.distill.run import verdict_of
 from autodas.steps.run import RunConfig
 from autodas.steps.search import run as search
 from autodas.workbench.protocol import Protocol

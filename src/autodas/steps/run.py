@@ -24,8 +24,7 @@ from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.budgets import BudgetOptions
 from autodas.workbench.protocol import Protocol, resolved
-from autodas.workbench.recipes import default_recipe
-from autodas.workbench.student_training import recipe_of
+from autodas.workbench.recipes import recipe_for
 
 __all__ = ["Config", "RunConfig", "run"]
 
@@ -136,7 +135,7 @@ def _check(config: RunConfig) -> None:
         UnknownName: there is no such recipe.
     """
     matched(load_teacher(str(config.protocol.teacher)), load_data(str(config.protocol.data)))
-    recipe_of(config.recipe or default_recipe(get_space(str(config.space))), None, config.epochs)
+    recipe_for(get_space(str(config.space)), config.recipe, epochs=config.epochs)
 
 
 def _space_for(channels: int) -> str:

@@ -1,19 +1,50 @@
-"""The recipe that suits a space, where none is named."""
+"""The recipe of a training: the one that is named or suits the space, with the values given beside.
+
+Where no recipe is named it is the one named after the space, ``SPACE-short``, else the one for its
+kind of network.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
-from autodas.distill import RECIPES
+from autodas.distill import RECIPES, Recipe, get_recipe
 from autodas.spaces import Space
 
-__all__ = ["default_recipe"]
+__all__ = ["default_recipe", "parse_losses", "recipe_for"]
+
+
+def recipe_for(
+    space: Space,
+    name: str | None = None,
+    *,
+    losses: Sequence[str] | None = None,
+    **values: float | None,
+) -> Recipe:
+    """The recipe called ``name``, by default that of the space, with other values.
+
+    Args:
+        space: Of the students.
+        name: A recipe.
+        losses: In place of the recipe's losses, ``NAME=WEIGHT`` each.
+        values: In place of the recipe's, such as ``epochs``; those that are None stay.
+
+    Raises:
+        UnknownName: there is no such recipe or loss.
+        InvalidInput: a value is not acceptable.
+    """
+    recipe = get_recipe(name or default_recipe(space))
+    return recipe.changed(losses=parse_losses(losses), **values)
 
 
 def default_recipe(space: Space) -> str:
-    """The recipe named after the space, ``SPACE-short``, else the one for its kind of network.
+    """Name of the recipe that suits a space.
 
     Transformers normalise tokens by layer, the convolutional networks here channels by batch.
     """
@@ -24,3 +55,24 @@ def default_recipe(space: Space) -> str:
         network = space.build(space.sample(derive(0, "default recipe", space.name)))
     tokens = any(isinstance(module, nn.LayerNorm) for module in network.modules())
     return "vit-short" if tokens else "cnn-short"
+
+
+def parse_losses(texts: Sequence[str] | None) -> dict[str, float] | None:
+    """Weights by name of ``NAME=WEIGHT …``; None if nothing was given.
+
+    Raises:
+        InvalidInput: a text is not of this form, or a name comes twice.
+    """
+    if texts is None:
+        return None
+    found: dict[str, float] = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = math.nan
+        if not (name and equals and math.isfinite(weight)) or name in found:
+            raise InvalidInput(f"a loss is written NAME=WEIGHT, once each, got {text!r}")
+        found[name] = weight
+    return found

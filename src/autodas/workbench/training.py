@@ -1,10 +1,14 @@
-"""One training of a table: what a worker process does."""
+"""One training of a student as a unit of work: what a worker is told, and what it does.
+
+A unit says apart what decides its numbers (:class:`Setup`), where it runs (:class:`Where`) and what
+is kept of it beside the numbers (:class:`Kept`).
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +17,91 @@ import torch
 from autodas.core.digest import digest
 from autodas.core.progress import Silent
 from autodas.core.rng import derive_seed
-from autodas.data import load_data
-from autodas.distill import OutOfTime, Recipe, train
-from autodas.networks import seeded
+from autodas.data import ImageData, load_data
+from autodas.distill import (
+    OutOfTime,
+    Recipe,
+    TrainingResult,
+    export_onnx,
+    export_program,
+    save_student,
+    train,
+)
+from autodas.distill.several import train_on_several
+from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher
+from autodas.workbench.shared_folder import Home
 
-__all__ = ["CHECKPOINT_SECONDS", "Task", "Unit", "checkpoint_of", "train_student"]
+__all__ = ["CHECKPOINTS", "FORMATS", "Kept", "Setup", "Unit", "Where", "train_unit"]
 
-CHECKPOINT_SECONDS = 30.0  # trainings that take less are begun again
+FORMATS = {"torch": "student.pt2", "onnx": "student.onnx"}
+CHECKPOINTS = "checkpoints"
+"""Folder of a run directory."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What decides the numbers of a training.
+
+    Attributes:
+        space: Of the student.
+        arch: Its architecture.
+        teachers: Whom it learns from; none for labels alone.
+        data: What on.
+        recipe: How.
+        seed: Of initial weights and batches. They depend on nothing else, so trainings of one
+            seed with and without teachers differ in nothing but the teachers.
+    """
+
+    space: str
+    arch: str
+    teachers: tuple[str, ...]
+    data: str
+    recipe: Recipe
+    seed: int
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a training runs, and until when. Other devices round otherwise.
+
+    Attributes:
+        device: ``"cpu"``, ``"cuda"`` (processes take all GPUs in turn) or one GPU.
+        amp: Half precision, on GPUs.
+        devices: GPUs that share every batch.
+        deadline: Seconds since the epoch after which it is given up; None for never.
+    """
+
+    device: str = "cpu"
+    amp: bool = False
+    devices: int = 1
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a training in its run directory, beside the numbers.
+
+    Attributes:
+        home: The run directory.
+        checkpoint_seconds: Least time between two checkpoints; 0 for one after every epoch.
+        export: Whether the student is exported.
+        formats: Further formats of the export, keys of :data:`FORMATS`.
+        tracking: Folder of the run directory for TensorBoard; None for none.
+    """
+
+    home: Home
+    checkpoint_seconds: float = 0.0
+    export: bool = False
+    formats: tuple[str, ...] = ()
+    tracking: str | None = None
+
+    @property
+    def curves(self) -> Path | None:
+        """Where TensorBoard's files go; nowhere if the run directory is not on this node."""
+        here = self.tracking is not None and self.home.seen
+        return self.home.folder / str(self.tracking) if here else None
 
 
 @dataclass(frozen=True)
@@ -29,96 +109,148 @@ class Unit:
     """One training.
 
     Attributes:
-        arch: Architecture string.
-        seed: Number of the repetition, from 0.
-        training: ``"distilled"`` or ``"vanilla"``.
+        setup: What decides its numbers.
+        where: On what it runs.
+        kept: What is kept of it; None for nothing but the numbers.
     """
 
-    arch: str
-    seed: int
-    training: str
+    setup: Setup
+    where: Where = Where()
+    kept: Kept | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> str:
+        """Digest of what decides the numbers, rounding included."""
+        setup = vars(self.setup) | {"recipe": self.setup.recipe.describe()}
+        return digest(setup, self.where.device, self.where.amp, self.where.devices)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where it leaves its state; nowhere if its run directory is not on this node."""
+        if self.kept is None or not self.kept.home.seen:
+            return None
+        return self.kept.home.folder / CHECKPOINTS / f"{self.key[:20]}.safetensors"
+
+    def at(self, home: Home) -> Unit:
+        """The same for a worker, which may not see the run directory."""
+        return self if self.kept is None else replace(self, kept=replace(self.kept, home=home))
+
+    def forget_checkpoint(self) -> None:
+        """Remove the checkpoint, if there is one: the training is finished."""
+        if (path := self.checkpoint) is not None:
+            path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Task:
-    """What all units of a run share; small, because it is sent to every worker.
-
-    Attributes:
-        space: Of the students.
-        teacher: Whom to learn from.
-        data: What on.
-        recipe: How.
-        device: ``"cpu"``, ``"cuda"`` (students are dealt to all GPUs) or one GPU.
-        amp: Half precision, on GPUs.
-        folder: For checkpoints of trainings that take long; None for none.
-        deadline: Seconds since the epoch after which a training is given up; None for never.
-    """
-
-    space: str
-    teacher: str
-    data: str
-    recipe: Recipe
-    device: str = "cpu"
-    amp: bool = False
-    folder: Path | None = field(default=None, compare=False)
-    deadline: float | None = field(default=None, compare=False)
-
-
-def train_student(task: Task, unit: Unit) -> dict[str, Any]:
-    """Train one student.
-
-    Initial weights and the order of images depend on architecture and seed alone, so the
-    distilled and the vanilla training of a student differ in nothing but the teacher.
+def train_unit(unit: Unit) -> dict[str, Any]:
+    """Train a student, and keep of it what is to be kept.
 
     Returns:
-        ``accuracy`` in percent, ``seconds``, and ``notes`` if something had to be said.
+        ``accuracy`` in percent, ``seconds``, ``history``, ``quality``, and ``notes`` if something
+        had to be said; where the run directory is not there, as ``parcel`` what belongs in it.
 
     Raises:
         OutOfTime: the deadline passed.
     """
-    time_left = None if task.deadline is None else task.deadline - time.time()
+    deadline = unit.where.deadline
+    time_left = None if deadline is None else deadline - time.time()
     if time_left is not None and time_left <= 0:
         raise OutOfTime
     torch.set_num_threads(1)
-    space, data = get_space(task.space), load_data(task.data)
-    arch = space.decode(unit.arch)
-    seed = derive_seed(unit.seed, "label", task.space, unit.arch)
-    network = seeded(
+    data, notes = load_data(unit.setup.data), Notes()
+    network = _initial(unit.setup, data)
+    training = _trained(unit, network, data, notes, time_left)
+    found: dict[str, Any] = {
+        "accuracy": training.accuracy,
+        "seconds": training.seconds,
+        "history": training.history,
+        "quality": asdict(training.quality),
+    }
+    if notes.lines:
+        found["notes"] = notes.lines
+    if unit.kept is not None and unit.kept.export:
+        with unit.kept.home.visited() as folder:
+            _export(unit.setup, network.cpu(), data, training.accuracy, folder)
+            _export_formats(unit.kept.formats, network, data, folder)
+            if parcel := unit.kept.home.parcel(folder):
+                found["parcel"] = parcel
+    return found
+
+
+def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
+    space = get_space(setup.space)
+    arch = space.decode(setup.arch)
+    return seeded(
         lambda: space.build(arch, num_classes=data.num_classes, input_shape=data.input_shape),
-        derive_seed(seed, "initial weights"),
+        derive_seed(setup.seed, "initial weights"),
     )
-    teacher = load_teacher(task.teacher) if unit.training == "distilled" else None
-    notes = Notes()
-    training = train(
+
+
+def _trained(
+    unit: Unit, network: StagedNetwork, data: ImageData, notes: Notes, time_left: float | None
+) -> TrainingResult:
+    setup, where, kept = unit.setup, unit.where, unit.kept
+    teachers = [load_teacher(name) for name in setup.teachers] or None
+    if where.devices > 1:
+        return train_on_several(
+            network,
+            data,
+            setup.recipe,
+            seed=setup.seed,
+            devices=where.devices,
+            teacher=teachers,
+            device=where.device,
+            amp=where.amp,
+            checkpoint=unit.checkpoint,
+        )
+    return train(
         network,
         data,
-        task.recipe,
-        seed=seed,
-        teacher=teacher,
-        device=_device(task.device),
-        amp=task.amp,
-        checkpoint=checkpoint_of(task, unit),
-        checkpoint_seconds=CHECKPOINT_SECONDS,
+        setup.recipe,
+        seed=setup.seed,
+        teacher=teachers,
+        device=_in_turn(where.device),
+        amp=where.amp,
+        checkpoint=unit.checkpoint,
+        checkpoint_seconds=0.0 if kept is None else kept.checkpoint_seconds,
         time_left=time_left,
+        tracking=None if kept is None else kept.curves,
         progress=notes,
     )
-    found: dict[str, Any] = {"accuracy": training.accuracy, "seconds": training.seconds}
-    return found | ({"notes": notes.lines} if notes.lines else {})
 
 
-def checkpoint_of(task: Task, unit: Unit) -> Path | None:
-    """Where a long training of ``unit`` leaves its state; nowhere if its run is not here."""
-    if task.folder is None or not task.folder.parent.is_dir():
-        return None
-    return task.folder / f"{digest(unit.arch, unit.seed, unit.training)[:20]}.safetensors"
-
-
-def _device(wanted: str) -> str:
+def _in_turn(device: str) -> str:
     """With several GPUs, processes take them in turn."""
-    if wanted != "cuda" or (count := torch.cuda.device_count()) < 2:
-        return wanted
+    if device != "cuda" or (count := torch.cuda.device_count()) < 2:
+        return device
     number = multiprocessing.current_process().name.rpartition("-")[2]
-    return f"cuda:{int(number) % count}" if number.isdecimal() else wanted
+    return f"cuda:{int(number) % count}" if number.isdecimal() else device
+
+
+def _export(
+    setup: Setup, network: StagedNetwork, data: ImageData, accuracy: float, folder: Path
+) -> None:
+    description = {
+        "space": setup.space,
+        "arch": setup.arch,
+        "num_classes": data.num_classes,
+        "input_shape": list(data.input_shape),
+        "data": setup.data,
+        "teacher": setup.teachers[0] if setup.teachers else None,
+        "recipe": setup.recipe.name,
+        "accuracy": accuracy,
+    }
+    if data.normalisation is not None:
+        description["normalisation"] = asdict(data.normalisation)
+    save_student(network, folder, description)
+
+
+def _export_formats(
+    formats: tuple[str, ...], network: StagedNetwork, data: ImageData, folder: Path
+) -> None:
+    example = torch.zeros(2, *data.input_shape)
+    for name in formats:
+        write = export_onnx if name == "onnx" else export_program
+        write(network, example, folder / FORMATS[name])
 
 
 class Notes(Silent):

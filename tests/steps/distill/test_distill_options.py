@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
+from autodas.distill import get_recipe
 from autodas.steps.distill import run as distill
 from autodas.steps.distill.load import load_student
-from autodas.steps.distill.results import gain_of
-from autodas.steps.distill.run import DistillConfig
-from autodas.workbench.overrides import parse_losses
-from autodas.workbench.student_training import StudentUnit
+from autodas.steps.distill.run import DistillConfig, gain_of
+from autodas.workbench.recipes import parse_losses
+from autodas.workbench.shared_folder import Home
+from autodas.workbench.training import Kept, Setup, Unit, Where
 
 ARCH = '{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}'
 SMALL = DistillConfig(space="digits-vit", arch=ARCH, data="digits/50", epochs=1, jobs=1, seeds=2)
@@ -73,10 +74,16 @@ def test_wrong_losses_are_refused_before_anything_is_written(tmp_path):
 
 
 def test_the_key_of_a_unit_speaks_of_numbers_alone(tmp_path):
-    unit = StudentUnit("s", "a", None, "d", "r", 0)
-    assert replace(unit, save=tmp_path, checkpoints=tmp_path, formats=("onnx",)).key == unit.key
-    assert replace(unit, epochs=3).key != unit.key
-    assert replace(unit, losses=("kd=1",)).key != unit.key
+    recipe = get_recipe("digits-vit-short")
+    unit = Unit(Setup("s", "a", ("t",), "d", recipe, 0))
+    kept = Kept(Home(tmp_path), export=True, formats=("onnx",), tracking="here")
+    for same in (replace(unit, kept=kept), replace(unit, where=Where(deadline=1e12))):
+        assert same.key == unit.key
+    longer = recipe.changed(epochs=3)
+    changes = {"teachers": (), "data": "e", "recipe": longer, "seed": 1, "arch": "b", "space": "r"}
+    others = [replace(unit, setup=replace(unit.setup, **{k: v})) for k, v in changes.items()]
+    others += [replace(unit, where=w) for w in (Where("cuda"), Where(amp=True), Where(devices=2))]
+    assert len({each.key for each in (unit, *others)}) == 1 + len(others)
 
 
 def test_divergence_names_the_student_and_what_is_kept(tmp_path):

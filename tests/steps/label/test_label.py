@@ -123,18 +123,18 @@ def test_a_student_that_diverges_is_recorded_with_its_reason(tmp_path):
     assert ",,0,distilled,failed,training diverged in epoch 1 of 1" in row
 
 
-def fails_at(where, numbers, task, unit):
+def fails_at(where, numbers, unit):
     if next(numbers) == where:
         raise RuntimeError("out of luck")
-    return label_train(task, unit)
+    return train_unit(unit)
 
 
-label_train = label.train_student
+train_unit = label.train_unit
 
 
 def test_a_failed_unit_is_tried_again_when_the_run_goes_on(undisturbed, tmp_path, monkeypatch):
     _, out = undisturbed
-    monkeypatch.setattr(label, "train_student", partial(fails_at, 4, count()))
+    monkeypatch.setattr(label, "train_unit", partial(fails_at, 4, count()))
     assert run(replace(SMALL, out=tmp_path))["failed"] == 1
     assert "RuntimeError: out of luck" in (tmp_path / "table.csv").read_text()
     monkeypatch.undo()

@@ -1,5 +1,6 @@
 """The shipped tables fit the shipped teacher, data, recipes and spaces."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from autodas.core.errors import MissingData
 from autodas.data import load_data
 from autodas.distill import Recipe, get_recipe
 from autodas.spaces import get_space
-from autodas.steps.label.run import LabelConfig, Unit, sample_students, train_student
-from autodas.steps.label.run import _task as task_of
+from autodas.steps.label.run import LabelConfig, _units, sample_students
+from autodas.steps.label.table import Entry
 from autodas.tables import load_table
 from autodas.teachers import load_teacher
+from autodas.workbench.training import train_unit
 
 DIGITS = ["digits-cnn", "digits-vit"]
 FASHION = ["fashion-cnn", "fashion-vit"]
@@ -61,9 +63,10 @@ def test_a_student_trained_again_is_about_as_good(table):
     # To the digit on the machine that made the table; elsewhere sums round differently.
     space = get_space(table.space)
     smallest = min(range(128), key=lambda i: space.depth(space.decode(table.architectures[i])))
-    task = task_of(LabelConfig(space=table.space, students=128))
+    units = _units(LabelConfig(space=table.space, students=128))
     for training in ("distilled", "vanilla"):
-        again = train_student(task, Unit(table.architectures[smallest], 0, training))
+        unit = units[Entry(table.architectures[smallest], 0, training)]
+        again = train_unit(replace(unit, kept=None))
         expected = table.targets[training].per_seed[smallest, 0]
         assert again["accuracy"] == pytest.approx(expected, abs=10)
 

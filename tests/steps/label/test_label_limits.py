@@ -12,7 +12,7 @@ from autodas.core.runs import Journal
 from autodas.steps.label import run as label
 from autodas.steps.label.run import LabelConfig, run
 from autodas.tables import read_table
-from autodas.workbench.training import Task, Unit, checkpoint_of, train_student
+from autodas.workbench.training import train_unit
 
 SMALL = LabelConfig(
     space="digits-vit", data="digits/50", students=3, seeds=1, epochs=1, backend="serial"
@@ -76,18 +76,16 @@ def test_losses_reach_header_and_command(tmp_path):
 
 
 def test_a_long_training_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("autodas.workbench.training.CHECKPOINT_SECONDS", 0.0)
-    config = replace(SMALL, epochs=4)
-    task = replace(label._task(config), folder=tmp_path)
-    unit = Unit('{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}', 0, "distilled")
-    expected = train_student(replace(task, folder=None), unit)["accuracy"]
-    assert checkpoint_of(replace(task, folder=None), unit) is None
-    path = checkpoint_of(task, unit)
-    assert train_student(task, unit)["accuracy"] == expected
+    monkeypatch.setattr(label, "CHECKPOINT_SECONDS", 0.0)
+    unit = next(iter(label._units(replace(SMALL, out=tmp_path, epochs=4)).values()))
+    bare = replace(unit, kept=None)
+    expected = train_unit(bare)["accuracy"]
+    assert bare.checkpoint is None
+    path = unit.checkpoint
+    assert train_unit(unit)["accuracy"] == expected
     stamp = path.stat().st_mtime_ns
-    assert train_student(task, unit)["accuracy"] == expected
+    assert train_unit(unit)["accuracy"] == expected
     assert path.stat().st_mtime_ns == stamp  # no epoch was left to train
-    assert isinstance(task, Task)
 
 
 def test_no_gpu_is_said(tmp_path):

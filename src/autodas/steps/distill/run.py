@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from scipy import stats
 
 from autodas.backends import Backend
 from autodas.backends.workers import Workers
@@ -20,13 +21,12 @@ from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
 from autodas.distill import Recipe
 from autodas.spaces import get_space
-from autodas.steps.distill.results import gain_of, verdict_of
 from autodas.teachers import load_teacher
-from autodas.workbench.recipes import default_recipe
-from autodas.workbench.shared_folder import home, unpack
-from autodas.workbench.student_training import StudentUnit, recipe_of, train_unit
+from autodas.workbench.recipes import default_recipe, recipe_for
+from autodas.workbench.shared_folder import Home, home, unpack
+from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
 
-__all__ = ["Config", "DistillConfig", "run"]
+__all__ = ["Config", "DistillConfig", "gain_of", "run", "verdict_of"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class DistillConfig(Workers):
 
 
 Config = DistillConfig
+TRACKING = "tracking"
 
 
 @dataclass(frozen=True)
@@ -93,23 +94,23 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         ``student_path`` and ``students``.
     """
     space_name, students = _students(config)
-    recipe = config.recipe or default_recipe(get_space(space_name))
-    config = replace(config, space=space_name, recipe=recipe)
-    _recipe(config)
+    space = get_space(space_name)
+    config = replace(config, space=space_name, recipe=config.recipe or default_recipe(space))
+    recipe = recipe_for(space, config.recipe, losses=config.losses, epochs=config.epochs)
     with RunDirectory(
         config.out,
         "distill",
         deciding(config),
         resolved={"students": [student.arch for student in students]},
-        folders=("checkpoints", "tracking"),
+        folders=(CHECKPOINTS, TRACKING),
     ) as directory:
         start = time.perf_counter()
-        units = _units(config, space_name, students, directory.path)
+        units = _units(config, space_name, recipe, students)
         # A training that starts processes of its own cannot run in one of ours.
         workers = Workers(backend="serial") if config.devices > 1 else config.workers
         runner = workers.runner(device=config.device, gpus=config.ray_gpus)
         trained = _train_all(units, directory, runner, progress)
-        results = _results(config, space_name, students, units, trained)
+        results = _results(config, students, units, trained)
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
     return results | {"summary": results["verdict"]}
@@ -138,38 +139,33 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
 
 
 def _units(
-    config: DistillConfig, space: str, students: Sequence[_Student], folder: Path
-) -> dict[tuple[str, bool, int], StudentUnit]:
+    config: DistillConfig, space: str, recipe: Recipe, students: Sequence[_Student]
+) -> dict[tuple[str, bool, int], Unit]:
     """What is to be trained, by (role, with teacher, number of the seed)."""
     units = {}
+    where, place = Where(config.device, config.amp, config.devices), Home(config.out.absolute())
     for student in students:
         for taught in (True, False) if config.vanilla and student.role == "chosen" else (True,):
+            teachers = (config.teacher, *config.more_teachers) if taught else ()
             for i in range(config.seeds):
                 exported = student.role == "chosen" and taught and i == 0
                 name = f"{student.role}-{'taught' if taught else 'vanilla'}-{i}".replace(" ", "-")
-                units[student.role, taught, i] = StudentUnit(
-                    space,
-                    student.arch,
-                    config.teacher if taught else None,
-                    config.data,
-                    str(config.recipe),
-                    derive_seed(config.seed, "distil", i),
-                    folder if exported else None,
-                    losses=config.losses,
-                    epochs=config.epochs,
-                    more_teachers=config.more_teachers if taught else (),
-                    device=config.device,
-                    amp=config.amp,
-                    devices=config.devices,
-                    formats=config.formats if exported else (),
-                    checkpoints=folder / "checkpoints",
-                    tracking=folder / "tracking" / name if config.tracking else None,
+                seed = derive_seed(config.seed, "distil", i)
+                units[student.role, taught, i] = Unit(
+                    Setup(space, student.arch, teachers, config.data, recipe, seed),
+                    where,
+                    Kept(
+                        place,
+                        export=exported,
+                        formats=config.formats if exported else (),
+                        tracking=f"{TRACKING}/{name}" if config.tracking else None,
+                    ),
                 )
     return units
 
 
 def _train_all(
-    units: dict[tuple[str, bool, int], StudentUnit],
+    units: dict[tuple[str, bool, int], Unit],
     directory: RunDirectory,
     runner: Backend,
     progress: Progress,
@@ -181,23 +177,24 @@ def _train_all(
     progress.start("distilling", len(done) + len(todo), len(done))
     for unit in units.values():
         # A kill may have come between journal and checkpoint.
-        if unit.key in done and unit.checkpoint is not None:
-            unit.checkpoint.unlink(missing_ok=True)
+        if unit.key in done:
+            unit.forget_checkpoint()
     with home(directory.path, runner) as place:
-        waiting = [replace(unit, home=place) for unit in todo.values()]
+        waiting = [unit.at(place) for unit in todo.values()]
         for i, result in runner.run(train_unit, waiting):
+            arch = waiting[i].setup.arch
             if isinstance(result, Failed):
                 raise AutodasError(
-                    f"training {waiting[i].arch} failed: {result.reason}; {len(done)} finished "
+                    f"training {arch} failed: {result.reason}; {len(done)} finished "
                     "trainings and the checkpoints of others are kept"
                 )
             for line in result.value.pop("notes", ()):
-                progress.note(f"{waiting[i].arch}: {line}")
+                progress.note(f"{arch}: {line}")
             unpack(result.value.pop("parcel", {}), directory.path)
+            del result.value["seconds"]  # of one attempt
             done[waiting[i].key] = result.value
             directory.journal.append({"key": waiting[i].key, "value": result.value})
-            if (path := waiting[i].checkpoint) is not None:
-                path.unlink(missing_ok=True)
+            waiting[i].forget_checkpoint()
             progress.advance()
     progress.finish()
     return done
@@ -205,9 +202,8 @@ def _train_all(
 
 def _results(
     config: DistillConfig,
-    space: str,
     students: Sequence[_Student],
-    units: dict[tuple[str, bool, int], StudentUnit],
+    units: dict[tuple[str, bool, int], Unit],
     trained: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     def accuracies(role: str, taught: bool) -> list[float] | None:
@@ -218,6 +214,7 @@ def _results(
         ]
         return found or None
 
+    setup = next(iter(units.values())).setup
     shown = []
     for student in students:
         taught = accuracies(student.role, True) or []
@@ -235,18 +232,62 @@ def _results(
             }
         )
     return {
-        "space": space,
+        "space": setup.space,
         "teacher": config.teacher,
         "teacher_accuracy": load_teacher(config.teacher).accuracy,
         "data": config.data,
-        "recipe": _recipe(config).describe(),
+        "recipe": setup.recipe.describe(),
         "seeds": config.seeds,
         "accuracy": shown[0]["accuracy"],
         "student_path": "student.safetensors",
         "students": shown,
-        "verdict": verdict_of(space, shown),
+        "verdict": verdict_of(setup.space, shown),
     }
 
 
-def _recipe(config: DistillConfig) -> Recipe:
-    return recipe_of(str(config.recipe), config.losses, config.epochs)
+def gain_of(taught: Sequence[float], vanilla: Sequence[float] | None) -> dict[str, Any] | None:
+    """What the teacher adds: mean difference of trainings of the same seeds, in points.
+
+    Args:
+        taught: Accuracies with the teacher, by seed.
+        vanilla: Without, by the same seeds; None if there are none.
+
+    Returns:
+        ``mean``, ``seeds``, and with two seeds or more ``low`` and ``high``: the interval of
+        Student's t for the mean difference, 95 %; None without ``vanilla``.
+    """
+    if not vanilla:
+        return None
+    difference = np.subtract(taught, vanilla)
+    found: dict[str, Any] = {"mean": float(difference.mean()), "seeds": len(difference)}
+    if len(difference) > 1:
+        error = float(difference.std(ddof=1)) / len(difference) ** 0.5
+        reach = float(stats.t.ppf(0.975, len(difference) - 1)) * error
+        found |= {"low": found["mean"] - reach, "high": found["mean"] + reach}
+    return found
+
+
+def verdict_of(space: str, students: Sequence[dict[str, Any]]) -> list[str]:
+    """What came out, in plain sentences."""
+    chosen = students[0]
+    lines = [f"{space}: the chosen student reaches {chosen['accuracy']:.2f} %"]
+    if chosen["vanilla"]:
+        lines[0] += f" with the teacher, {np.mean(chosen['vanilla']):.2f} % without"
+    gain = chosen.get("gain")
+    if gain is not None and "low" in gain:
+        lines[0] += (
+            f" ({gain['mean']:+.2f} points, 95 % interval {gain['low']:+.2f} to "
+            f"{gain['high']:+.2f} over {gain['seeds']} seeds)"
+        )
+    for role, others in (
+        ("the largest that fits", [s for s in students if s["role"] == "largest"]),
+        ("random students", [s for s in students if s["role"].startswith("random")]),
+    ):
+        if others:
+            mean = float(np.mean([s["accuracy"] for s in others]))
+            gap = chosen["accuracy"] - mean
+            far = (
+                f"{abs(gap):.2f} points {'above' if gap > 0 else 'below'}" if gap else "as good as"
+            )
+            lines.append(f"{space}: {far} {role} ({mean:.2f} %)")
+    return lines

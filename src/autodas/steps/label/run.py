@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,24 @@ from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
+from autodas.core.rng import derive_seed
 from autodas.core.runs import RunDirectory, deciding
 from autodas.data import load_data
-from autodas.distill import OutOfTime, Recipe, get_recipe
+from autodas.distill import OutOfTime
 from autodas.spaces import get_space
 from autodas.steps.label.sample import sample_students
-from autodas.steps.label.table import header_of, noise_of, row_of, summary_of
+from autodas.steps.label.table import Entry, header_of, noise_of, row_of, summary_of
 from autodas.tables.labels import write_labels
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.commands import command_line
-from autodas.workbench.overrides import parse_losses
-from autodas.workbench.recipes import default_recipe
-from autodas.workbench.training import Task, Unit, checkpoint_of, train_student
+from autodas.workbench.recipes import recipe_for
+from autodas.workbench.shared_folder import Home, home
+from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
 
-__all__ = ["Config", "LabelConfig", "Unit", "run", "sample_students", "train_student"]
+__all__ = ["Config", "LabelConfig", "run", "sample_students"]
 
 TABLE_SECONDS = 20.0  # between two tables of what is there so far
+CHECKPOINT_SECONDS = 30.0  # trainings that take less are begun again
 
 
 @dataclass(frozen=True)
@@ -97,23 +98,23 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         FileProblem: the disk is full; the message says what is kept.
     """
     start = time.perf_counter()
-    task = _task(config)
+    units = _units(config)
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
+    recipe = next(iter(units.values())).setup.recipe
     with RunDirectory(
         config.out,
         "label",
         deciding(config),
-        resolved={"recipe": task.recipe.describe()},
-        folders=("checkpoints",),
+        resolved={"recipe": recipe.describe()},
+        folders=(CHECKPOINTS,),
     ) as directory:
-        units = _units(config)
-        book = _Book(config, task, directory, units)
+        book = _Book(config, directory, units)
         before = len(book.done)
         with _saying_what_is_kept(book):
-            for unit, record in _train_all(
-                task, units, book.done, runner=runner, progress=progress
+            for entry, record in _train_all(
+                book.waiting, len(units), directory.path, runner=runner, progress=progress
             ):
-                book.add(unit, record)
+                book.add(entry, record)
             rows, noise = book.write(final=True)
         results = {
             "table": str(book.table),
@@ -132,31 +133,33 @@ class _Book:
     """What is finished: the journal, and the table made of it."""
 
     def __init__(
-        self, config: LabelConfig, task: Task, directory: RunDirectory, units: list[Unit]
+        self, config: LabelConfig, directory: RunDirectory, units: dict[Entry, Unit]
     ) -> None:
-        self.config, self.task, self.directory, self.units = config, task, directory, units
+        self.config, self.directory, self.units = config, directory, units
         self.table = directory.path / "table.csv"
         self.done = _finished(directory, units)
-        for unit in self.done:
-            self._forget_checkpoint(unit)  # a kill may have come between journal and checkpoint
+        for entry in self.done:
+            # A kill may have come between journal and checkpoint.
+            units[entry].forget_checkpoint()
         self.written = time.monotonic()
 
-    def add(self, unit: Unit, record: dict[str, Any]) -> None:
+    @property
+    def waiting(self) -> dict[Entry, Unit]:
+        """What is not finished."""
+        return {entry: unit for entry, unit in self.units.items() if entry not in self.done}
+
+    def add(self, entry: Entry, record: dict[str, Any]) -> None:
         """Keep a finished training; once in a while also in the table."""
         self.directory.journal.append(record)
-        self.done[unit] = record
-        self._forget_checkpoint(unit)
+        self.done[entry] = record
+        self.units[entry].forget_checkpoint()
         if time.monotonic() - self.written > TABLE_SECONDS:
             self.write(final=False)
             self.written = time.monotonic()
 
-    def _forget_checkpoint(self, unit: Unit) -> None:
-        if (path := checkpoint_of(self.task, unit)) is not None:
-            path.unlink(missing_ok=True)
-
     def write(self, *, final: bool) -> tuple[list[Any], dict[str, Any]]:
         """Write the table of what is there; the agreement of seeds only in the ``final`` one."""
-        rows = [row_of(unit, self.done[unit]) for unit in self.units if unit in self.done]
+        rows = [row_of(entry, self.done[entry]) for entry in self.units if entry in self.done]
         if not rows:
             raise AutodasError(
                 "the time limit passed before the first training was finished; "
@@ -164,7 +167,7 @@ class _Book:
             )
         noise = noise_of(rows, self.config.data) if final else {}
         header = header_of(
-            self.task,
+            next(iter(self.units.values())),
             students=self.config.students,
             seeds=self.config.seeds,
             sample_seed=self.config.sample_seed,
@@ -189,18 +192,39 @@ def _saying_what_is_kept(book: _Book) -> Iterator[None]:
         ) from error
 
 
-def _units(config: LabelConfig) -> list[Unit]:
-    space = get_space(config.space)
-    trainings = ("distilled", "vanilla") if config.vanilla else ("distilled",)
-    return [
-        Unit(space.encode(arch), seed, training)
-        for arch in sample_students(space, config.students, config.sample_seed)
-        for seed in range(config.seeds)
-        for training in trainings
-    ]
+def _units(config: LabelConfig) -> dict[Entry, Unit]:
+    """What is to be trained, by its place in the table; the first one has the teacher.
+
+    Raises:
+        InvalidInput: an option is not acceptable.
+    """
+    _check(config)
+    space, limit = get_space(config.space), config.time_limit
+    recipe = recipe_for(
+        space,
+        config.recipe,
+        losses=config.losses,
+        temperature=config.temperature,
+        kd_weight=config.kd_weight,
+        ce_weight=config.ce_weight,
+        epochs=config.epochs,
+    )
+    matched(load_teacher(config.teacher), load_data(config.data))  # before anything is trained
+    deadline = None if limit is None else time.time() + 60 * limit
+    where = Where(config.device, config.amp, deadline=deadline)
+    kept = Kept(Home(config.out.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
+    units = {}
+    for arch in map(space.encode, sample_students(space, config.students, config.sample_seed)):
+        for number in range(config.seeds):
+            seed = derive_seed(number, "label", space.name, arch)
+            for training in ("distilled", "vanilla") if config.vanilla else ("distilled",):
+                teachers = (config.teacher,) if training == "distilled" else ()
+                setup = Setup(space.name, arch, teachers, config.data, recipe, seed)
+                units[Entry(arch, number, training)] = Unit(setup, where, kept)
+    return units
 
 
-def _task(config: LabelConfig) -> Task:
+def _check(config: LabelConfig) -> None:
     for name in ("students", "seeds"):
         if getattr(config, name) < 1:
             raise InvalidInput(f"{name} must be at least 1, got {getattr(config, name)}")
@@ -209,68 +233,38 @@ def _task(config: LabelConfig) -> Task:
     # On a cluster, it is Ray that knows of GPUs.
     if config.device != "cpu" and config.backend != "ray" and not torch.cuda.is_available():
         raise InvalidInput(f"device {config.device!r}: PyTorch sees no CUDA device here; use cpu")
-    space = get_space(config.space)
-    recipe = _recipe(config).changed(
-        losses=parse_losses(config.losses),
-        temperature=config.temperature,
-        kd_weight=config.kd_weight,
-        ce_weight=config.ce_weight,
-        epochs=config.epochs,
-    )
-    data, teacher = load_data(config.data), load_teacher(config.teacher)
-    matched(teacher, data)  # before anything is trained
-    limit = config.time_limit
-    return Task(
-        space.name,
-        config.teacher,
-        config.data,
-        recipe,
-        config.device,
-        config.amp,
-        (config.out / "checkpoints").absolute(),
-        None if limit is None else time.time() + 60 * limit,
-    )
 
 
-def _recipe(config: LabelConfig) -> Recipe:
-    return get_recipe(config.recipe or default_recipe(get_space(config.space)))
-
-
-def _finished(directory: RunDirectory, units: Iterable[Unit]) -> dict[Unit, dict[str, Any]]:
+def _finished(directory: RunDirectory, wanted: Container[Entry]) -> dict[Entry, dict[str, Any]]:
     """What earlier attempts have finished. A failure is tried again: its cause may be gone."""
-    wanted = set(units)
     done = {}
     for record in directory.journal.records():
-        unit = Unit(record["arch"], record["seed"], record["training"])
-        if unit in wanted and "accuracy" in record:
-            done[unit] = record
+        entry = Entry(record["arch"], record["seed"], record["training"])
+        if entry in wanted and "accuracy" in record:
+            done[entry] = record
     return done
 
 
 def _train_all(
-    task: Task,
-    units: list[Unit],
-    done: Mapping[Unit, dict[str, Any]],
-    *,
-    runner: Backend,
-    progress: Progress,
-) -> Iterator[tuple[Unit, dict[str, Any]]]:
-    """Train what is not in ``done``; records in order of completion, until time is up."""
-    waiting = [unit for unit in units if unit not in done]
-    progress.start("training students", len(units), len(done))
-    for number, result in runner.run(partial(train_student, task), waiting):
-        unit = waiting[number]
-        if isinstance(result, Failed) and result.reason == OutOfTime.REASON:
-            continue
-        record = _outcome(result)
-        for line in record.pop("notes", ()):
-            progress.note(f"{unit.arch}: {line}")
-        yield unit, asdict(unit) | record
-        progress.advance()
+    waiting: dict[Entry, Unit], total: int, folder: Path, *, runner: Backend, progress: Progress
+) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """Train what is waiting; records in order of completion, until time is up."""
+    entries = list(waiting)
+    progress.start("training students", total, total - len(entries))
+    with home(folder, runner) as place:
+        units = [unit.at(place) for unit in waiting.values()]
+        for number, result in runner.run(train_unit, units):
+            entry = entries[number]
+            if isinstance(result, Failed) and result.reason == OutOfTime.REASON:
+                continue
+            for line in () if isinstance(result, Failed) else result.value.get("notes", ()):
+                progress.note(f"{entry.arch}: {line}")
+            yield entry, asdict(entry) | _outcome(result)
+            progress.advance()
     progress.finish()
 
 
 def _outcome(result: Result[dict[str, Any]]) -> dict[str, Any]:
     if isinstance(result, Failed):
         return {"reason": result.reason, "details": result.details}
-    return result.value
+    return {name: result.value[name] for name in ("accuracy", "seconds")}

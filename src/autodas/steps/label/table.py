@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -15,19 +15,34 @@ from autodas.tables.labels import LabelRow
 from autodas.tables.noise import label_noise
 from autodas.tables.table import Part, Target, Training
 from autodas.teachers import load_teacher
-from autodas.workbench.training import Task, Unit
+from autodas.workbench.training import Unit
 
-__all__ = ["header_of", "noise_of", "row_of", "summary_of"]
+__all__ = ["Entry", "header_of", "noise_of", "row_of", "summary_of"]
 
 
-def row_of(unit: Unit, record: Mapping[str, Any]) -> LabelRow:
-    """What the table says of a unit."""
+@dataclass(frozen=True)
+class Entry:
+    """Which training a row of the table is about.
+
+    Attributes:
+        arch: Architecture string.
+        seed: Number of the repetition, from 0.
+        training: ``"distilled"`` or ``"vanilla"``.
+    """
+
+    arch: str
+    seed: int
+    training: str
+
+
+def row_of(entry: Entry, record: Mapping[str, Any]) -> LabelRow:
+    """What the table says of a training."""
     accuracy = record.get("accuracy")
     return LabelRow(
-        unit.arch,
+        entry.arch,
         None if accuracy is None else round(accuracy, 4),
-        unit.seed,
-        unit.training,
+        entry.seed,
+        entry.training,
         record.get("reason", ""),
     )
 
@@ -59,7 +74,7 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def header_of(
-    task: Task,
+    unit: Unit,
     *,
     students: int,
     seeds: int,
@@ -67,10 +82,11 @@ def header_of(
     noise: Mapping[str, Any],
     command: str,
 ) -> dict[str, Any]:
-    """What stands beside the table."""
-    data, teacher = load_data(task.data), load_teacher(task.teacher)
+    """What stands beside the table; ``unit`` is one of its trainings with the teacher."""
+    setup, where = unit.setup, unit.where
+    data, teacher = load_data(setup.data), load_teacher(setup.teachers[0])
     header = {
-        "space": task.space,
+        "space": setup.space,
         "dataset": data.name,
         "dataset_digest": data.digest,
         "part": "test",
@@ -80,7 +96,7 @@ def header_of(
             "accuracy": teacher.accuracy,
             "trained": teacher.trained,
         },
-        "recipe": task.recipe.describe(),
+        "recipe": setup.recipe.describe(),
         "students": students,
         "seeds": list(range(seeds)),
         "sample_seed": sample_seed,
@@ -88,8 +104,8 @@ def header_of(
         "packages": environment()["packages"],
         "command": command,
     }
-    if task.device != "cpu":
-        header |= {"device": task.device.partition(":")[0], "amp": task.amp}
+    if where.device != "cpu":
+        header |= {"device": where.device.partition(":")[0], "amp": where.amp}
     return header
 
 
