@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,10 @@ def same(folder: Path, whole: Path) -> None:
 
 def content(path: Path) -> Any:
     """The bytes of a file; of JSON and CSV, values without times; of a cache, in one order."""
-    if path.suffix == ".json" and path.parent.name != "costs":
+    if path.suffix == ".sqlite":
+        with contextlib.closing(sqlite3.connect(path)) as book:
+            return sorted(book.execute("SELECT * FROM costs"))
+    if path.suffix == ".json":
         try:
             return without_times(json.loads(path.read_bytes()))
         except ValueError as error:

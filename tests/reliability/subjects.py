@@ -118,7 +118,7 @@ def _costs(folder: Path) -> Subject:
         book = CostBook(space, num_classes=classes, cache=folder / name)
         book.one("params", arch)
         book.save()
-        paths += (folder / name / "costs").glob("*.json")
+        paths += (folder / name / "costs").glob("*.sqlite")
 
     def read() -> Any:
         return CostBook(space, num_classes=10, cache=folder / "a").one("params", arch)

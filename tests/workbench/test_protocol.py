@@ -13,8 +13,9 @@ from autodas.spaces import SPACES, get_space
 from autodas.tables import load_table
 from autodas.teachers import TEACHERS as KNOWN
 from autodas.workbench.families import as_labelled
-from autodas.workbench.measuring import cache_key, implementation
+from autodas.workbench.measuring import cache_key
 from autodas.workbench.protocol import PROTOCOLS, TEACHERS, Protocol, resolved, signals
+from autodas.workbench.source_digest import source_digest
 
 DIGITS = Protocol("digits", "digits-cnn-teacher", 20)
 
@@ -124,6 +125,6 @@ def test_a_users_build_function_is_part_of_the_address(tmp_path, monkeypatch):
     for version in ("one", "two"):
         module.write_text(text.format(version))
         sys.modules.pop("their_space", None)
-        implementation.cache_clear()
-        found.append(implementation(get_space("their_space:space")))
+        source_digest.cache_clear()
+        found.append(cache_key(get_space("their_space:space"), '{"width":4}', DIGITS))
     assert found[0] != found[1]

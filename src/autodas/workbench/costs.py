@@ -2,16 +2,20 @@
 
 Counting a network on PyTorch's meta device takes tens of milliseconds, a space has thousands of
 them, and the numbers never change: they depend on the architecture, the images, the number of
-classes and the source text of networks and spaces alone. A book of costs is one JSON file for
-each such setting in the cache folder. A damaged file counts as absent.
+classes and the source text of networks and spaces alone. A book of costs is one SQLite file for
+each such setting in the cache folder, to which several processes may add. A damaged file counts as
+absent.
+
+The file has a rollback journal rather than a write-ahead log: that needs shared memory, which a
+folder shared by several machines has not, and a folder that can only be read could not be used.
 """
 
 from __future__ import annotations
 
-import json
-import sys
+import contextlib
+import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,9 +24,8 @@ from typing import TypeAlias
 import torch
 
 from autodas.backends import Jobs, workers_of
-from autodas.core.digest import canonical_json, digest, digest_bytes
-from autodas.core.errors import AutodasError, FileProblem
-from autodas.core.files import write_text
+from autodas.core.digest import digest
+from autodas.core.errors import AutodasError
 from autodas.core.places import cache_folder
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
@@ -30,16 +33,26 @@ from autodas.networks import parameters
 from autodas.spaces import SPACES, Space, get_space
 from autodas.workbench.budgets import Counted
 from autodas.workbench.memory import memory
+from autodas.workbench.source_digest import SIZES, source_digest
 
 __all__ = ["CostBook", "Counted"]
 
 Shape: TypeAlias = tuple[int, int, int]
 
-FORMAT = 1
+FORMAT = 2
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS costs (quantity TEXT, arch TEXT, number INTEGER, mark TEXT, "
+    "PRIMARY KEY (quantity, arch)) WITHOUT ROWID"
+)
+PATIENCE = 10.0  # seconds to wait for another process that is writing
 CHUNK = 32  # architectures per unit of work
 SAVE_EVERY = 5.0  # seconds: what a kill may cost
 # Starting processes takes seconds; below these numbers of networks they are counted here.
 FEW = {"params": 400, "macs": 60, "memory": 60}
+
+
+_Row: TypeAlias = tuple[str, str, int]
+"""Quantity, architecture, number."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +96,10 @@ class CostBook:
         self.workers = workers_of(jobs)
         self.progress = progress
         self.counted = 0
-        self._unwritable = False
         self._file = self._path(cache_folder(cache) / "costs")
-        self._known: dict[str, dict[str, int]] = {}
-        self._absorb()
+        self._known = self._read()
+        self._unsaved: list[_Row] = []
+        self._unwritable = False
         self._saved = time.monotonic()
 
     def get(self, quantity: Counted, architectures: Sequence[str]) -> list[int]:
@@ -96,29 +109,32 @@ class CostBook:
             AutodasError: a network cannot be built; what was counted so far is kept.
         """
         name = f"memory at {self.batch}" if quantity == "memory" else quantity
-        known = self._known.setdefault(name, {})
         keys = [self._key(quantity, text) for text in architectures]
-        todo = list(dict.fromkeys(key for key in keys if key not in known))
+        todo = list(dict.fromkeys(key for key in keys if (name, key) not in self._known))
         if todo:
-            self._count(quantity, todo, known)
-        return [known[key] for key in keys]
+            self._count(quantity, name, todo)
+        return [self._known[name, key] for key in keys]
 
     def one(self, quantity: Counted, architecture: str) -> int:
         """The same of one architecture."""
         return self.get(quantity, [architecture])[0]
 
     def save(self) -> None:
-        """Write to disk what was counted, beside what others have written meanwhile."""
-        if self._file is None or not self.counted or self._unwritable:
+        """Add to the file what was counted."""
+        if self._file is None or not self._unsaved or self._unwritable:
             return
-        self._absorb()
-        body = canonical_json(self._known)
+        rows = [(*row, _mark(self._file, *row)) for row in self._unsaved]
         try:
-            write_text(self._file, _checksum(self._file, body) + "\n" + body + "\n")
-        except FileProblem as error:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(sqlite3.connect(self._file, PATIENCE)) as book, book:
+                book.execute(TABLE)
+                book.executemany("INSERT OR IGNORE INTO costs VALUES (?, ?, ?, ?)", rows)
+        except (OSError, sqlite3.Error) as error:
             # What is counted is known; only the next run has to count again.
             self._unwritable = True
-            self.progress.note(f"{error}; what is counted now is not kept for later")
+            why = f"{self._file} cannot be written: {error}"
+            self.progress.note(f"{why}; what is counted now is not kept for later")
+        self._unsaved.clear()
         self._saved = time.monotonic()
 
     def _key(self, quantity: Counted, text: str) -> str:
@@ -126,34 +142,28 @@ class CostBook:
         # counted for each architecture by itself.
         return text if quantity == "memory" else _class_of(self.space, text)
 
-    def _count(self, quantity: Counted, todo: list[str], known: dict[str, int]) -> None:
+    def _count(self, quantity: Counted, name: str, todo: list[str]) -> None:
         few = len(todo) < FEW[quantity] or self._file is None
-        units = [
-            _Unit(
-                self.space.reference or self.space.name,
-                tuple(todo[i : i + CHUNK]),
-                quantity,
-                self.num_classes,
-                self.input_shape,
-                self.batch,
-            )
-            for i in range(0, len(todo), CHUNK)
-        ]
-        if len(todo) > 1:
-            self.progress.start(f"counting {quantity} of {self.space.name}", len(todo))
+        known_as = self.space.reference or self.space.name
+        sizes = self.num_classes, self.input_shape, self.batch
+        chunks = [tuple(todo[i : i + CHUNK]) for i in range(0, len(todo), CHUNK)]
+        units = [_Unit(known_as, chunk, quantity, *sizes) for chunk in chunks]
+        progress = self.progress if len(todo) > 1 else Silent()
+        progress.start(f"counting {quantity} of {self.space.name}", len(todo))
         runner = self.workers.runner(small=few)
         for i, result in runner.run(_count_unit if not few else self._count_here, units):
             if isinstance(result, Failed):
                 self.save()
                 raise AutodasError(f"counting {quantity} of {self.space.name}: {result.reason}")
-            known.update(zip(units[i].architectures, result.value, strict=True))
-            self.counted += len(result.value)
-            if len(todo) > 1:
-                self.progress.advance(len(result.value))
+            for text, number in zip(chunks[i], result.value, strict=True):
+                self._known[name, text] = number
+                self._unsaved.append((name, text, number))
+            self.counted += len(chunks[i])
+            progress.advance(len(chunks[i]))
             if time.monotonic() - self._saved > SAVE_EVERY:
                 self.save()
+        progress.finish()
         if len(todo) > 1:
-            self.progress.finish()
             self.save()
 
     def _count_here(self, unit: _Unit) -> list[int]:
@@ -161,38 +171,38 @@ class CostBook:
 
     def _path(self, folder: Path) -> Path | None:
         """The file; None for a space that nobody else could find by its name."""
-        reference = self.space.reference
-        if not reference and (
-            self.space.name not in SPACES or SPACES.get(self.space.name) is not self.space
-        ):
+        space = self.space
+        if not space.reference and not (space.name in SPACES and SPACES.get(space.name) is space):
             return None
-        key = digest(
-            FORMAT,
-            torch.__version__,
-            _source(self.space),
-            reference or self.space.name,
-            self.num_classes,
-            self.input_shape,
-        )
-        return folder / f"{key}.json"
+        source, known_as = source_digest(space, SIZES), space.reference or space.name
+        sizes = self.num_classes, self.input_shape
+        return folder / f"{digest(FORMAT, torch.__version__, source, known_as, sizes)}.sqlite"
 
-    def _absorb(self) -> None:
-        """Add what the file knows."""
-        if self._file is None:
-            return
+    def _read(self) -> dict[tuple[str, str], int]:
+        """What the file knows; a damaged one is removed."""
+        if self._file is None or not self._file.is_file():
+            return {}
         try:
-            checksum, _, body = self._file.read_text(encoding="utf-8").strip().partition("\n")
-            content = json.loads(body) if _checksum(self._file, body) == checksum else {}
-        except (OSError, ValueError):
-            return
-        for quantity, numbers in content.items():
-            mine = self._known.setdefault(quantity, {})
-            mine.update((key, number) for key, number in numbers.items() if key not in mine)
+            with contextlib.closing(sqlite3.connect(self._file, PATIENCE)) as book:
+                book.text_factory = lambda text: text.decode(errors="replace")
+                whole = book.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+                rows = book.execute("SELECT quantity, arch, number, mark FROM costs").fetchall()
+        except sqlite3.OperationalError:
+            return {}  # in use, not to be opened, or without content yet
+        except sqlite3.DatabaseError:
+            whole, rows = False, []
+        if whole and all(mark == _mark(self._file, *row) for *row, mark in rows):
+            return {(quantity, text): number for quantity, text, number, _ in rows}
+        self.progress.note(f"{self._file} is damaged and counts as absent")
+        for file in (self._file, self._file.with_name(f"{self._file.name}-journal")):
+            with contextlib.suppress(OSError):
+                file.unlink()
+        return {}
 
 
-def _checksum(file: Path, body: str) -> str:
+def _mark(file: Path, *row: object) -> str:
     # With the name, so that the costs of another space are not believed in this one's place.
-    return digest(file.stem, body)
+    return digest(file.stem, repr(row))[:16]
 
 
 def _count_unit(unit: _Unit) -> list[int]:
@@ -217,18 +227,3 @@ def _count_one(space: Space, unit: _Unit, text: str) -> int:
 @lru_cache(maxsize=1 << 17)
 def _class_of(space: Space, text: str) -> str:
     return space.encode(space.cost_class(space.decode(text)))
-
-
-@lru_cache(maxsize=64)
-def _source(space: Space) -> str:
-    """Digest of the source text that decides what a network of the space costs."""
-    package = Path(__file__).parent.parent
-    paths: Iterable[Path] = (
-        path for name in ("networks", "spaces") for path in (package / name).rglob("*.py")
-    )
-    files = {*paths, Path(__file__).with_name("memory.py")}
-    for name in (type(space).__module__, space.reference.partition(":")[0]):
-        module = sys.modules.get(name)
-        if module is not None and module.__file__:
-            files.add(Path(module.__file__))
-    return digest([digest_bytes(path.read_bytes()) for path in sorted(files)])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
 from autodas.backends import Jobs, Workers, workers_of
-from autodas.core.digest import digest, digest_bytes
+from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.places import cache_folder, can_be_written, scratch_folder
 from autodas.core.plugins import asked_for, load_plugins
@@ -32,6 +30,7 @@ from autodas.statistics import (
 from autodas.statistics.store.cache import FORMAT
 from autodas.workbench.protocol import Protocol, resolved, signals
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
+from autodas.workbench.source_digest import MEASURING, source_digest
 
 __all__ = [
     "LARGEST",
@@ -248,7 +247,7 @@ def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
     batch, teacher = signals(protocol)
     return digest(
         FORMAT,
-        implementation(space),
+        source_digest(space, MEASURING),
         space.name,
         architecture,
         protocol.init_seed,
@@ -256,24 +255,3 @@ def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
         batch.digest,
         teacher.digest,
     )
-
-
-@lru_cache(maxsize=64)
-def implementation(space: Space) -> str:
-    """Digest of the source text that builds and measures the networks of ``space``.
-
-    Statistics measured by other code are not believed: a changed build function is as good as
-    another architecture.
-    """
-    package = Path(__file__).parent.parent
-    sources = [
-        path
-        for name in ("networks", "spaces", "statistics")
-        for path in (package / name).rglob("*.py")
-    ]
-    # A user's space may be an object of a class of this package, made in a module of theirs.
-    for name in (type(space).__module__, space.reference.partition(":")[0]):
-        own = sys.modules.get(name)
-        if own is not None and own.__file__ and Path(own.__file__) not in sources:
-            sources.append(Path(own.__file__))
-    return digest([digest_bytes(path.read_bytes()) for path in sorted(sources)])

@@ -18,7 +18,6 @@ from autodas.spaces import ChoiceSpace, get_space
 from autodas.steps.search import run as search
 from autodas.steps.search.limits import Limits
 from autodas.steps.search.run import SearchConfig
-from autodas.workbench import costs as costs_module
 from autodas.workbench import latency as latency_module
 from autodas.workbench.budgets import Budgets, parse_count, parse_seconds
 from autodas.workbench.costs import CostBook
@@ -334,76 +333,6 @@ def test_a_large_space_finds_its_range_without_being_counted_through(tmp_path):
     assert book.one("params", found) == 10
     grown = Limits(Budgets(params=55), book, None, 0).largest([found])
     assert book.one("params", grown) == 55
-
-
-# ---- the book of costs ---------------------------------------------------------------------------
-
-
-def test_costs_are_those_of_the_space_and_are_counted_once(tmp_path):
-    texts = ALL[:9]
-    book = CostBook(VIT, cache=tmp_path)
-    params, macs = book.get("params", texts), book.get("macs", texts)
-    assert params == [VIT.cost(VIT.decode(text)).params for text in texts]
-    assert macs == [VIT.cost(VIT.decode(text)).macs for text in texts]
-    again = CostBook(VIT, cache=tmp_path)
-    assert again.get("macs", texts[::-1]) == macs[::-1]
-    assert again.get("params", texts) == params
-    assert again.counted == 0
-
-
-@pytest.mark.slow
-def test_costs_are_the_same_from_processes(tmp_path, monkeypatch):
-    monkeypatch.setitem(costs_module.FEW, "params", 1)
-    monkeypatch.setattr(costs_module, "CHUNK", 4)
-    book = CostBook(VIT, cache=tmp_path, jobs=2)
-    assert book.get("params", ALL[:9]) == [VIT.cost(VIT.decode(t)).params for t in ALL[:9]]
-
-
-def test_what_is_saved_on_the_way_is_not_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(costs_module, "SAVE_EVERY", -1.0)
-    monkeypatch.setattr(costs_module, "CHUNK", 2)
-    CostBook(VIT, cache=tmp_path).get("params", ALL[:7])
-    book = CostBook(VIT, cache=tmp_path)
-    book.get("params", ALL[:7])
-    assert book.counted == 0
-
-
-def test_costs_for_other_images_classes_and_batches_are_others(tmp_path):
-    text = ALL[50]
-    book = CostBook(VIT, cache=tmp_path)
-    for other in (
-        CostBook(VIT, cache=tmp_path, num_classes=3),
-        CostBook(VIT, cache=tmp_path, input_shape=(1, 16, 16)),
-    ):
-        assert other.one("params", text) != book.one("params", text)
-    assert CostBook(VIT, cache=tmp_path, batch=2).one("memory", text) > book.one("memory", text)
-
-
-@pytest.mark.parametrize("damage", ["", "0\n{}", "not json", '{"params": {}}'])
-def test_a_damaged_book_counts_as_absent(tmp_path, damage):
-    texts = ALL[:3]
-    before = CostBook(VIT, cache=tmp_path).get("params", texts)
-    (file,) = (tmp_path / "costs").iterdir()
-    good = file.read_text()
-    file.write_text(damage or good.replace(str(before[0]), str(before[0] + 1)))
-    book = CostBook(VIT, cache=tmp_path)
-    assert book.get("params", texts) == before
-    assert book.counted == 3
-
-
-def test_a_space_without_a_name_of_its_own_leaves_nothing_on_disk(tmp_path):
-    space = ChoiceSpace(
-        "digits-vit",
-        "not the one of that name",
-        {"width": (1, 2)},
-        lambda arch, classes, shape: nn.Linear(arch["width"], 1),
-        depth=lambda arch: 1,
-        input_shape=(1, 1, 1),
-        num_classes=2,
-    )
-    texts = [space.encode(arch) for arch in space.enumerate()]
-    assert CostBook(space, cache=tmp_path).get("params", texts) == [2, 3]
-    assert not (tmp_path / "costs").exists()
 
 
 def test_named_data_decide_what_students_are_built_for(tmp_path):
