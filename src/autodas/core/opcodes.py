@@ -3,16 +3,33 @@
 A pickle is a program. Some public files are pickles all the same, and what they hold is plain:
 dictionaries, lists, numbers. The machine below walks through their opcodes (`pickletools` decodes
 them and runs nothing) and knows those that plain containers need. A reader adds what its files
-need beyond that; everything else is refused. Names in the file are symbols, never imported.
+need beyond that; everything else is refused. Names in the file are symbols, never imported, and a
+call of one is what the reader makes of it.
 """
 
 from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-__all__ = ["ACTIONS", "CONSTANTS", "DAMAGE", "Actions", "Machine", "Mark", "Refused", "describe"]
+from autodas.core.errors import FileProblem
+
+__all__ = [
+    "ACTIONS",
+    "CONSTANTS",
+    "Actions",
+    "Call",
+    "Machine",
+    "Mark",
+    "Name",
+    "Refused",
+    "calls",
+    "describe",
+    "names",
+]
 
 # What broken bytes make of the decoder and of the machine.
 DAMAGE = (ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError)
@@ -26,8 +43,17 @@ class Mark:
     """Where the arguments of a later opcode begin."""
 
 
+@dataclass(frozen=True)
+class Name:
+    """A name that the file mentions, by what it stands for."""
+
+    name: str
+
+
 Constants = Mapping[str, Callable[[Any], object]]
 Actions = Mapping[str, Callable[["Machine", Any], None]]
+Call = Callable[[str, tuple[Any, ...]], object]
+"""From what a name stands for, and arguments, to a value; or it refuses them."""
 
 
 class Machine:
@@ -64,6 +90,19 @@ class Machine:
                 raise Refused(f"it uses {name}")
         (found,) = self.stack
         return found
+
+    def read(self, data: bytes, path: Path | str, kind: str) -> Any:  # noqa: ANN401
+        """The one value that a file of some ``kind`` describes.
+
+        Raises:
+            FileProblem: the data is damaged or holds anything else.
+        """
+        try:
+            return self.run(data)
+        except Refused as refusal:
+            raise FileProblem(path, f"is not a plain {kind}: {refusal}") from None
+        except DAMAGE as error:
+            raise FileProblem(path, f"is damaged or no {kind} ({describe(error)})") from None
 
     def since_mark(self) -> list[Any]:
         """Everything above the last mark, taken off with it."""
@@ -103,6 +142,33 @@ def _tuple(count: int) -> Callable[[Machine, Any], None]:
         machine.stack.append(items[::-1])
 
     return act
+
+
+def names(known: Mapping[str, str]) -> Actions:
+    """Opcodes that mention one of the names ``known``, written ``module name``."""
+
+    def mention(machine: Machine, argument: str) -> None:
+        if argument not in known:
+            raise Refused(f"it names {argument.replace(' ', '.')[:60]!r}")
+        machine.stack.append(Name(known[argument]))
+
+    def mention_from_stack(machine: Machine, _: object) -> None:
+        name, module = machine.stack.pop(), machine.stack.pop()
+        mention(machine, f"{module} {name}")
+
+    return {"GLOBAL": mention, "STACK_GLOBAL": mention_from_stack}
+
+
+def calls(call: Call) -> Actions:
+    """The opcode that calls a name, which comes to what ``call`` makes of it."""
+
+    def reduce(machine: Machine, _: object) -> None:
+        arguments, function = machine.stack.pop(), machine.stack.pop()
+        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+            raise Refused("it calls something that is no name")
+        machine.stack.append(call(function.name, arguments))
+
+    return {"REDUCE": reduce}
 
 
 def _put(machine: Machine, key: int) -> None:

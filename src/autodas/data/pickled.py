@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodas.core.errors import FileProblem
-from autodas.core.opcodes import ACTIONS, CONSTANTS, DAMAGE, Machine, Refused, describe
+from autodas.core.opcodes import ACTIONS, CONSTANTS, Machine, Name, Refused, calls, names
 
 __all__ = ["read_pickled_arrays"]
 
@@ -29,13 +29,6 @@ NAMES = {
     "_codecs encode": "encode",
 }
 BYTE = ("u1", "|u1")
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A name that the file mentions."""
-
-    name: str
 
 
 class _ByteType:
@@ -63,35 +56,17 @@ def read_pickled_arrays(data: bytes, path: Path | str) -> dict[str, Any]:
     Raises:
         FileProblem: the data is damaged or holds anything else.
     """
-    machine = Machine(CIFAR_CONSTANTS, CIFAR_ACTIONS, _text)
-    try:
-        result = machine.run(data)
-        if not isinstance(result, dict):
-            raise Refused(f"it holds a {type(result).__name__} where a dictionary belongs")
-    except Refused as refusal:
-        raise FileProblem(path, f"is not a plain CIFAR file: {refusal}") from None
-    except DAMAGE as error:
-        raise FileProblem(path, f"is damaged or no CIFAR file ({describe(error)})") from None
+    found = Machine(CIFAR_CONSTANTS, CIFAR_ACTIONS, _text).read(data, path, "CIFAR file")
+    if not isinstance(found, dict):
+        why = f"is not a plain CIFAR file: it holds a {type(found).__name__}"
+        raise FileProblem(path, f"{why} where a dictionary belongs")
     return {
-        key: value.values if isinstance(value, _Array) else value for key, value in result.items()
+        key: value.values if isinstance(value, _Array) else value for key, value in found.items()
     }
 
 
-def _name(machine: Machine, argument: str) -> None:
-    if argument not in NAMES:
-        raise Refused(f"it names {argument.replace(' ', '.')[:60]!r}")
-    machine.stack.append(_Name(NAMES[argument]))
-
-
-def _reduce(machine: Machine, _: object) -> None:
-    arguments, function = machine.stack.pop(), machine.stack.pop()
-    if not isinstance(function, _Name) or not isinstance(arguments, tuple):
-        raise Refused("it calls something that is no name")
-    machine.stack.append(_call(function.name, arguments))
-
-
 def _call(function: str, arguments: tuple[Any, ...]) -> object:
-    if function == "reconstruct" and arguments[0] == _Name("ndarray"):
+    if function == "reconstruct" and arguments[0] == Name("ndarray"):
         return _Array()
     if function == "dtype" and _text(arguments[0]) in BYTE:
         return _ByteType()
@@ -131,4 +106,4 @@ CIFAR_CONSTANTS = {
     # pickletools shows the strings of Python 2 as text, one character per byte.
     **dict.fromkeys(("SHORT_BINSTRING", "BINSTRING"), lambda text: text.encode("latin-1")),
 }
-CIFAR_ACTIONS = {**ACTIONS, "GLOBAL": _name, "REDUCE": _reduce, "BUILD": _build}
+CIFAR_ACTIONS = {**ACTIONS, **names(NAMES), **calls(_call), "BUILD": _build}

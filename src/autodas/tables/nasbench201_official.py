@@ -20,11 +20,12 @@ from autodas.core.errors import FileProblem
 from autodas.core.opcodes import (
     ACTIONS,
     CONSTANTS,
-    DAMAGE,
     Actions,
     Machine,
     Refused,
+    calls,
     describe,
+    names,
 )
 from autodas.tables.cells import percent, read_file
 
@@ -119,19 +120,7 @@ def read_nats_pickle(data: bytes, path: Path | str) -> Any:  # noqa: ANN401 - pl
     Raises:
         FileProblem: the data is damaged or holds anything else.
     """
-    try:
-        return Machine(NATS_CONSTANTS, NATS_ACTIONS, _key).run(data)
-    except Refused as refusal:
-        raise FileProblem(path, f"is not a plain file of NATS-Bench: {refusal}") from None
-    except DAMAGE as error:
-        raise FileProblem(path, f"is damaged or not of NATS-Bench ({describe(error)})") from None
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A name that the file mentions."""
-
-    name: str
+    return Machine(NATS_CONSTANTS, NATS_ACTIONS, _key).read(data, path, "file of NATS-Bench")
 
 
 @dataclass(frozen=True)
@@ -146,24 +135,6 @@ def _key(value: object) -> object:
     if not all(isinstance(part, str | int | float) for part in parts):
         raise Refused(f"a {type(value).__name__} stands where a key belongs")
     return value
-
-
-def _name(machine: Machine, argument: str) -> None:
-    if argument not in NAMES:
-        raise Refused(f"it names {argument.replace(' ', '.')[:60]!r}")
-    machine.stack.append(_Name(NAMES[argument]))
-
-
-def _name_from_stack(machine: Machine, _: object) -> None:
-    name, module = machine.stack.pop(), machine.stack.pop()
-    _name(machine, f"{module} {name}")
-
-
-def _reduce(machine: Machine, _: object) -> None:
-    arguments, function = machine.stack.pop(), machine.stack.pop()
-    if not isinstance(function, _Name) or not isinstance(arguments, tuple):
-        raise Refused("it calls something that is no name")
-    machine.stack.append(_call(function.name, arguments))
 
 
 def _call(function: str, arguments: tuple[Any, ...]) -> object:
@@ -202,9 +173,8 @@ NATS_ACTIONS: Actions = {
     **ACTIONS,
     "FRAME": lambda *_: None,
     "MEMOIZE": lambda m, _: m.memo.__setitem__(len(m.memo), m.stack[-1]),
-    "GLOBAL": _name,
-    "STACK_GLOBAL": _name_from_stack,
-    "REDUCE": _reduce,
+    **names(NAMES),
+    **calls(_call),
     "BUILD": _build,
     "ADDITEMS": _add_items,
 }
