@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed
-from autodas.fitness import Yardstick, bootstrap, bootstrap_difference, bootstrap_tau, honest_row
+from autodas.fitness import Yardstick, bootstrap, bootstrap_tau, honest_row
 from autodas.fitness.bootstrap import ROWS_AT_ONCE, Resamples, interval_of
 
 
@@ -110,21 +110,21 @@ def test_a_paired_difference_is_surer_than_two_intervals():
     y = rng.normal(size=80)
     x = y + rng.normal(size=80)
     nearly_x = x + 0.05 * rng.normal(size=80)
-    difference = bootstrap_difference(x, nearly_x, y).value
-    alone = bootstrap_tau(x, y).value
-    assert difference.value == pytest.approx(
+    row = honest_row(x, y, nearly_x, nearly_x).value
+    assert row.delta_params == pytest.approx(
         bootstrap_tau(x, y).value.value - bootstrap_tau(nearly_x, y).value.value
     )
-    assert difference.low < 0.0 < difference.high
-    assert difference.high - difference.low < 0.3 * (alone.high - alone.low)
+    assert row.delta_params_low < 0.0 < row.delta_params_high
+    alone = row.tau_high - row.tau_low
+    assert row.delta_params_high - row.delta_params_low < 0.3 * alone
 
 
 def test_a_clearly_better_score_differs_significantly():
     rng = np.random.default_rng(5)
     y = rng.normal(size=100)
-    difference = bootstrap_difference(y, y + 3 * rng.normal(size=100), y).value
-    assert difference.low > 0.3
-    assert bootstrap_difference(y, y, y).value.high == 0.0
+    other = y + 3 * rng.normal(size=100)
+    assert honest_row(y, y, other, other).value.delta_params_low > 0.3
+    assert honest_row(y, y, y, y).value.delta_params_high == 0.0
 
 
 @pytest.mark.parametrize("n_boot", [0, -1])
@@ -136,9 +136,6 @@ def test_there_must_be_resamples(n_boot):
 def test_failures_are_handed_on():
     y = np.arange(5.0)
     assert bootstrap_tau(np.ones(5), y) == Failed("constant score")
-    assert bootstrap_difference(np.ones(5), y, y) == Failed("constant score")
-    found = bootstrap_difference(y, np.ones(5), y)
-    assert found.reason == "the score compared with: constant score"
 
 
 def test_a_row_holds_every_number_of_the_table():
@@ -158,12 +155,10 @@ def test_a_row_holds_every_number_of_the_table():
     assert row.tau_low < row.tau < row.tau_high
     assert row.tau_given_size_low < row.tau_given_size < row.tau_given_size_high
     assert row.tau_given_size > row.tau
-    delta = bootstrap_difference(hidden, params, truth).value
-    assert (row.delta_params, row.delta_params_low, row.delta_params_high) == (
-        delta.value,
-        delta.low,
-        delta.high,
-    )
+    resamples = Resamples(80, 1000)
+    samples = [plain(resamples, each[10:], truth[10:]) for each in (hidden, params)]
+    ends = np.quantile(samples[0] - samples[1], [0.025, 0.975])
+    np.testing.assert_allclose((row.delta_params_low, row.delta_params_high), ends, atol=1e-12)
     assert set(row.to_json()) == {
         "n", "tau", "tau_low", "tau_high", "rho", "rho_low", "rho_high", "weighted_tau",
         "weighted_tau_low", "weighted_tau_high", "tau_given_size", "tau_given_size_low",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok
 from autodas.fitness import TauAgainst, correlate, gaps_last
-from autodas.fitness.tau import LARGEST_MASK
+from autodas.fitness.correlation import LARGEST_MASK
 
 small = st.integers(-3, 3).map(float)
 pairs = st.lists(st.tuples(small, small), min_size=3, max_size=40)

@@ -16,6 +16,8 @@ from autodas.fitness import (
     tau_within_bins,
     top1_regret,
 )
+from autodas.fitness.bootstrap import Resamples
+from autodas.fitness.size_control import GivenSize
 from autodas.tables import load_table
 
 
@@ -68,13 +70,12 @@ def test_the_partial_tau_equals_a_regression_written_out():
 
 
 def test_resampled_partial_taus_equal_a_regression_of_the_drawn_rows():
-    from autodas.fitness.bootstrap import Resamples
-    from autodas.fitness.size_control import _Partial
-
     rng = np.random.default_rng(3)
     x, y, p, m = rng.integers(6, size=(4, 15)).astype(float)
     weights = Resamples(15, 10).weights.astype(float)
-    for weight, found in zip(weights, _Partial(y, [p, m], weights).taus(x), strict=True):
+    given = GivenSize(y, p, m, n_boot=10)
+    taus = given._resampled(given._residuals.of(x))
+    for weight, found in zip(weights, taus, strict=True):
         rows = np.repeat(np.arange(15), weight.astype(int))
         ranks = [scipy.stats.rankdata(each[rows]) for each in (x, y, p, m)]
         design = np.column_stack([np.ones(15), ranks[2], ranks[3]])

@@ -1,20 +1,19 @@
 """How well a score orders architectures, told honestly.
 
-correlation (rank correlations with stated rules for ties and gaps), tau (the same for many scores
-against one truth, in microseconds), bootstrap (intervals and paired differences), size_control
-(what is left when size is accounted for), regret (accuracy lost by choosing with a score),
+correlation (rank correlations with stated rules for ties and gaps, also of many scores with one
+truth in microseconds), bootstrap (intervals), size_control (what is left when size is accounted
+for), regret (accuracy lost by choosing with a score),
 objective (the fitness of a proxy over several families), row (all of it, for one row of a table).
 """
 
-from autodas.fitness.bootstrap import Interval, bootstrap_difference, bootstrap_tau
+from autodas.fitness.bootstrap import Interval, bootstrap_tau
 from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simplest
-from autodas.fitness.correlation import Correlation, Measure, correlate, gaps_last
-from autodas.fitness.goodness import BeyondSize, Goodness
+from autodas.fitness.correlation import Correlation, Measure, TauAgainst, correlate, gaps_last
+from autodas.fitness.goodness import Goodness
 from autodas.fitness.objective import Fitness, Goal, Objective
 from autodas.fitness.regret import Choice, Regret, budgets_of, expected_best, top1_regret
 from autodas.fitness.row import Row, Yardstick, honest_row
-from autodas.fitness.size_control import BinnedTau, tau_given_size, tau_within_bins
-from autodas.fitness.tau import TauAgainst
+from autodas.fitness.size_control import BeyondSize, BinnedTau, tau_given_size, tau_within_bins
 
 __all__ = [
     "BeyondSize",
@@ -34,7 +33,6 @@ __all__ = [
     "TauAgainst",
     "Yardstick",
     "boosted",
-    "bootstrap_difference",
     "bootstrap_tau",
     "budgets_of",
     "correlate",

@@ -26,9 +26,8 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.rng import derive
 from autodas.fitness.correlation import best_first, usable
-from autodas.fitness.ranks import weighted_ranks
 
-__all__ = ["Interval", "Resamples", "bootstrap_difference", "bootstrap_tau", "interval_of"]
+__all__ = ["Interval", "Resamples", "bootstrap_tau", "interval_of", "weighted_ranks"]
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.floating]
@@ -119,6 +118,25 @@ class Resamples:
         return np.array([tau(score[rows], truth[rows]) for rows in self._drawn], dtype=np.float64)
 
 
+def weighted_ranks(values: Floats, weights: npt.NDArray[np.floating]) -> Floats:
+    """``(R, n)`` mean ranks of the values within each resample, centred.
+
+    Args:
+        values: ``(n,)`` numbers.
+        weights: ``(R, n)`` how often each of them was drawn.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    counts = np.add.reduceat(weights[:, order], starts, axis=1, dtype=np.float64)
+    ranks = np.cumsum(counts, axis=1) - counts / 2.0
+    group = np.empty(len(values), dtype=np.intp)
+    group[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(values)]))
+    total = weights.sum(axis=1, keepdims=True, dtype=np.float64)
+    centred: Floats = ranks[:, group] - total / 2.0
+    return centred
+
+
 def _ratio(agreement: Floats, pairs: Floats) -> Floats:
     undefined = np.full(len(pairs), np.nan)
     found: Floats = np.divide(agreement, np.sqrt(pairs), out=undefined, where=pairs > 0.0)
@@ -191,37 +209,6 @@ def bootstrap_tau(
     if isinstance(pairs, Failed):
         return pairs
     x, y = pairs.value
-    return Ok(interval_of(tau_of(x, y), Resamples(len(x), n_boot, seed).taus(x, y)))
-
-
-def bootstrap_difference(
-    score: npt.ArrayLike,
-    other: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    *,
-    n_boot: int = 1000,
-    seed: int = 0,
-) -> Result[Interval]:
-    """τ of one score minus τ of another, both on the same resamples.
-
-    Args:
-        score: ``(A,)`` numbers, higher is better.
-        other: ``(A,)`` numbers to compare with.
-        truth: ``(A,)`` accuracies; NaN where unknown.
-        n_boot: Resamples.
-        seed: Decides the resamples.
-    """
-    first, second = usable(score, truth), usable(other, truth)
-    if isinstance(first, Failed):
-        return first
-    if isinstance(second, Failed):
-        return Failed(f"the score compared with: {second.reason}", second.details)
-    (x, y), (z, _) = first.value, second.value
-    resamples = Resamples(len(x), n_boot, seed)
-    samples = resamples.taus(x, y) - resamples.taus(z, y)
-    return Ok(interval_of(tau_of(x, y) - tau_of(z, y), samples))
-
-
-def tau_of(x: Floats, y: Floats) -> float:
-    """τ-b by the same sums as that of resamples, so that equal scores differ by exactly 0."""
-    return float(Resamples.whole(len(x)).taus(x, y)[0])
+    # Both by the same sums.
+    value = float(Resamples.whole(len(x)).taus(x, y)[0])
+    return Ok(interval_of(value, Resamples(len(x), n_boot, seed).taus(x, y)))

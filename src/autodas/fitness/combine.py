@@ -17,7 +17,7 @@ import scipy.stats
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
 from autodas.core.rng import derive
-from autodas.fitness.tau import TauAgainst
+from autodas.fitness.correlation import TauAgainst
 
 __all__ = ["Combination", "FamilyFeatures", "boosted", "simplest"]
 

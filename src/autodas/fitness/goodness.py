@@ -6,70 +6,15 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.stats
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
-from autodas.fitness.correlation import correlate
-from autodas.fitness.tau import TauAgainst
+from autodas.fitness.correlation import TauAgainst, correlate
+from autodas.fitness.size_control import BeyondSize
 
-__all__ = ["BeyondSize", "Correlation", "Goodness"]
+__all__ = ["Correlation", "Goodness"]
 
-Floats = npt.NDArray[np.float64]
 Correlation = Literal["kendall", "spearman"]
-# Ranks are multiples of 1/2; residuals closer than this differ by rounding only.
-RESOLUTION = 1e-6
-LEAST = 8
-
-
-class BeyondSize:
-    """Partial rank correlation with one truth given sizes; what can be precomputed is.
-
-    The value is that of :func:`autodas.fitness.tau_given_size`.
-
-    Args:
-        truth: ``(A,)`` accuracies; NaN where unknown.
-        sizes: ``(S, A)`` numbers of parameters, MACs, ….
-    """
-
-    def __init__(self, truth: npt.ArrayLike, sizes: npt.ArrayLike) -> None:
-        values = np.asarray(truth, dtype=np.float64)
-        covariates = np.asarray(sizes, dtype=np.float64)
-        if covariates.ndim != 2 or covariates.shape[1] != len(values):
-            raise InvalidInput(f"sizes must be (S, {len(values)}), got {covariates.shape}")
-        self._known = np.isfinite(values)
-        ranks = _centred(covariates[:, self._known], axis=1)
-        # The same tiny ridge as there: sizes may have the same ranks, or be constant.
-        normal = ranks @ ranks.T
-        normal += 1e-12 * (np.trace(normal) + 1.0) * np.eye(len(ranks))
-        self._ranks = ranks
-        self._solved = np.linalg.solve(normal, ranks)
-        left = self._left(values[self._known])
-        self._against = TauAgainst(left)
-        self._nothing = bool((left == left[0]).all()) if len(left) else True
-
-    def _left(self, values: Floats) -> Floats:
-        ranks = _centred(values, axis=0)
-        left: Floats = ranks - (self._solved @ ranks) @ self._ranks
-        return np.round(left / RESOLUTION) * RESOLUTION
-
-    def __call__(self, score: npt.ArrayLike) -> Result[float]:
-        """τ-b of what size leaves of both; 0 if it leaves nothing of one."""
-        x = np.asarray(score, dtype=np.float64)[self._known]
-        if len(x) < LEAST:
-            return Failed(f"fewer than {LEAST} architectures to control for size")
-        if not np.isfinite(x).all():
-            return Failed("score is not finite everywhere")
-        left = self._left(x)
-        if self._nothing or (left == left[0]).all():
-            return Ok(0.0)
-        return self._against(left)
-
-
-def _centred(values: Floats, axis: int) -> Floats:
-    ranks = scipy.stats.rankdata(values, axis=axis)
-    centred: Floats = ranks - ranks.mean(axis=axis, keepdims=True)
-    return centred
 
 
 class Goodness:

@@ -18,12 +18,10 @@ import scipy.stats
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
-from autodas.fitness.bootstrap import Interval, Resamples, interval_of
-from autodas.fitness.correlation import usable
-from autodas.fitness.ranks import weighted_ranks
-from autodas.fitness.tau import TauAgainst
+from autodas.fitness.bootstrap import Interval, Resamples, interval_of, weighted_ranks
+from autodas.fitness.correlation import TauAgainst, usable
 
-__all__ = ["BinnedTau", "GivenSize", "tau_given_size", "tau_within_bins"]
+__all__ = ["BeyondSize", "BinnedTau", "GivenSize", "tau_given_size", "tau_within_bins"]
 
 Floats = npt.NDArray[np.float64]
 # Two size ranks and a mean are fitted; with fewer architectures next to nothing is left.
@@ -67,12 +65,75 @@ def tau_given_size(
     return GivenSize(truth, params, macs, n_boot=n_boot, seed=seed)(score)
 
 
+class _Residuals:
+    """What the ranks of sizes leave of the ranks of something, by least squares in resamples.
+
+    Args:
+        sizes: ``(S, n)`` numbers of parameters, MACs, ….
+        weights: ``(R, n)`` how often each architecture was drawn.
+    """
+
+    def __init__(self, sizes: Floats, weights: Floats) -> None:
+        self._weights = weights
+        self._ranks = np.stack([weighted_ranks(each, weights) for each in sizes], axis=1)
+        weighted = self._ranks * weights[:, None, :]
+        normal = np.einsum("rin,rjn->rij", weighted, self._ranks)
+        # A tiny ridge: #params and MACs may have the same ranks, or be constant.
+        scale = np.trace(normal, axis1=1, axis2=2) + 1.0
+        normal += 1e-12 * scale[:, None, None] * np.eye(len(sizes))
+        self._solved = np.linalg.solve(normal, weighted)
+
+    def of(self, values: Floats) -> Floats:
+        """``(R, n)`` what is left of ``(n,)`` values."""
+        ranks = weighted_ranks(values, self._weights)
+        slopes = self._solved @ ranks[..., None]
+        left = ranks - (slopes.swapaxes(1, 2) @ self._ranks)[:, 0]
+        rounded: Floats = np.round(left / RESOLUTION) * RESOLUTION
+        return rounded
+
+
+class BeyondSize:
+    """Partial rank correlation with one truth given sizes; what can be precomputed is.
+
+    A score that size explains without remainder, such as #params itself, has nothing left and
+    gets exactly 0.
+
+    Args:
+        truth: ``(A,)`` accuracies; NaN where unknown.
+        sizes: ``(S, A)`` numbers of parameters, MACs, ….
+    """
+
+    def __init__(self, truth: npt.ArrayLike, sizes: npt.ArrayLike) -> None:
+        values = np.asarray(truth, dtype=np.float64)
+        covariates = np.asarray(sizes, dtype=np.float64)
+        if covariates.ndim != 2 or covariates.shape[1] != len(values):
+            raise InvalidInput(f"sizes must be (S, {len(values)}), got {covariates.shape}")
+        self._known = np.isfinite(values)
+        known = values[self._known]
+        self._judge: tuple[_Residuals, TauAgainst] | None = None
+        if len(known) >= LEAST:
+            residuals = _Residuals(covariates[:, self._known], np.ones((1, len(known))))
+            left = residuals.of(known)[0]
+            self._judge = residuals, TauAgainst(left)
+            self._nothing = bool((left == left[0]).all())
+
+    def __call__(self, score: npt.ArrayLike) -> Result[float]:
+        """τ-b of what size leaves of both; 0 if it leaves nothing of one."""
+        x = np.asarray(score, dtype=np.float64)[self._known]
+        if self._judge is None:
+            return Failed(f"fewer than {LEAST} architectures to control for size")
+        if not np.isfinite(x).all():
+            return Failed("score is not finite everywhere")
+        residuals, against = self._judge
+        left = residuals.of(x)[0]
+        return Ok(0.0) if self._nothing or (left == left[0]).all() else against(left)
+
+
 class GivenSize:
     """Partial rank correlation given #params and MACs, with a 95 % interval.
 
-    A score that size explains without remainder, such as #params itself, has nothing left and
-    gets exactly 0. Ranks and regressions are done anew in every resample; those of truth and sizes
-    only once for all scores.
+    Ranks and regressions are done anew in every resample; those of truth and sizes only once for
+    all scores.
 
     Args:
         truth: ``(A,)`` accuracies; NaN where unknown.
@@ -92,39 +153,34 @@ class GivenSize:
         seed: int = 0,
     ) -> None:
         self._truth = np.asarray(truth, dtype=np.float64)
-        sizes = _sizes(truth, params, macs)
-        y = self._truth[np.isfinite(self._truth)]
-        self._parts: tuple[_Partial, _Partial] | None = None
+        sizes = np.stack(_sizes(truth, params, macs))
+        known = np.isfinite(self._truth)
+        y = self._truth[known]
+        self._value: BeyondSize | None = None
         if len(y) >= LEAST:
-            weights = Resamples(len(y), n_boot, seed).weights.astype(np.float64)
-            self._parts = _Partial(y, sizes, np.ones((1, len(y)))), _Partial(y, sizes, weights)
+            self._value = BeyondSize(y, sizes)
+            self._weights = Resamples(len(y), n_boot, seed).weights.astype(np.float64)
+            self._residuals = _Residuals(sizes, self._weights)
+            self._left = self._residuals.of(y)
 
     def __call__(self, score: npt.ArrayLike) -> Result[Interval]:
         """The correlation of a score ``(A,)``, higher is better."""
         pairs = usable(score, self._truth)
         if isinstance(pairs, Failed):
             return pairs
-        if self._parts is None:
+        if self._value is None:
             return Failed(f"fewer than {LEAST} architectures to control for size")
-        once, resampled = self._parts
         x, _ = pairs.value
-        return Ok(interval_of(float(once.taus(x)[0]), resampled.taus(x)))
+        value = self._value(x)
+        if isinstance(value, Failed):
+            return value
+        return Ok(interval_of(value.value, self._resampled(self._residuals.of(x))))
 
-
-class _Partial:
-    """τ-b between residuals in resamples given by ``(R, n)`` multiplicities."""
-
-    def __init__(self, truth: Floats, sizes: list[Floats], weights: Floats) -> None:
-        self.weights = weights
-        self._covariates = np.stack([weighted_ranks(each, weights) for each in sizes], axis=-1)
-        self._left = _residuals(weighted_ranks(truth, weights), self._covariates, weights)
-
-    def taus(self, score: Floats) -> Floats:
-        """``(R,)``, 0 where nothing is left."""
-        left = _residuals(weighted_ranks(score, self.weights), self._covariates, self.weights)
-        found = np.empty(len(self.weights))
-        for number, counts in enumerate(self.weights):
-            rows = np.repeat(np.arange(len(score)), counts.astype(np.int64))
+    def _resampled(self, left: Floats) -> Floats:
+        """``(R,)`` τ-b with the truth, 0 where nothing is left."""
+        found = np.empty(len(left))
+        for number, counts in enumerate(self._weights):
+            rows = np.repeat(np.arange(left.shape[1]), counts.astype(np.int64))
             found[number] = _tau_or_nothing(left[number, rows], self._left[number, rows])
         return found
 
@@ -137,20 +193,6 @@ def _tau_or_nothing(x: Floats, y: Floats) -> float:
     if (x == x[0]).all() or (y == y[0]).all():
         return 0.0
     return float(scipy.stats.kendalltau(x, y).statistic)
-
-
-def _residuals(ranks: Floats, covariates: Floats, weights: Floats) -> Floats:
-    """``(R, n)`` what a weighted least-squares fit of ``(R, n, 2)`` covariates leaves."""
-    weighted = covariates * weights[..., None]
-    normal = np.einsum("rni,rnj->rij", weighted, covariates)
-    # A tiny ridge: #params and MACs may have the same ranks, or be constant.
-    scale = np.trace(normal, axis1=1, axis2=2) + 1.0
-    normal += 1e-12 * scale[:, None, None] * np.eye(normal.shape[-1])
-    target = np.einsum("rni,rn->ri", weighted, ranks)
-    beta = np.linalg.solve(normal, target[..., None])
-    left = ranks - (covariates @ beta)[..., 0]
-    rounded: Floats = np.round(left / RESOLUTION) * RESOLUTION
-    return rounded
 
 
 @dataclass(frozen=True)
