@@ -8,8 +8,8 @@ import pytest
 
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.steps.benchmark import run as benchmark
+from autodas.steps.benchmark.comparison import verdict
 from autodas.steps.benchmark.run import BenchmarkConfig
-from autodas.steps.benchmark.verdict import verdict
 
 
 def row(score: str, tau: float | None, delta: float = 0, low: float = 0, high: float = 0) -> dict:

@@ -15,10 +15,9 @@ from autodas.scores import Proxy, Term
 from autodas.scores.score import parse_score
 from autodas.steps.benchmark import run as benchmark
 from autodas.steps.benchmark import table as benchmark_table
-from autodas.steps.benchmark.config import command_of
+from autodas.steps.benchmark.config import command_of, paper_pairs
 from autodas.steps.benchmark.contenders import contenders, everything
 from autodas.steps.benchmark.page import BEGIN, END, write_results_page
-from autodas.steps.benchmark.preset import paper_pairs
 from autodas.steps.benchmark.run import BenchmarkConfig
 from autodas.steps.benchmark.table import Pair, pairs_of
 from autodas.tables import load_table

@@ -8,14 +8,29 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autodas.backends import Workers
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.memory_sizes import parse_bytes
 from autodas.steps.benchmark.comparison import PartName
 from autodas.steps.benchmark.contenders import ALL
-from autodas.steps.benchmark.preset import PAPER_SAMPLE, paper_pairs
+from autodas.tables import TABLES, Training, load_table
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["BenchmarkConfig", "check_config", "resolved"]
+__all__ = ["BenchmarkConfig", "check_config", "paper_pairs", "resolved"]
+
+PAPER_SAMPLE = 300
+"""Of larger tables, so many architectures: enough for intervals of a few hundredths."""
+
+# Which trainings of a table; a target that a table does not have is left out.
+DISTILLED, BOTH = (Training.DISTILLED,), (Training.DISTILLED, Training.VANILLA)
+PAPER: dict[str, tuple[Training, ...] | tuple[str, ...]] = {
+    "digits-cnn": DISTILLED,
+    "digits-vit": DISTILLED,
+    "s0": BOTH,
+    "autoformer": (*DISTILLED, "c100_base_acc"),
+    "pit": DISTILLED,
+    "nasbench201": (Training.VANILLA,),
+    "nasbench101": (Training.VANILLA,),
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,24 @@ def resolved(config: BenchmarkConfig) -> BenchmarkConfig:
     if config.scores == default.scores:
         changes["scores"] = (ALL,)
     return dataclasses.replace(config, **changes)
+
+
+def paper_pairs() -> list[str]:
+    """``TABLE:TARGET`` of every table that is found on this machine and of every wanted target."""
+    found = []
+    for name, wanted in PAPER.items():
+        if name not in TABLES or TABLES.get(name).path is None:
+            continue
+        try:
+            table = load_table(name)
+        except AutodasError:
+            continue  # found and not readable: the other tables are still worth comparing on
+        found += [
+            f"{name}:{target.name}"
+            for target in table.targets.values()
+            if target.name in wanted or target.training in wanted
+        ]
+    return found
 
 
 def check_config(config: BenchmarkConfig) -> None:

@@ -14,8 +14,13 @@ from autodas.core.runs import Journal
 from autodas.steps.benchmark.comparison import Comparison, Contender
 from autodas.steps.benchmark.config import BenchmarkConfig
 from autodas.steps.benchmark.contenders import Contenders
-from autodas.steps.benchmark.stability import Seeds, depends_on_seeds, seen_with_seeds, stability
-from autodas.steps.benchmark.timing import alone
+from autodas.steps.benchmark.remeasured import (
+    Seeds,
+    alone,
+    depends_on_seeds,
+    seen_with_seeds,
+    stability,
+)
 from autodas.tables import load_table
 from autodas.workbench.families import Family, load_family
 

@@ -18,8 +18,7 @@ from autodas.evolution import GenerationRecord, Told, evolve, replay
 from autodas.expressions import in_words, to_latex, to_text
 from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.statistics import STATISTICS
-from autodas.steps.benchmark.comparison import rows, values_of
-from autodas.steps.benchmark.verdict import verdict
+from autodas.steps.benchmark.comparison import rows, values_of, verdict
 from autodas.steps.discover.choosing import ChosenProxy, choose
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch

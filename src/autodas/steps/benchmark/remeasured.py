@@ -1,12 +1,15 @@
-"""Does a score say the same of other initial weights, and of other images?
+"""Scores measured again: with other initial weights and images, and against the clock.
 
 A score of an untrained network depends on the seed of its weights and on the batch. Either is
 varied while the other is kept. Beside the spread of τ stands how well a score agrees with itself.
+What a score costs is taken on a few architectures, with nothing shared or remembered.
 """
 
 from __future__ import annotations
 
 import itertools
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +21,18 @@ from autodas.backends import Jobs
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness import TauAgainst
+from autodas.networks import cost
 from autodas.scores import Score
 from autodas.scores.score import Values
+from autodas.spaces import Space
 from autodas.statistics import STATISTICS
-from autodas.steps.benchmark.comparison import Comparison, values_of
+from autodas.steps.benchmark.comparison import Comparison, Contender, values_of
 from autodas.workbench.families import Family, subjects_of
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["Seeds", "depends_on_seeds", "seen_with_seeds", "stability"]
+__all__ = ["Seeds", "alone", "depends_on_seeds", "seen_with_seeds", "stability"]
+
+TIMED = 5
 
 Seeds: TypeAlias = Mapping[str, Mapping[str, Sequence[Result[Values]]]]
 """For ``init`` and ``batch``, by score, its ``(A,)`` values with each seed; the run's own first."""
@@ -126,3 +133,44 @@ def _spread(comparison: Comparison, found: Sequence[Result[Values]]) -> dict[str
         "tau_high": max(taus, default=None),
         "agreement": float(np.mean(alike)) if alike else None,
     }
+
+
+def alone(comparison: Comparison, contender: Contender) -> float:
+    """Mean seconds per architecture over :data:`TIMED` of the family, from small to large.
+
+    Of a score: to build the network, measure what the score alone needs, and evaluate it; one
+    network is measured beforehand, so that loading data and teacher does not count. Of a
+    predictor: to encode an architecture and to predict all of them, learning included.
+
+    Raises:
+        AutodasError: a network cannot be built or run.
+    """
+    family = comparison.family
+    by_size = np.argsort(family.sizes[0], kind="stable")
+    places = np.unique(np.linspace(0, len(by_size) - 1, TIMED).round().astype(int))
+    architectures = [family.table.architectures[row] for row in by_size[places]]
+    if not isinstance(contender, Score):
+        start = time.perf_counter()
+        Comparison(family, comparison.part, comparison.seed).values(contender)
+        return (time.perf_counter() - start) / len(comparison.chosen)
+    if contender.leaves <= {"params", "macs"}:
+        return _seconds_of_size(family.space, architectures)
+    with tempfile.TemporaryDirectory() as folder:
+        once = ("warm", architectures[:1]), ("timed", architectures)
+        for name, chosen in once:
+            start = time.perf_counter()
+            subjects, _, _ = subjects_of(
+                family.space, chosen, contender.leaves, family.protocol, cache=Path(folder) / name
+            )
+            values_of(contender, subjects, reference=family.subjects)
+            seconds = (time.perf_counter() - start) / len(chosen)
+    return seconds
+
+
+def _seconds_of_size(space: Space, architectures: Sequence[str]) -> float:
+    start = time.perf_counter()
+    for text in architectures:
+        arch = space.decode(text)
+        # Not space.cost, which remembers.
+        cost(lambda arch=arch: space.build(arch), space.input_shape)  # type: ignore[misc]
+    return (time.perf_counter() - start) / len(architectures)
