@@ -22,7 +22,7 @@ from autodas.core.digest import digest
 from autodas.core.results import Failed, Ok
 from autodas.expressions import Evaluator
 from autodas.spaces import get_space
-from autodas.spaces.autoformer import AutoFormer
+from autodas.spaces.vision_transformers import AutoFormer
 from autodas.statistics import DEFAULT_ENTRIES, STATISTICS, Cache, TeacherSignals, columns
 from benchmarks.workload import (
     Subjects,

@@ -16,7 +16,7 @@ from autodas.core.digest import digest_file
 from autodas.core.errors import FileProblem, InvalidInput, MissingData, UnknownName
 from autodas.core.fetch import CHUNK, Remote, download
 from autodas.tables import TABLES, TableSource, convert, fetch, load_table, read_table
-from autodas.tables.equivalence import nasbench201_class
+from autodas.tables.nasbench import nasbench201_class
 
 VANILLA = b"111 60.2000\n113 67.2600\n115 69.4100\n"
 DISTILLED = b"111 61.8700\n113 69.0100\n115 71.5000\n"

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from autodas.core.errors import FileProblem, MissingData
 from autodas.tables import TABLES, convert, load_table, read_table
 from autodas.tables.nasbench201_official import read_nats_pickle
-from autodas.tables.protobuf import fields
-from autodas.tables.tfrecord import is_tfrecord, masked_crc, records
+from autodas.tables.tfrecord import fields, is_tfrecord, masked_crc, records
 
 # ---- NAS-Bench-101 ------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 As text: ``add(layers_mean(log(l2(weight_grad))), layers_last(cka))``. :func:`to_text` and
 :func:`parse` are exact inverses. The parser is a dozen lines of recursive descent with stated
-limits; nothing of the text is ever executed.
+limits; nothing of the text is ever executed. Reports take formulas apart, too, to break their
+lines: they know files alone, show whatever text stands in them, and cannot ask this package.
 
 As JSON, the distinct nodes, arguments before those that use them:
 ``{"nodes": [{"leaf": "weight"}, {"call": "l2", "args": [0]}, …]}``; the last node is the

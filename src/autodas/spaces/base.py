@@ -1,11 +1,11 @@
-"""What a space of student architectures is."""
+"""What a space of student architectures is, and the draws that its operators are made of."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,9 @@ from torch import nn
 from autodas.core.errors import InvalidInput
 from autodas.networks import Cost, StagedNetwork, cost
 
-__all__ = ["Arch", "Shape", "Space"]
+__all__ = ["Arch", "Shape", "Space", "other", "pick"]
 
+T = TypeVar("T")
 Arch: TypeAlias = Any
 """An architecture: an immutable, hashable value that its own space alone understands."""
 
@@ -143,3 +144,13 @@ class Space(ABC):
 @lru_cache(maxsize=1 << 17)
 def _cost(space: Space, arch: Arch, num_classes: int, input_shape: Shape) -> Cost:
     return cost(lambda: space.make(arch, num_classes, input_shape), input_shape)
+
+
+def pick(options: Sequence[T], rng: np.random.Generator) -> T:
+    """One of ``options``, all equally likely."""
+    return options[int(rng.integers(len(options)))]
+
+
+def other(value: T, options: Sequence[T], rng: np.random.Generator) -> T:
+    """One of ``options`` that is not ``value``."""
+    return pick([option for option in options if option != value], rng)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from autodas.core.catalog import Catalog
-from autodas.spaces.autoformer import AUTOFORMER
 from autodas.spaces.base import Space
+from autodas.spaces.convolutional import MOBILE, RESNET, RESNET_WIDE
 from autodas.spaces.digits import DIGITS_CNN, DIGITS_VIT
-from autodas.spaces.mobile import MOBILE
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
-from autodas.spaces.pit import PIT
-from autodas.spaces.resnet import RESNET, RESNET_WIDE
 from autodas.spaces.user import is_reference, load_space
+from autodas.spaces.vision_transformers import AUTOFORMER, PIT
 
 __all__ = ["SPACES", "get_space"]
 

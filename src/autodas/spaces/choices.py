@@ -15,8 +15,7 @@ import numpy.typing as npt
 from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
-from autodas.spaces.base import Shape, Space
-from autodas.spaces.draws import pick
+from autodas.spaces.base import Shape, Space, pick
 from autodas.spaces.text import Option, match, of_kind, parse_object
 
 __all__ = ["ChoiceSpace", "Each", "Option", "Selection"]

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
 from autodas.networks.nasbench101 import OPERATIONS, CellNetwork101
-from autodas.spaces.base import Shape, Space
-from autodas.spaces.draws import other, pick
+from autodas.spaces.base import Shape, Space, other, pick
 from autodas.spaces.text import of_kind, shown
 
 __all__ = ["NASBENCH101", "Cell", "NasBench101", "graph_hash", "prune"]

@@ -89,6 +89,11 @@ def isomorphism_class(arch: Selection) -> str:
 
     A node is the unordered sum of what reaches it, a skip connection changes nothing, and what is
     zero stays zero. A zero summand is kept, as in the benchmark's own count of 6,466 classes.
+
+    The tables group cells otherwise (:func:`autodas.tables.nasbench.nasbench201_class`): accuracies
+    of cells that compute the same must not lie on both sides of a split, so that there the coarser
+    classes are right. Here networks of one class may stand for each other, so that nothing else
+    may: statistics of weights see a dead node.
     """
     zero = "#"
     incoming: dict[int, list[str]] = {1: [], 2: [], 3: []}

@@ -16,8 +16,15 @@ import numpy as np
 from autodas.core.digest import canonical_json, digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import parse_json
-from autodas.tables.cells import Floats, Sheet, percent, reject_fractions, unique
-from autodas.tables.naming import ACCURACY_COLUMNS, meaning
+from autodas.tables.cells import (
+    ACCURACY_COLUMNS,
+    Floats,
+    Sheet,
+    meaning,
+    percent,
+    reject_fractions,
+    unique,
+)
 from autodas.tables.table import Table, Target
 
 __all__ = ["read_accuracy_json", "read_accuracy_sheet"]

@@ -1,4 +1,4 @@
-"""Reading cells of foreign files, with errors that say where and what is accepted."""
+"""Reading columns and cells of foreign files, with errors that say where and what is accepted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,39 @@ import numpy.typing as npt
 from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes
+from autodas.tables.table import Part, Training
 
-__all__ = ["Sheet", "percent", "read_file", "read_sheet", "reject_fractions", "unique"]
+__all__ = [
+    "ACCURACY_COLUMNS",
+    "Sheet",
+    "meaning",
+    "percent",
+    "read_file",
+    "read_sheet",
+    "reject_fractions",
+    "unique",
+]
 
 Floats = npt.NDArray[np.float64]
 SHOWN = 60
 LARGEST = 1 << 29  # bytes; the largest public table has a fifth of it
+# How the public files abbreviate their data sets.
+DATASETS = {
+    "": "cifar100",
+    "c100": "cifar100",
+    "flower": "flowers102",
+    "imagenet16": "imagenet16-120",
+    "ImageNet16-120": "imagenet16-120",
+}
+ENDINGS = {
+    "kd_acc": (Training.DISTILLED, Part.TEST),
+    "base_acc": (Training.VANILLA, Part.TEST),
+    "cls_acc": (Training.VANILLA, Part.TEST),
+    "super_acc": (Training.SUPERNET, Part.TEST),
+    "test": (Training.VANILLA, Part.TEST),
+    "val": (Training.VANILLA, Part.VALIDATION),
+}
+ACCURACY_COLUMNS = "[<data set>_]kd_acc, _base_acc, _cls_acc or _super_acc"
 
 
 @dataclass(frozen=True)
@@ -183,3 +210,15 @@ def read_sheet(path: Path, data: bytes | None = None) -> Sheet:
         tuple(line for line, _ in body),
         digest_bytes(content),
     )
+
+
+def meaning(column: str) -> tuple[str, Training, Part] | None:
+    """Data set, training and part of an accuracy column; None if it is not one.
+
+    ``c100_kd_acc`` is CIFAR-100, distilled, test; ``kd_acc`` alone means CIFAR-100 too.
+    """
+    for ending, (training, part) in ENDINGS.items():
+        if column == ending or column.endswith(f"_{ending}"):
+            prefix = column[: -len(ending)].rstrip("_")
+            return DATASETS.get(prefix, prefix), training, part
+    return None

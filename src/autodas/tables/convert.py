@@ -19,8 +19,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
 from autodas.tables.cells import percent, read_file, read_sheet
-from autodas.tables.equivalence import nasbench201_class
-from autodas.tables.nasbench import SCORES
+from autodas.tables.nasbench import SCORES, nasbench201_class
 from autodas.tables.official import is_official, official_text
 
 __all__ = ["CONVERTERS", "Converter", "convert"]

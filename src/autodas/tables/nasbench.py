@@ -12,17 +12,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from autodas.core.errors import FileProblem, InvalidInput
-from autodas.tables.cells import Floats, Sheet, unique
-from autodas.tables.equivalence import nasbench201_class
-from autodas.tables.naming import meaning
+from autodas.tables.cells import Floats, Sheet, meaning, unique
 from autodas.tables.table import Part, Table, Target, Training
 
-__all__ = ["SCORES", "read_nasbench101", "read_nasbench201", "read_nasbench201_scores"]
+__all__ = [
+    "SCORES",
+    "nasbench201_class",
+    "read_nasbench101",
+    "read_nasbench201",
+    "read_nasbench201_scores",
+]
 
 SCORES = (
     "snip", "grasp", "synflow", "jacov", "nwot", "epe_nas", "fisher", "grad_norm", "l2_norm",
     "plain", "zen", "flops", "params",
 )  # fmt: skip
+CELL = re.compile(
+    r"\|(?P<a>\w+)~0\|\+\|(?P<b>\w+)~0\|(?P<c>\w+)~1\|\+\|(?P<d>\w+)~0\|(?P<e>\w+)~1\|(?P<f>\w+)~2\|"
+)
 RUN = re.compile(r"@\d{1,9}", flags=re.ASCII)
 # What jacov and epe_nas say of a network they cannot be computed for.
 SENTINEL = -1e8
@@ -144,3 +151,34 @@ def read_nasbench201_scores(sheet: Sheet, space: str | None) -> Table:
         groups=_classes(sheet, architectures),
         published=published,
     )
+
+
+def nasbench201_class(architecture: str) -> str:
+    """Text shared by cells that compute the same function of their input ``x``.
+
+    Each node is the sum of its inputs: zeroed edges vanish, a skip connection passes on the terms
+    of its source, and the order of terms does not matter. A convolution of zeros counts as zero,
+    although its normalisation may add a constant. Cells with the same ``iso_class`` of the
+    benchmark's authors, who count 6,466, always share a class here; some of their classes
+    differ only in dead nodes or in the order of terms behind a skip connection, and are joined.
+    (:func:`autodas.spaces.isomorphism_class` is the finer one, and says why it has to be.)
+
+    Raises:
+        InvalidInput: the text is not a cell.
+    """
+    found = CELL.fullmatch(architecture)
+    if found is None:
+        raise InvalidInput(f"{architecture[:60]!r} is not a NAS-Bench-201 cell")
+    nodes = [["x"]]
+    for edges in (("a",), ("b", "c"), ("d", "e", "f")):
+        terms = [
+            term for source, edge in enumerate(edges) for term in _terms(found[edge], nodes[source])
+        ]
+        nodes.append(sorted(terms))
+    return "+".join(nodes[-1]) or "0"
+
+
+def _terms(operation: str, node: list[str]) -> list[str]:
+    if operation == "none" or not node:
+        return []
+    return node if operation == "skip_connect" else [f"{operation}({'+'.join(node)})"]

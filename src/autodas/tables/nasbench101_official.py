@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autodas.core.errors import FileProblem
-from autodas.tables.protobuf import fields
-from autodas.tables.tfrecord import records
+from autodas.tables.tfrecord import fields, records
 
 __all__ = ["COLUMNS", "nasbench101_rows"]
 

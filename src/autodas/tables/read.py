@@ -11,9 +11,8 @@ from autodas.core.errors import FileProblem
 from autodas.core.files import parse_json
 from autodas.core.places import expanded
 from autodas.tables.accuracy_files import read_accuracy_json, read_accuracy_sheet
-from autodas.tables.cells import Sheet, read_file, read_sheet
+from autodas.tables.cells import ACCURACY_COLUMNS, Sheet, read_file, read_sheet
 from autodas.tables.labels import FORMAT, LABEL_COLUMNS, read_labels
-from autodas.tables.naming import ACCURACY_COLUMNS
 from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nasbench201_scores
 from autodas.tables.official import is_official, official_csv, refuse_pickles
 from autodas.tables.table import Table

@@ -1,7 +1,11 @@
-"""TensorFlow's record files, read record by record with their checksums, without TensorFlow.
+"""TensorFlow's record files and the messages in them, without TensorFlow.
 
 A record is: length (8 bytes), masked CRC-32C of the length (4), data, masked CRC-32C of the data
 (4), all little-endian. CRC-32C is the Castagnoli polynomial (RFC 3720, appendix B.4).
+
+A message is a protocol buffer, read as far as flat numeric ones need it: a sequence of fields, each
+a varint ``number << 3 | kind`` and the value. Kind 0 is a varint, 1 eight bytes, 2 a length and
+as many bytes, 5 four bytes.
 """
 
 from __future__ import annotations
@@ -13,10 +17,11 @@ from typing import BinaryIO
 
 from autodas.core.errors import FileProblem
 
-__all__ = ["is_tfrecord", "masked_crc", "records"]
+__all__ = ["fields", "is_tfrecord", "masked_crc", "records"]
 
 POLYNOMIAL = 0x82F63B78  # Castagnoli's, bits reversed
 MASK = 0xA282EAD8
+LONGEST_VARINT = 10  # bytes
 LONGEST = 2**24  # bytes; records of the benchmarks have about a thousand
 
 
@@ -79,3 +84,41 @@ def _record(path: Path, handle: BinaryIO, head: bytes) -> bytes:
     if struct.unpack("<I", tail)[0] != masked_crc(data):
         raise FileProblem(path, f"the record at byte {start} is damaged (checksum)")
     return data
+
+
+def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of every field in order; a varint is a number, the rest is bytes.
+
+    Raises:
+        ValueError: the bytes are no message.
+    """
+    position = 0
+    while position < len(data):
+        key, position = _varint(data, position)
+        kind = key & 7
+        if kind == 0:
+            value, position = _varint(data, position)
+            yield key >> 3, value
+            continue
+        if kind == 2:
+            length, position = _varint(data, position)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"fields of kind {kind} are not known")
+        if position + length > len(data):
+            raise ValueError("the message breaks off")
+        yield key >> 3, data[position : position + length]
+        position += length
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    value = 0
+    for index in range(LONGEST_VARINT):
+        if position + index >= len(data):
+            raise ValueError("the message breaks off")
+        byte = data[position + index]
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value, position + index + 1
+    raise ValueError("a number is longer than ten bytes")

@@ -1,11 +1,11 @@
-"""AutoFormer sub-networks as searched by Auto-Prox (AAAI 2024)."""
+"""Vision transformers as searched by Auto-Prox (AAAI 2024): AutoFormer and PiT sub-networks."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,14 @@ import numpy.typing as npt
 from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import VisionTransformer
-from autodas.spaces.base import Shape, Space
-from autodas.spaces.draws import mixed, other, pick, replaced
+from autodas.networks.pit import PoolingTransformer
+from autodas.spaces.base import Shape, Space, other, pick
+from autodas.spaces.choices import ChoiceSpace, Each, Selection
 from autodas.spaces.text import Option, match, of_kind, parse_object
 
-__all__ = ["AUTOFORMER", "AutoFormer", "AutoFormerSpace"]
+__all__ = ["AUTOFORMER", "PIT", "AutoFormer", "AutoFormerSpace"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -90,17 +93,17 @@ class AutoFormerSpace(Space):
             ratio = (*ratio[:depth], *(pick(self.RATIO, rng) for _ in added))
             heads = (*heads[:depth], *(pick(self.HEADS, rng) for _ in added))
         elif kind == 2:
-            ratio = replaced(ratio, self.RATIO, rng)
+            ratio = _replaced(ratio, self.RATIO, rng)
         else:
-            heads = replaced(heads, self.HEADS, rng)
+            heads = _replaced(heads, self.HEADS, rng)
         return AutoFormer(hidden, ratio, heads)
 
     def crossover(self, a: AutoFormer, b: AutoFormer, rng: np.random.Generator) -> AutoFormer:
         """Width and depth from either parent, and each block from either that has it."""
         hidden = (a if rng.random() < 0.5 else b).hidden_dim
         depth = (a if rng.random() < 0.5 else b).depth
-        ratio = mixed(a.mlp_ratio, b.mlp_ratio, depth, rng)
-        return AutoFormer(hidden, ratio, mixed(a.num_heads, b.num_heads, depth, rng))
+        ratio = _mixed(a.mlp_ratio, b.mlp_ratio, depth, rng)
+        return AutoFormer(hidden, ratio, _mixed(a.num_heads, b.num_heads, depth, rng))
 
     def encode(self, arch: AutoFormer) -> str:
         """Compact JSON with sorted keys."""
@@ -174,4 +177,50 @@ def _per_block(
     return [match(value, options, f"space 'autoformer': {key!r}") for value in values]
 
 
+def _replaced(
+    values: tuple[T, ...], options: Sequence[T], rng: np.random.Generator
+) -> tuple[T, ...]:
+    """``values`` with one entry, at a random place, changed to another option."""
+    i = int(rng.integers(len(values)))
+    return (*values[:i], other(values[i], options, rng), *values[i + 1 :])
+
+
+def _mixed(a: Sequence[T], b: Sequence[T], length: int, rng: np.random.Generator) -> tuple[T, ...]:
+    """``length`` entries, each from ``a`` or ``b``, or from the one that reaches so far."""
+    choices = [[s[i] for s in (a, b) if i < len(s)] for i in range(length)]
+    return tuple(pick(both, rng) for both in choices)
+
+
 AUTOFORMER = AutoFormerSpace()
+
+
+def _pit(arch: Selection, num_classes: int, input_shape: Shape) -> PoolingTransformer:
+    return PoolingTransformer(
+        arch["base_dim"],
+        arch["depth"],
+        arch["num_heads"],
+        arch["mlp_ratio"],
+        input_shape=input_shape,
+        num_classes=num_classes,
+    )
+
+
+def _non_decreasing(arch: Selection) -> bool:
+    heads = arch["num_heads"]
+    return all(a <= b for a, b in itertools.pairwise(heads))
+
+
+PIT = ChoiceSpace(
+    "pit",
+    "pooling-based vision transformers: base width, MLP ratio, depth and heads of three stages",
+    {
+        "base_dim": (16, 24, 32, 40),
+        "mlp_ratio": (2, 4, 6, 8),
+        "depth": Each(((1, 2, 3), (4, 6, 8), (2, 4, 6))),
+        "num_heads": Each.of((2, 4, 8), 3),
+    },
+    _pit,
+    valid=_non_decreasing,
+    input_shape=(3, 224, 224),
+    num_classes=100,
+)
