@@ -10,7 +10,7 @@ from python2_pickle import python2_pickle
 
 from autodas.core.errors import FileProblem, MissingData
 from autodas.data import bundles, cifar
-from autodas.data.normalisation import CIFAR100, IMAGENET
+from autodas.data.images import CIFAR100, IMAGENET
 
 PER_FILE = 4
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from PIL import Image
 from autodas.core.errors import FileProblem, MissingData
 from autodas.data import containers
 from autodas.data.containers import load_container
-from autodas.data.normalisation import CIFAR100, IMAGENET
+from autodas.data.images import CIFAR100, IMAGENET
 
 
 def jpeg(picture, kind="JPEG"):

@@ -6,7 +6,7 @@ import torch
 
 from autodas.core.errors import InvalidInput, MissingData, UnknownName
 from autodas.data import DATASETS, ImageData, load_data, probe_batch
-from autodas.data.normalisation import IMAGENET, Normalisation
+from autodas.data.images import IMAGENET, Normalisation
 
 OPTIONAL = ["cifar10-sample", "cifar100-sample", "flowers12"]
 

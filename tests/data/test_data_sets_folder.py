@@ -8,7 +8,7 @@ from PIL import Image
 from autodas.core.errors import FileProblem, InvalidInput, MissingData
 from autodas.data import folder as folder_module
 from autodas.data.folder import load_folder
-from autodas.data.normalisation import IMAGENET
+from autodas.data.images import IMAGENET
 
 COLOURS = {"apple": (200, 0, 0), "pear": (0, 200, 0), "plum": (0, 0, 200)}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autodas.core.errors import InvalidInput
-from autodas.data.normalisation import CIFAR100, FASHION_MNIST, IMAGENET, Normalisation
+from autodas.data.images import CIFAR100, FASHION_MNIST, IMAGENET, Normalisation
 
 PIXELS = torch.arange(256, dtype=torch.uint8).repeat(3).view(1, 3, 16, 16)
 

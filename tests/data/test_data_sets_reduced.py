@@ -6,7 +6,7 @@ import torch
 
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.data import ImageData, load_data
-from autodas.data.normalisation import Normalisation
+from autodas.data.images import Normalisation
 from autodas.data.reduced import reduced
 
 

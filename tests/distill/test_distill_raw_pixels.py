@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autodas.data import ImageData
-from autodas.data.normalisation import IMAGENET, Normalisation
+from autodas.data.images import IMAGENET, Normalisation
 from autodas.distill import Recipe, evaluate, train
 from autodas.networks import cifar_resnet, seeded
 from autodas.teachers import Teacher

@@ -14,10 +14,9 @@ from autodas.distill import OutOfMemory, OutOfTime, Recipe, get_recipe, train
 from autodas.distill.engine import SingleDevice
 from autodas.distill.loop import StudentWithLoss, moving_average
 from autodas.distill.mixing import Labels, mix
-from autodas.distill.teacher_logits import at_native_size, native_size
 from autodas.distill.training_loss import combined
 from autodas.networks import ResNet, VisionTransformer, seeded
-from autodas.teachers import load_teacher
+from autodas.teachers import at_native_size, load_teacher, native_size
 
 RICH = Recipe(
     "rich",

@@ -15,7 +15,7 @@ from autodas.core.journal import Journal
 from autodas.core.results import Failed, Ok
 from autodas.core.runs import RunDirectory
 from autodas.data import ImageData, decoded
-from autodas.data.normalisation import CIFAR100
+from autodas.data.images import CIFAR100
 from autodas.distill.checkpoints import Checkpoint, read_checkpoint
 from autodas.distill.export import load_student_weights, save_student
 from autodas.expressions import parse

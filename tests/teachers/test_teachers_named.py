@@ -13,7 +13,7 @@ import torch
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.seals import read_sealed
 from autodas.data import ImageData, Normalisation, load_data
-from autodas.data.normalisation import CIFAR100, IMAGENET
+from autodas.data.images import CIFAR100, IMAGENET
 from autodas.distill import evaluate
 from autodas.networks import cifar_resnet, seeded
 from autodas.teachers import Teacher, fitted, load_teacher

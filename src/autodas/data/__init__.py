@@ -15,8 +15,7 @@ Names: ``load_data`` and ``DATASETS`` (by name), ``ImageData``, ``Normalisation`
 from autodas.data.augment import crop_and_flip
 from autodas.data.batch import Batch, probe_batch
 from autodas.data.catalog import DATASETS, DataSource, load_data
-from autodas.data.images import ImageData
-from autodas.data.normalisation import Normalisation
+from autodas.data.images import ImageData, Normalisation
 
 __all__ = [
     "DATASETS",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -14,8 +16,9 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.rng import derive
 from autodas.data.images import ImageData
 
-__all__ = ["Batch", "Kind", "probe_batch"]
+__all__ = ["Batch", "Kind", "dealt", "probe_batch"]
 
+Numbers: TypeAlias = npt.NDArray[np.int64]
 Kind = Literal["real", "noise", "grey"]
 
 
@@ -75,18 +78,29 @@ def probe_batch(data: ImageData, size: int, seed: int, kind: Kind = "real") -> B
     )
 
 
-def _balanced(data: ImageData, size: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _balanced(data: ImageData, size: int, seed: int) -> Numbers:
     """``(size,)`` numbers of training images, class counts as equal as possible, shuffled."""
     rng = derive(seed, "probe", data.digest)
     labels = data.train_labels.numpy()
     members = [rng.permutation(np.flatnonzero(labels == k)) for k in range(data.num_classes)]
-    most = min(size, max(len(own) for own in members))
-    # Dealing in rounds over randomly ordered classes spreads the remainder fairly.
-    order = rng.permutation(data.num_classes)
-    dealt = [members[k][turn] for turn in range(most) for k in order if turn < len(members[k])]
+    order = rng.permutation(data.num_classes)  # who gets one more is drawn, too
     if not 1 <= size <= len(labels):
         raise InvalidInput(
             f"a batch of {size} images cannot be drawn from {data.name!r}; "
             f"choose 1 to {len(labels)}"
         )
-    return rng.permutation(np.asarray(dealt[:size]))
+    return rng.permutation(dealt([members[k] for k in order], size))
+
+
+def dealt(classes: Sequence[Numbers], count: int) -> Numbers:
+    """``(count,)`` members of the classes, dealt in rounds, so that counts differ by at most one.
+
+    Where a class runs out, the others share what is missing.
+
+    Args:
+        classes: Numbers of the members of each, in the order they are to be dealt.
+        count: At most as many as there are members.
+    """
+    rounds = range(min(count, max(len(own) for own in classes)))
+    found = [own[turn] for turn in rounds for own in classes if turn < len(own)]
+    return np.asarray(found[:count])

@@ -12,8 +12,7 @@ from autodas.data.containers import load_container
 from autodas.data.digits import load_digits
 from autodas.data.fashion_mnist import load_fashion_mnist
 from autodas.data.folder import PREFIX, load_folder
-from autodas.data.images import ImageData
-from autodas.data.normalisation import CIFAR100, IMAGENET, Normalisation
+from autodas.data.images import CIFAR100, IMAGENET, ImageData, Normalisation
 from autodas.data.reduced import is_reduced, reduced
 
 __all__ = ["DATASETS", "DataSource", "load_data"]

@@ -25,8 +25,7 @@ from autodas.core.fetch import Remote, download
 from autodas.core.places import DATA_VARIABLE, cache_folder, data_folder
 from autodas.data.bundles import read_bundle
 from autodas.data.decoded import Pixels, image_data
-from autodas.data.images import ImageData
-from autodas.data.normalisation import CIFAR100, IMAGENET, Normalisation
+from autodas.data.images import CIFAR100, IMAGENET, ImageData, Normalisation
 from autodas.data.pickled import read_pickled_arrays
 
 __all__ = ["load_cifar10", "load_cifar100"]

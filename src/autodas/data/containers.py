@@ -24,8 +24,7 @@ from autodas.core.errors import FileProblem
 from autodas.core.places import data_file
 from autodas.core.rng import derive_seed
 from autodas.data.decoded import Pixels, image_data
-from autodas.data.images import ImageData
-from autodas.data.normalisation import Normalisation
+from autodas.data.images import ImageData, Normalisation
 from autodas.data.pictures import decode_picture
 
 __all__ = ["load_container"]

@@ -20,8 +20,7 @@ from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, FileProblem, MissingData
 from autodas.core.files import write_bytes
 from autodas.core.places import cache_folder
-from autodas.data.images import ImageData
-from autodas.data.normalisation import Normalisation
+from autodas.data.images import ImageData, Normalisation
 
 __all__ = ["Pixels", "image_data"]
 

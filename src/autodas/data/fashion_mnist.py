@@ -24,8 +24,7 @@ from autodas.core.errors import FileProblem, MissingData
 from autodas.core.fetch import Remote, download
 from autodas.core.places import DATA_VARIABLE, cache_folder, data_folder
 from autodas.data.decoded import Pixels, image_data
-from autodas.data.images import ImageData
-from autodas.data.normalisation import FASHION_MNIST
+from autodas.data.images import FASHION_MNIST, ImageData
 
 __all__ = ["load_fashion_mnist", "read_idx"]
 

@@ -19,8 +19,7 @@ from torch import Tensor
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.places import expanded
 from autodas.data.decoded import Pixels, image_data
-from autodas.data.images import ImageData
-from autodas.data.normalisation import IMAGENET
+from autodas.data.images import IMAGENET, ImageData
 from autodas.data.pictures import decode_picture, picture_size
 
 __all__ = ["PREFIX", "load_folder"]

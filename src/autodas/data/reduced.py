@@ -17,6 +17,7 @@ from torch import Tensor
 
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
+from autodas.data.batch import dealt
 from autodas.data.images import ImageData
 
 __all__ = ["is_reduced", "reduced"]
@@ -72,7 +73,7 @@ def reduced(name: str, load: Callable[[str], ImageData]) -> ImageData:
 
 def _balanced(name: str, labels: Tensor, count: int, num_classes: int) -> Tensor:
     """Indices, ascending, of ``count`` images."""
-    chosen = []
+    classes = []
     for label in range(num_classes):
         wanted = count // num_classes + (label < count % num_classes)
         members = np.flatnonzero(labels.numpy() == label)
@@ -81,9 +82,8 @@ def _balanced(name: str, labels: Tensor, count: int, num_classes: int) -> Tensor
                 f"data set {name!r}: {count} training images need {wanted} of class {label}; "
                 f"there are {len(members)}, and every class needs at least one"
             )
-        order = derive(0, "reduced data", label).permutation(len(members))
-        chosen.append(members[order[:wanted]])
-    return torch.from_numpy(np.sort(np.concatenate(chosen)))
+        classes.append(members[derive(0, "reduced data", label).permutation(len(members))])
+    return torch.from_numpy(np.sort(dealt(classes, count)))
 
 
 def _scaled(images: Tensor, side: int) -> Tensor:

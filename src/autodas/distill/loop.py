@@ -21,9 +21,9 @@ from autodas.distill.engine import Engine
 from autodas.distill.mixing import Labels, mix
 from autodas.distill.recipe import Recipe
 from autodas.distill.shifted_views import Views, resident
-from autodas.distill.teacher_logits import TeacherOutputs, at_native_size
+from autodas.distill.teacher_logits import TeacherOutputs
 from autodas.distill.training_loss import Outputs, TrainingLoss, look
-from autodas.teachers import Teacher
+from autodas.teachers import Teacher, at_native_size
 
 __all__ = ["Loop", "OutOfMemory", "TrainingDiverged", "moving_average"]
 

@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from autodas.data import ImageData
 from autodas.distill.recipe import Recipe
 from autodas.distill.shifted_views import Views, predict, resident
 from autodas.distill.training_loss import Outputs, look
-from autodas.networks import StagedNetwork, VisionTransformer
-from autodas.teachers import Teacher, matched
+from autodas.networks import StagedNetwork
+from autodas.teachers import Teacher, at_native_size, matched
 
-__all__ = ["TeacherOutputs", "at_native_size", "native_size", "teacher_logits", "usable"]
-
-Size = tuple[int, int]
+__all__ = ["TeacherOutputs", "teacher_logits", "usable"]
 
 
 def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list[Teacher]:
@@ -32,28 +29,6 @@ def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list
         return []
     teachers = [teacher] if isinstance(teacher, Teacher) else list(teacher)
     return [matched(each, data) for each in teachers]
-
-
-def native_size(network: StagedNetwork) -> Size | None:
-    """(height, width) of the only images that ``network`` takes; None if it takes any."""
-    inner = getattr(network, "network", network)
-    stated = tuple(getattr(inner, "image_size", ()))
-    if len(stated) == 2:
-        return int(stated[0]), int(stated[1])
-    if isinstance(inner, VisionTransformer):
-        patches = inner.pos_embed.shape[1] - inner.prefix_tokens
-        side = round(patches**0.5)
-        patch = inner.patch_embed.kernel_size
-        return (side * patch[0], side * patch[1]) if side * side == patches else None
-    return None
-
-
-def at_native_size(network: StagedNetwork, images: Tensor) -> Tensor:
-    """``(B, C, H, W)`` images bilinearly resized for a network that takes one size only."""
-    size = native_size(network)
-    if size is None or tuple(images.shape[2:]) == size:
-        return images
-    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
 class TeacherOutputs:

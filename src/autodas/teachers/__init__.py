@@ -7,9 +7,10 @@ has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives o
 
 Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``fitted`` (a
 teacher for images normalised otherwise than its own), ``matched`` (the same, if it knows the
-classes), ``Blueprint`` and ``BLUEPRINTS`` (networks as data), ``start_from`` (a teacher's network,
-to be trained on), and the checkpoint functions ``save_checkpoint``, ``read_description``,
-``load_weights``, ``check_fits`` (the file can fill the network) and ``check_sizes``.
+classes), ``native_size`` and ``at_native_size`` (images for a network of one size), ``Blueprint``
+and ``BLUEPRINTS`` (networks as data), ``start_from`` (a teacher's network, to be trained on), and
+the checkpoint functions ``save_checkpoint``, ``read_description``, ``load_weights``,
+``check_fits`` (the file can fill the network) and ``check_sizes``.
 """
 
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
@@ -21,7 +22,7 @@ from autodas.teachers.checkpoint import (
     save_checkpoint,
 )
 from autodas.teachers.limits import check_sizes
-from autodas.teachers.teacher import Teacher, fitted, matched
+from autodas.teachers.teacher import Teacher, at_native_size, fitted, matched, native_size
 
 __all__ = [
     "BLUEPRINTS",
@@ -30,12 +31,14 @@ __all__ = [
     "Blueprint",
     "Teacher",
     "TeacherSource",
+    "at_native_size",
     "check_fits",
     "check_sizes",
     "fitted",
     "load_teacher",
     "load_weights",
     "matched",
+    "native_size",
     "read_description",
     "save_checkpoint",
     "start_from",

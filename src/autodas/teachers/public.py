@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autodas.data import Normalisation
-from autodas.data.normalisation import CIFAR100, IMAGENET
+from autodas.data.images import CIFAR100, IMAGENET
 from autodas.teachers.blueprint import Blueprint
 
 __all__ = ["PUBLIC", "PublicCheckpoint"]

@@ -1,4 +1,4 @@
-"""A network that students learn from, also one for images that are normalised otherwise."""
+"""A network that students learn from, made to fit the images at hand."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.data import ImageData, Normalisation
-from autodas.networks import StagedNetwork
+from autodas.data.images import resized
+from autodas.networks import StagedNetwork, VisionTransformer
 
-__all__ = ["Renormalised", "Teacher", "fitted"]
+__all__ = ["Renormalised", "Teacher", "at_native_size", "fitted", "matched", "native_size"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,3 +117,22 @@ def fitted(teacher: Teacher, data: ImageData) -> Teacher:
         digest=digest(teacher.digest, "renormalised", scale, shift),
         normalisation=given,
     )
+
+
+def native_size(network: StagedNetwork) -> tuple[int, int] | None:
+    """(height, width) of the only images that ``network`` takes; None if it takes any."""
+    inner = getattr(network, "network", network)
+    stated = tuple(getattr(inner, "image_size", ()))
+    if len(stated) == 2:
+        return int(stated[0]), int(stated[1])
+    if isinstance(inner, VisionTransformer):
+        patches = inner.pos_embed.shape[1] - inner.prefix_tokens
+        side = round(patches**0.5)
+        patch = inner.patch_embed.kernel_size
+        return (side * patch[0], side * patch[1]) if side * side == patches else None
+    return None
+
+
+def at_native_size(network: StagedNetwork, images: Tensor) -> Tensor:
+    """``(B, C, H, W)`` images bilinearly resized for a network that takes one size only."""
+    return resized(images, native_size(network))

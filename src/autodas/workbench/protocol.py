@@ -8,18 +8,16 @@ from functools import lru_cache
 from types import MappingProxyType
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
 from autodas.data import Batch, load_data, probe_batch
 from autodas.data.batch import Kind as BatchKind
-from autodas.networks import StagedNetwork
+from autodas.data.images import resized
 from autodas.spaces import Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
-from autodas.teachers import fitted, load_teacher
+from autodas.teachers import at_native_size, fitted, load_teacher
 
 __all__ = ["PROTOCOLS", "Protocol", "resolved", "signals"]
 
@@ -129,7 +127,7 @@ def signals(protocol: Protocol) -> tuple[Batch, TeacherSignals]:
     teacher = fitted(load_teacher(protocol.teacher), data)
     known = TeacherSignals(
         teacher.network,
-        _at(batch.images, _fixed_size(teacher.network)),
+        at_native_size(teacher.network, batch.images),
         batch.labels,
         trained=teacher.trained,
         digest=teacher.digest,
@@ -152,20 +150,7 @@ def _seen_at(batch: Batch, resolution: int | None) -> Batch:
         return batch
     return replace(
         batch,
-        images=_at(batch.images, (resolution, resolution)),
+        images=resized(batch.images, (resolution, resolution)),
         digest=digest(batch.digest, "resized", resolution),
         name=f"{batch.name} at {resolution}",
     )
-
-
-def _at(images: Tensor, size: tuple[int, int] | None) -> Tensor:
-    if size is None or tuple(images.shape[2:]) == size:
-        return images
-    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
-
-
-def _fixed_size(network: StagedNetwork) -> tuple[int, int] | None:
-    """(height, width) of the only images that some transformer takes, also inside a wrapper."""
-    inner = getattr(network, "network", network)
-    size = tuple(getattr(inner, "image_size", ()))
-    return (int(size[0]), int(size[1])) if len(size) == 2 else None

@@ -22,6 +22,7 @@ MEASURING = (
     "core/digest.py",
     "core/rng.py",
     "core/values.py",
+    "data/images.py",
     "teachers/teacher.py",
     "workbench/protocol.py",
 )
