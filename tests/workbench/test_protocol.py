@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from autodas.core.errors import InvalidInput
+from autodas.networks import VisionTransformer
 from autodas.spaces import SPACES, get_space
 from autodas.tables import load_table
 from autodas.teachers import TEACHERS as KNOWN
+from autodas.teachers import Teacher
 from autodas.workbench.families import as_labelled
 from autodas.workbench.measuring import cache_key
 from autodas.workbench.protocol import PROTOCOLS, TEACHERS, Protocol, resolved, signals
@@ -128,3 +130,12 @@ def test_a_users_build_function_is_part_of_the_address(tmp_path, monkeypatch):
         source_digest.cache_clear()
         found.append(cache_key(get_space("their_space:space"), '{"width":4}', DIGITS))
     assert found[0] != found[1]
+
+
+def test_a_transformer_teaches_on_images_of_another_size(monkeypatch):
+    network = VisionTransformer(12, (1,), (1.0,), patch=2, input_shape=(1, 12, 12), num_classes=10)
+    teacher = Teacher("larger", network.eval(), "its digest", 10, None, False, "")
+    monkeypatch.setattr("autodas.workbench.protocol.load_teacher", lambda name: teacher)
+    batch, known = signals(Protocol("digits", "one of 12 pixels", 20))
+    assert batch.images.shape == (20, 1, 8, 8)
+    assert known.images.shape == (20, 1, 12, 12)
