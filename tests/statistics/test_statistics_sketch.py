@@ -33,6 +33,7 @@ def test_positions_depend_on_the_number_of_entries_alone(one, other, keep):
 @given(SHAPES, st.integers(1, 300))
 def test_entries_are_different_ones_in_order(shape, keep):
     found = sample_entries(numbered(shape), keep)
+    assert found.dtype == torch.float64
     assert found.shape == (min(keep, math.prod(shape)),)
     assert (found.diff() > 0).all()
     assert found[0] >= 0
