@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 CHECKED := src tests benchmarks examples
 NUMBERS := tests/statistics tests/expressions tests/scores
 
-.PHONY: demo test test-kernels test-slow test-ray fuzz lint format bench docs clean help
+.PHONY: demo test extras test-kernels test-slow test-ray fuzz lint format bench docs clean help
 
 demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
@@ -27,6 +27,9 @@ test-kernels: $(STAMP)  ## the tests of numbers again, computed as on processors
 		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(NUMBERS)
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=2 \
 		$(BIN)/python -m pytest -q -n 1 -m "not slow" $(NUMBERS)
+
+extras: $(STAMP)  ## install what the tests of extras need; they are skipped without
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[timm,onnx,tracking,multi-gpu]" onnxruntime
 
 test-slow: $(STAMP)  ## the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow
