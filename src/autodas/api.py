@@ -266,7 +266,7 @@ def _space(space: str | Space) -> Space:
     if isinstance(space, str):
         return get_space(space)
     # Networks are built where they are measured, perhaps in another process: by name.
-    name = space.reference or space.name
+    name = space.known_as
     if get_space(name) is not space:
         raise InvalidInput(
             f"space {name!r} is not the one known by that name; add yours with "

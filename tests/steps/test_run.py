@@ -185,6 +185,26 @@ def test_students_that_come_out_equal_are_called_so():
     assert line == "mobile: as good as the largest that fits (50.00 %)"
 
 
+def test_a_teacher_that_does_harm_is_named_and_both_students_are_exported(tmp_path):
+    results = run.run(quick(tmp_path / "run", compare=True, epochs=1))
+    chosen = json.loads((tmp_path / "run" / "distill" / "results.json").read_text())["students"][0]
+    assert f"labels alone it reaches {chosen['vanilla'][0]:.2f} %" in " ".join(results["why"])
+    alone = load_student(tmp_path / "run" / "distill" / "without-teacher")
+    data = load_data("digits")
+    assert evaluate(alone, data.test_images, data.test_labels) == chosen["vanilla"][0]
+    assert (
+        load_student(tmp_path / "run" / "distill").state_dict().keys() == alone.state_dict().keys()
+    )
+
+
+@pytest.mark.parametrize(("taught", "alone", "told"), [(35.4, 45.1, True), (45.1, 35.4, False)])
+def test_the_verdict_tells_when_the_teacher_makes_the_student_worse(taught, alone, told):
+    gain = distill.gain_of([taught], [alone])
+    chosen = {"role": "chosen", "accuracy": taught, "vanilla": [alone], "gain": gain}
+    lines = verdict_of("some-space", [chosen])
+    assert any("worse, by 9.70 points over 1 seed" in line for line in lines) is told
+
+
 def test_colour_images_get_a_space_for_colour_images():
     assert run._space_for(3) == "resnet"
     assert run._space_for(1) == "digits-cnn"

@@ -44,6 +44,11 @@ class Space(ABC):
     reference: str = ""
 
     @property
+    def known_as(self) -> str:
+        """What :func:`~autodas.spaces.get_space` finds it by: what files and workers are told."""
+        return self.reference or self.name
+
+    @property
     @abstractmethod
     def size(self) -> int | None:
         """Number of different architectures; None if nobody counted them."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from autodas.backends.workers import Workers
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
@@ -234,5 +236,7 @@ def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
         f"{trained['accuracy']:.2f} % on test images{beside}."
     ]
     if config.compare:
+        alone = float(np.mean(trained["students"][0]["vanilla"]))
+        lines.append(f"Trained on the labels alone it reaches {alone:.2f} %.")
         lines += trained["verdict"][1:]
     return lines

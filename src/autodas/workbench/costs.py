@@ -144,7 +144,7 @@ class CostBook:
 
     def _count(self, quantity: Counted, name: str, todo: list[str]) -> None:
         few = len(todo) < FEW[quantity] or self._file is None
-        known_as = self.space.reference or self.space.name
+        known_as = self.space.known_as
         sizes = self.num_classes, self.input_shape, self.batch
         chunks = [tuple(todo[i : i + CHUNK]) for i in range(0, len(todo), CHUNK)]
         units = [_Unit(known_as, chunk, quantity, *sizes) for chunk in chunks]
@@ -174,7 +174,7 @@ class CostBook:
         space = self.space
         if not space.reference and not (space.name in SPACES and SPACES.get(space.name) is space):
             return None
-        source, known_as = source_digest(space, SIZES), space.reference or space.name
+        source, known_as = source_digest(space, SIZES), space.known_as
         sizes = self.num_classes, self.input_shape
         return folder / f"{digest(FORMAT, torch.__version__, source, known_as, sizes)}.sqlite"
 

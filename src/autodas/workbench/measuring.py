@@ -167,7 +167,7 @@ def _measure_all(
     # Starting processes costs seconds; a handful of networks is measured here and now.
     runner = workers.runner(small=len(chunks) <= 2 * workers.jobs)
     with home(folder, runner) as place:
-        known_as, plugins = space.reference or space.name, plugins_of(names)
+        known_as, plugins = space.known_as, plugins_of(names)
         units = [_Unit(known_as, chunk, tuple(names), protocol, place, plugins) for chunk in chunks]
         for i, result in runner.run(_measure_unit, units):
             if isinstance(result, Failed):

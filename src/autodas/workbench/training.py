@@ -87,6 +87,7 @@ class Kept:
         home: The run directory.
         checkpoint_seconds: Least time between two checkpoints; 0 for one after every epoch.
         export: Whether the student is exported.
+        into: Folder of the run directory to export to; empty for the run directory itself.
         formats: Further formats of the export, keys of :data:`FORMATS`.
         tracking: Folder of the run directory for TensorBoard; None for none.
     """
@@ -94,6 +95,7 @@ class Kept:
     home: Home
     checkpoint_seconds: float = 0.0
     export: bool = False
+    into: str = ""
     formats: tuple[str, ...] = ()
     tracking: str | None = None
 
@@ -169,8 +171,9 @@ def train_unit(unit: Unit) -> dict[str, Any]:
         found["notes"] = notes.lines
     if unit.kept is not None and unit.kept.export:
         with unit.kept.home.visited() as folder:
-            _export(unit.setup, network.cpu(), data, training.accuracy, folder)
-            _export_formats(unit.kept.formats, network, data, folder)
+            goal = folder / unit.kept.into
+            _export(unit.setup, network.cpu(), data, training.accuracy, goal)
+            _export_formats(unit.kept.formats, network, data, goal)
             if parcel := unit.kept.home.parcel(folder):
                 found["parcel"] = parcel
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +21,7 @@ from autodas.core.rng import derive_seed
 from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
 from autodas.distill import Recipe
-from autodas.spaces import get_space
+from autodas.spaces import SPACES, get_space
 from autodas.teachers import load_teacher
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
@@ -76,6 +77,8 @@ class DistillConfig(Workers):
 
 Config = DistillConfig
 TRACKING = "tracking"
+VANILLA = "without-teacher"
+"""Folder of the student that learnt from labels alone."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         "distill",
         deciding(config),
         resolved={"students": [student.arch for student in students]},
-        folders=(CHECKPOINTS, TRACKING),
+        folders=(CHECKPOINTS, TRACKING, VANILLA),
     ) as directory:
         start = time.perf_counter()
         units = _units(config, space_name, recipe, students)
@@ -123,19 +126,34 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
         space = get_space(config.space)
         arch = space.decode(config.arch)
         cost = space.cost(arch)
-        return space.name, [_Student("chosen", space.encode(arch), cost.params, cost.macs)]
+        return space.known_as, [_Student("chosen", space.encode(arch), cost.params, cost.macs)]
     path = config.search / "results.json"
     found = read_checked_json(path)
     try:
         named = [("chosen", found["students"][0]), ("largest", found["largest"])]
         named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
-        return str(found["space"]), [
+        return _known(str(found["space"]), config), [
             _Student(role, str(each["arch"]), int(each["params"]), int(each["macs"]))
             for role, each in named
         ]
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         why = f"is not what 'search' writes ({type(error).__name__}: {error})"
         raise FileProblem(path, why) from None
+
+
+def _known(space: str, config: DistillConfig) -> str:
+    """The space of a search. What a file names is not imported: the user has to name it, too.
+
+    Raises:
+        InvalidInput: it is the user's own, and neither named nor imported.
+    """
+    own = space not in SPACES and space.partition(":")[0] not in sys.modules
+    if own and config.space != space:
+        raise InvalidInput(
+            f"{config.search} searched the space {space[:100]!r}, which is code; if you "
+            f"trust it, add --plugin {space.partition(':')[0][:60]}"
+        )
+    return space
 
 
 def _units(
@@ -148,7 +166,7 @@ def _units(
         for taught in (True, False) if config.vanilla and student.role == "chosen" else (True,):
             teachers = (config.teacher, *config.more_teachers) if taught else ()
             for i in range(config.seeds):
-                exported = student.role == "chosen" and taught and i == 0
+                exported = student.role == "chosen" and i == 0
                 name = f"{student.role}-{'taught' if taught else 'vanilla'}-{i}".replace(" ", "-")
                 seed = derive_seed(config.seed, "distil", i)
                 units[student.role, taught, i] = Unit(
@@ -157,6 +175,7 @@ def _units(
                     Kept(
                         place,
                         export=exported,
+                        into="" if taught else VANILLA,
                         formats=config.formats if exported else (),
                         tracking=f"{TRACKING}/{name}" if config.tracking else None,
                     ),
@@ -278,6 +297,12 @@ def verdict_of(space: str, students: Sequence[dict[str, Any]]) -> list[str]:
         lines[0] += (
             f" ({gain['mean']:+.2f} points, 95 % interval {gain['low']:+.2f} to "
             f"{gain['high']:+.2f} over {gain['seeds']} seeds)"
+        )
+    if gain is not None and gain["mean"] < 0:
+        lines.append(
+            f"{space}: with the teacher the student is worse, by {-gain['mean']:.2f} points over "
+            f"{gain['seeds']} {'seed' if gain['seeds'] == 1 else 'seeds'}; the one that learnt "
+            f"from labels alone is exported, too (folder {VANILLA})"
         )
     for role, others in (
         ("the largest that fits", [s for s in students if s["role"] == "largest"]),

@@ -219,7 +219,7 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
             seed = derive_seed(number, "label", space.name, arch)
             for training in ("distilled", "vanilla") if config.vanilla else ("distilled",):
                 teachers = (config.teacher,) if training == "distilled" else ()
-                setup = Setup(space.name, arch, teachers, config.data, recipe, seed)
+                setup = Setup(space.known_as, arch, teachers, config.data, recipe, seed)
                 units[Entry(arch, number, training)] = Unit(setup, where, kept)
     return units
 

@@ -58,7 +58,7 @@ def results_of(
     if config.pareto is not None:
         best = front(found.scores, students.costs(config.pareto, list(found.scores)))
     results = {
-        "space": limits.space.name,
+        "space": limits.space.known_as,
         "score": config.score,
         "strategy": found.strategy,
         "budgets": limits.budgets.to_json(),

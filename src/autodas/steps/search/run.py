@@ -62,7 +62,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     else:
         _check_space(config, table)
         space = space_of(table, config.space)
-    config = replace(config, space=space.reference or space.name)
+    config = replace(config, space=space.known_as)
     with RunDirectory(config.out, "search", deciding(config)) as directory:
         start = time.perf_counter()
         score = get_score(config.score)
