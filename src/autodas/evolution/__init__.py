@@ -18,8 +18,7 @@ After a crash, :func:`replay` tells a fresh search what the journal holds, and t
 returns what the undisturbed run would have asked.
 """
 
-from autodas.evolution.algorithm import Algorithm, RandomSearch, evolve, replay
-from autodas.evolution.asked import Asked
+from autodas.evolution.algorithm import Algorithm, Asked, RandomSearch, evolve, replay
 from autodas.evolution.elite import EliteEvolution
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness

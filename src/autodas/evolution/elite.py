@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import numpy as np
 
 from autodas.core.errors import InvalidInput
-from autodas.evolution.algorithm import Algorithm, Proposal
+from autodas.evolution.algorithm import Algorithm, Proposal, Settings
 from autodas.evolution.individual import Individual, by_fitness
 from autodas.evolution.selection import AdaptiveElite, ParentSelection
 from autodas.evolution.variation import Origin, Rates, Variation
@@ -29,44 +29,33 @@ class EliteEvolution(Algorithm[G]):
 
     Args:
         variation: How genomes are drawn, varied and named.
-        population: μ and λ: what survives, and what each generation asks.
-        generations: Generations in all; the first is drawn at random.
-        seed: Decides every draw.
         selection: Which of the population may be parents.
         rates: Crossover and mutation.
         newcomers: Share of each generation in [0, 1) that is drawn at random.
         twins: How many individuals of exactly the same fitness may survive; None for any
             number. A bound keeps a population diverse where different genomes behave alike.
-        attempts: As of :class:`~autodas.evolution.algorithm.Algorithm`.
+        **settings: As of :class:`~autodas.evolution.algorithm.Algorithm`; the population is μ and
+            λ, what survives, and what each generation asks.
     """
 
     def __init__(
         self,
         variation: Variation[G],
         *,
-        population: int,
-        generations: int,
-        seed: int,
         selection: ParentSelection | None = None,
         rates: Rates | None = None,
         newcomers: float = 0.1,
         twins: int | None = None,
-        attempts: int = 50,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(
-            variation,
-            population=population,
-            generations=generations,
-            seed=seed,
-            attempts=attempts,
-        )
+        super().__init__(variation, **settings)
         if not 0.0 <= newcomers < 1.0:
             raise InvalidInput(f"newcomers must lie in [0, 1), got {newcomers}")
         if twins is not None and twins < 1:
             raise InvalidInput(f"twins must be at least 1, got {twins}")
         self.selection: ParentSelection = selection if selection is not None else AdaptiveElite()
         self.rates = rates if rates is not None else Rates()
-        self.newcomers = round(newcomers * population)
+        self.newcomers = round(newcomers * self.size)
         self.twins = twins
 
     def _elite_ratio(self) -> float | None:

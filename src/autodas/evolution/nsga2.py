@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
-from autodas.evolution.algorithm import Algorithm, Proposal
+from autodas.evolution.algorithm import Settings
+from autodas.evolution.elite import EliteEvolution
 from autodas.evolution.individual import Individual
 from autodas.evolution.selection import Tournament
-from autodas.evolution.variation import Origin, Rates, Variation
+from autodas.evolution.variation import Rates, Variation
 
 __all__ = ["NSGA2", "crowding_distance", "non_dominated_fronts"]
 
@@ -73,46 +74,33 @@ def crowding_distance(objectives: Floats) -> Floats:
     return distance
 
 
-class NSGA2(Algorithm[G]):
+class NSGA2(EliteEvolution[G]):
     """Non-dominated sorting with crowding; every result told needs objectives.
 
     :attr:`front` is the answer of a search; :attr:`best` is still the one of best fitness.
 
     Args:
         variation: How genomes are drawn, varied and named.
-        population: What survives, and what each generation asks.
-        generations: Generations in all; the first is drawn at random.
-        seed: Decides every draw.
         rates: Crossover and mutation.
         newcomers: Share of each generation in [0, 1) that is drawn at random.
-        attempts: As of :class:`~autodas.evolution.algorithm.Algorithm`.
+        **settings: As of :class:`~autodas.evolution.algorithm.Algorithm`; the population is what
+            survives, and what each generation asks.
     """
 
     def __init__(
         self,
         variation: Variation[G],
         *,
-        population: int,
-        generations: int,
-        seed: int,
         rates: Rates | None = None,
         newcomers: float = 0.1,
-        attempts: int = 50,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(
-            variation,
-            population=population,
-            generations=generations,
-            seed=seed,
-            attempts=attempts,
-        )
-        if not 0.0 <= newcomers < 1.0:
-            raise InvalidInput(f"newcomers must lie in [0, 1), got {newcomers}")
-        self.rates = rates if rates is not None else Rates(crossover=0.9, mutation=0.5)
-        self.newcomers = round(newcomers * population)
         # The population is kept in order of (front, crowding), so the binary tournament by the
         # crowded-comparison operator is one by position.
-        self._tournament = Tournament(2)
+        rates = rates if rates is not None else Rates(crossover=0.9, mutation=0.5)
+        super().__init__(
+            variation, selection=Tournament(2), rates=rates, newcomers=newcomers, **settings
+        )
         self._front_size = 0
 
     @property
@@ -129,19 +117,6 @@ class NSGA2(Algorithm[G]):
                 "NSGA-II needs the same number of objectives, at least 1, for every candidate "
                 f"that did not fail; got {sorted(sizes)}"
             )
-
-    def _parent(self, rng: np.random.Generator) -> Individual[G]:
-        return self.population[self._tournament.draw(len(self.population), 0.0, rng)]
-
-    def _propose(self, index: int, rng: np.random.Generator) -> Proposal[G]:
-        if not self.population:
-            return self.variation.random(rng), Origin.RANDOM, ()
-        if index >= self.size - self.newcomers:
-            return self.variation.random(rng), Origin.NEWCOMER, ()
-        return self._bred(self._parent, self.rates, rng)
-
-    def _elite_ratio(self) -> float | None:
-        return self._tournament.ratio(0.0) if self.population else None
 
     def _survivors(self, told: Sequence[Individual[G]]) -> Sequence[Individual[G]]:
         born = [each for each in told if isinstance(each.fitness, Ok)]

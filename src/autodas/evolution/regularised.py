@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 import numpy as np
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
-from autodas.evolution.algorithm import Algorithm, Proposal
+from autodas.evolution.algorithm import Algorithm, Proposal, Settings
 from autodas.evolution.individual import Individual, by_fitness
 from autodas.evolution.variation import Origin, Rates, Variation
 
@@ -27,34 +27,24 @@ class RegularisedEvolution(Algorithm[G]):
 
     Args:
         variation: How genomes are drawn, varied and named.
-        population: Size P of the population, at least 2; drawn at random in generation 0.
-        generations: Generations in all.
-        seed: Decides every draw.
         sample: Contestants S of a tournament, drawn without replacement, in [1, population].
         children: Candidates of every later generation.
         rates: Real et al. use mutation alone, the default.
-        attempts: As of :class:`~autodas.evolution.algorithm.Algorithm`.
+        **settings: As of :class:`~autodas.evolution.algorithm.Algorithm`; the population P is drawn
+            at random in generation 0.
     """
 
     def __init__(
         self,
         variation: Variation[G],
         *,
-        population: int,
-        generations: int,
-        seed: int,
         sample: int = 10,
         children: int = 1,
         rates: Rates | None = None,
-        attempts: int = 50,
+        **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(
-            variation,
-            population=population,
-            generations=generations,
-            seed=seed,
-            attempts=attempts,
-        )
+        super().__init__(variation, **settings)
+        population = self.size
         if not 1 <= sample <= population:
             raise InvalidInput(f"sample must lie in [1, population={population}], got {sample}")
         if not 1 <= children <= population:

@@ -1,13 +1,13 @@
 """Which of a ranked population may be parents.
 
 A selection sees ranks only, 0 being the best of n, so that no scale of fitness can mislead it. What
-changes over a run follows a schedule: a function of progress in [0, 1], which knows nothing of
-generations.
+changes over a run is a function of progress in [0, 1], which knows nothing of generations.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,45 +15,7 @@ import numpy as np
 
 from autodas.core.errors import InvalidInput
 
-__all__ = [
-    "AdaptiveElite",
-    "Constant",
-    "FixedElite",
-    "Linear",
-    "ParentSelection",
-    "Schedule",
-    "Tournament",
-    "elite_size",
-]
-
-
-class Schedule(Protocol):
-    """A number that changes with progress."""
-
-    def __call__(self, progress: float) -> float:
-        """The value at ``progress``, 0 at the start and 1 at the end."""
-        ...
-
-
-@dataclass(frozen=True)
-class Constant:
-    """Always ``value``."""
-
-    value: float
-
-    def __call__(self, progress: float) -> float:  # noqa: ARG002 - a schedule's signature
-        return self.value
-
-
-@dataclass(frozen=True)
-class Linear:
-    """From ``start`` to ``end`` at an even pace: start − (start − end)·progress."""
-
-    start: float
-    end: float
-
-    def __call__(self, progress: float) -> float:
-        return self.start - (self.start - self.end) * progress
+__all__ = ["AdaptiveElite", "FixedElite", "ParentSelection", "Tournament", "elite_size"]
 
 
 class ParentSelection(Protocol):
@@ -85,16 +47,30 @@ def _check_share(name: str, value: float) -> None:
         raise InvalidInput(f"{name} must lie in (0, 1], got {value}")
 
 
-def _draw_from_elite(size: int, pressure: float, rng: np.random.Generator) -> int:
-    if pressure == 0.0 or size == 1:
-        return int(rng.integers(size))
-    # Linear ranking (Baker, 1985): weights fall from 1 + pressure to 1 − pressure.
-    weights = 1.0 + pressure * (1.0 - 2.0 * np.arange(size) / (size - 1))
-    return int(rng.choice(size, p=weights / weights.sum()))
+class _Elite(ABC):
+    """Parents come from the best of the population."""
+
+    pressure: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.pressure <= 1.0:
+            raise InvalidInput(f"pressure must lie in [0, 1], got {self.pressure}")
+
+    @abstractmethod
+    def ratio(self, progress: float) -> float:
+        """As of :class:`ParentSelection`."""
+
+    def draw(self, n: int, progress: float, rng: np.random.Generator) -> int:
+        size = elite_size(self.ratio(progress), n)
+        if self.pressure == 0.0 or size == 1:
+            return int(rng.integers(size))
+        # Linear ranking (Baker, 1985): weights fall from 1 + pressure to 1 − pressure.
+        weights = 1.0 + self.pressure * (1.0 - 2.0 * np.arange(size) / (size - 1))
+        return int(rng.choice(size, p=weights / weights.sum()))
 
 
 @dataclass(frozen=True)
-class AdaptiveElite:
+class AdaptiveElite(_Elite):
     """Parents come from an elite that shrinks as the search proceeds (Auto-DAS, ECCV 2024).
 
     The elite is the best p(t) of the population with p(t) = p_max − (p_max − p_min) · t/T: wide
@@ -117,23 +93,14 @@ class AdaptiveElite:
             raise InvalidInput(
                 f"p_min <= p_max must hold, got p_min={self.p_min}, p_max={self.p_max}"
             )
-        if not 0.0 <= self.pressure <= 1.0:
-            raise InvalidInput(f"pressure must lie in [0, 1], got {self.pressure}")
-
-    @property
-    def schedule(self) -> Schedule:
-        """The ratio as a function of t/T."""
-        return Linear(self.p_max, self.p_min)
+        super().__post_init__()
 
     def ratio(self, progress: float) -> float:
-        return self.schedule(progress)
-
-    def draw(self, n: int, progress: float, rng: np.random.Generator) -> int:
-        return _draw_from_elite(elite_size(self.ratio(progress), n), self.pressure, rng)
+        return self.p_max - (self.p_max - self.p_min) * progress
 
 
 @dataclass(frozen=True)
-class FixedElite:
+class FixedElite(_Elite):
     """Parents come from the best ``p`` of the population throughout.
 
     Attributes:
@@ -146,19 +113,10 @@ class FixedElite:
 
     def __post_init__(self) -> None:
         _check_share("p", self.p)
-        if not 0.0 <= self.pressure <= 1.0:
-            raise InvalidInput(f"pressure must lie in [0, 1], got {self.pressure}")
+        super().__post_init__()
 
-    @property
-    def schedule(self) -> Schedule:
-        """The same ratio at every time."""
-        return Constant(self.p)
-
-    def ratio(self, progress: float) -> float:
-        return self.schedule(progress)
-
-    def draw(self, n: int, progress: float, rng: np.random.Generator) -> int:
-        return _draw_from_elite(elite_size(self.ratio(progress), n), self.pressure, rng)
+    def ratio(self, progress: float) -> float:  # noqa: ARG002 - a selection's signature
+        return self.p
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
-from autodas.evolution.algorithm import Algorithm
-from autodas.evolution.asked import Asked
+from autodas.evolution.algorithm import Algorithm, Asked
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual
 from autodas.evolution.variation import Origin
