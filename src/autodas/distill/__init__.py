@@ -16,8 +16,7 @@ from autodas.distill.evaluation import Quality, calibration_error, evaluate, qua
 from autodas.distill.export import export_onnx, export_program, load_student_weights, save_student
 from autodas.distill.loop import OutOfMemory
 from autodas.distill.losses.catalog import LOSSES, Loss
-from autodas.distill.recipe import Recipe
-from autodas.distill.recipes import RECIPES, get_recipe
+from autodas.distill.recipe import RECIPES, Recipe, get_recipe
 from autodas.distill.trainer import OutOfTime, TrainingDiverged, TrainingResult, train
 
 __all__ = [

@@ -1,16 +1,19 @@
-"""How a network is trained, as one value."""
+"""How a network is trained, as one value, and the values that have a name (``recipes.toml``)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
+from autodas.core.toml import read_toml
 from autodas.distill.losses.catalog import LOSSES
 
-__all__ = ["Recipe"]
+__all__ = ["RECIPES", "Recipe", "get_recipe"]
 
 
 @dataclass(frozen=True)
@@ -165,3 +168,17 @@ CHOICES = {
     "schedule": ("cosine", "step"),
     "teacher_weights": ("mean", "confidence"),
 }
+
+RECIPES: Catalog[Recipe] = Catalog("recipe")
+for _name, _values in read_toml(Path(__file__).with_name("recipes.toml")).items():
+    _values["milestones"] = tuple(_values.get("milestones", ()))
+    RECIPES.add(_name, Recipe(name=_name, **_values))
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe called ``name``.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    return RECIPES.get(name)
