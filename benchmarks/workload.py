@@ -27,8 +27,7 @@ from autodas.statistics import (
     TeacherSignals,
     measure,
 )
-from autodas.statistics.measurement import Measured
-from autodas.statistics.store.sketch import sample_entries
+from autodas.statistics.measurement import Measured, sample_entries
 
 __all__ = [
     "WHOLE",

@@ -11,7 +11,7 @@ from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 
 from autodas.core.values import Kind
 from autodas.statistics import DEFAULT_ENTRIES, STATISTICS, measure
-from autodas.statistics.store.sketch import sample_entries
+from autodas.statistics.measurement import sample_entries
 
 SHAPES = st.lists(st.integers(1, 12), min_size=1, max_size=4).map(tuple)
 

@@ -1,13 +1,17 @@
-"""From ``sys.argv`` to an exit status."""
+"""From ``sys.argv`` to an exit status.
+
+Standard output belongs to the results; everything else goes to standard error.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from autodas.cli.signals import Stopped, stopping
 from autodas.core.errors import AutodasError
 from autodas.core.places import CACHE_VARIABLE, stand_in
 from autodas.core.plugins import load_plugins
-from autodas.core.printable import printable
+from autodas.core.printable import printable, printable_json, printable_lines
 
 __all__ = ["main"]
 
@@ -121,7 +125,6 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
     name, *rest = [word for word in given if word != "--json"] or [""]
     command = find(name)
     from autodas.cli.options import parse
-    from autodas.cli.output import reserved_stdout
     from autodas.cli.progress import reporting
 
     step = command.load()
@@ -129,7 +132,7 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
     load_plugins(common.plugin)
     if (out := getattr(config, "out", None)) is not None:
         place.append(str(out))
-    with reserved_stdout(), reporting(common.tensorboard) as progress:
+    with _reserved_stdout(), reporting(common.tensorboard) as progress:
         if getattr(config, "cache", ...) is None and (instead := stand_in()) is not None:
             progress.note(
                 f"there is no home folder: the cache is in {instead}; "
@@ -149,12 +152,46 @@ def _with_report(results: dict[str, Any], out: str) -> dict[str, Any]:
 
 
 def _show(results: dict[str, Any], as_json: bool) -> None:
-    from autodas.cli.output import print_json, print_summary
-
     if as_json:
-        print_json({key: value for key, value in results.items() if key != "summary"})
+        _print_json({key: value for key, value in results.items() if key != "summary"})
     else:
-        print_summary(results)
+        _print_summary(results)
+
+
+@contextlib.contextmanager
+def _reserved_stdout() -> Iterator[None]:
+    """Inside, whatever is written to standard output lands on standard error.
+
+    That includes what worker processes and C libraries write, which know the file descriptor
+    only.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _print_json(results: dict[str, Any]) -> None:
+    """Print one JSON object.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which is a defect of the step.
+    """
+    print(printable_json(json.dumps(results, ensure_ascii=False, allow_nan=False)))
+
+
+def _print_summary(results: dict[str, Any]) -> None:
+    """Print the lines meant for people, or the results themselves if there are none."""
+    lines = results.get("summary")
+    if lines is None:
+        lines = [json.dumps(results, ensure_ascii=False, allow_nan=False, indent=1)]
+    # Names that a file gave must not steer the terminal.
+    print(*(printable_lines(str(line)) for line in lines), sep="\n")
 
 
 def _failed(message: str, status: int, as_json: bool) -> int:
@@ -162,9 +199,7 @@ def _failed(message: str, status: int, as_json: bool) -> int:
     with contextlib.suppress(OSError):  # nobody may be there to read it
         print(f"autodas: {line}", file=sys.stderr, flush=True)
     if as_json:
-        from autodas.cli.output import print_json
-
-        print_json({"error": line.removeprefix("error: "), "exit_status": status})
+        _print_json({"error": line.removeprefix("error: "), "exit_status": status})
     return status
 
 

@@ -6,12 +6,11 @@ from functools import lru_cache
 
 from autodas.core.catalog import Catalog
 from autodas.spaces.base import Space
-from autodas.spaces.convolutional import MOBILE, RESNET, RESNET_WIDE
-from autodas.spaces.digits import DIGITS_CNN, DIGITS_VIT
+from autodas.spaces.convolutional import DIGITS_CNN, MOBILE, RESNET, RESNET_WIDE
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
 from autodas.spaces.user import is_reference, load_space
-from autodas.spaces.vision_transformers import AUTOFORMER, PIT
+from autodas.spaces.vision_transformers import AUTOFORMER, DIGITS_VIT, PIT
 
 __all__ = ["SPACES", "get_space"]
 

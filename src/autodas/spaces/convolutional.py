@@ -1,4 +1,7 @@
-"""Convolutional networks: CIFAR ResNets (S0 of DisWOT, and a wider space), inverted residuals."""
+"""Convolutional networks: CIFAR ResNets (S0 of DisWOT, and a wider space), inverted residuals.
+
+That for 8×8 digits is so small that a whole search takes minutes on a laptop.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from autodas.networks.mobile import MobileNet
 from autodas.spaces.base import Shape
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
 
-__all__ = ["MOBILE", "RESNET", "RESNET_WIDE", "DepthSpace"]
+__all__ = ["DIGITS_CNN", "MOBILE", "RESNET", "RESNET_WIDE", "DepthSpace"]
 
 LARGE_IMAGE = 96  # from this side on, the first layers reduce the resolution by four
 
@@ -110,4 +113,18 @@ MOBILE = ChoiceSpace(
     _mobile,
     input_shape=(3, 32, 32),
     num_classes=100,
+)
+
+
+def _digits_cnn(arch: Selection, num_classes: int, input_shape: Shape) -> ResNet:
+    return ResNet(arch["depth"], arch["width"], channels=input_shape[0], num_classes=num_classes)
+
+
+DIGITS_CNN = ChoiceSpace(
+    "digits-cnn",
+    "small residual CNNs for 8×8 digits: depth and width of three stages",
+    {"depth": Each.of((1, 2, 3), 3), "width": Each.of((4, 8, 16), 3)},
+    _digits_cnn,
+    input_shape=(1, 8, 8),
+    num_classes=10,
 )

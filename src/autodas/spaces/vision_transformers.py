@@ -1,4 +1,7 @@
-"""Vision transformers as searched by Auto-Prox (AAAI 2024): AutoFormer and PiT sub-networks."""
+"""Vision transformers as searched by Auto-Prox (AAAI 2024): AutoFormer and PiT sub-networks.
+
+Those for 8×8 digits are so small that a whole search takes minutes on a laptop.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from autodas.spaces.base import Shape, Space, other, pick
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
 from autodas.spaces.text import Option, match, of_kind, parse_object
 
-__all__ = ["AUTOFORMER", "PIT", "AutoFormer", "AutoFormerSpace"]
+__all__ = ["AUTOFORMER", "DIGITS_VIT", "PIT", "AutoFormer", "AutoFormerSpace"]
 
 T = TypeVar("T")
 
@@ -223,4 +226,32 @@ PIT = ChoiceSpace(
     valid=_non_decreasing,
     input_shape=(3, 224, 224),
     num_classes=100,
+)
+
+
+def _digits_vit(arch: Selection, num_classes: int, input_shape: Shape) -> VisionTransformer:
+    depth = arch["depth"]
+    return VisionTransformer(
+        arch["width"],
+        (arch["heads"],) * depth,
+        (arch["mlp_ratio"],) * depth,
+        patch=2,
+        init="fan-in",
+        input_shape=input_shape,
+        num_classes=num_classes,
+    )
+
+
+DIGITS_VIT = ChoiceSpace(
+    "digits-vit",
+    "small vision transformers for 8×8 digits: width, depth, heads, MLP ratio",
+    {
+        "width": (12, 24, 36, 48),
+        "depth": (1, 2, 3, 4),
+        "heads": (1, 2, 3, 4),
+        "mlp_ratio": (0.5, 1.0, 2.0, 4.0),
+    },
+    _digits_vit,
+    input_shape=(1, 8, 8),
+    num_classes=10,
 )

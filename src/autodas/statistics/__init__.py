@@ -24,17 +24,14 @@ from autodas.statistics.definitions import (  # noqa: F401
 )
 
 # isort: on
-from autodas.statistics.measurement import Measured, measure
-from autodas.statistics.need import Need
+from autodas.statistics.measurement import DEFAULT_ENTRIES, Measured, measure
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
-from autodas.statistics.stage_matching import match_stages
+from autodas.statistics.side_by_side import match_stages
 from autodas.statistics.store.cache import Cache
-from autodas.statistics.store.columns import Store, columns
-from autodas.statistics.store.sketch import DEFAULT_ENTRIES
-from autodas.statistics.store.spill import spilled
+from autodas.statistics.store.columns import Store, columns, spilled
 from autodas.statistics.teacher_signals import TeacherSignals
 from autodas.statistics.trial import check
-from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = [
     "DEFAULT_ENTRIES",

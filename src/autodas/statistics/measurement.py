@@ -1,25 +1,34 @@
-"""Measure several statistics of one network on one batch in as few passes as possible."""
+"""Measure several statistics of one network on one batch in as few passes as possible.
+
+Large tensors are represented by a fixed random sample of their entries. A proxy looks at entries
+through elementwise functions and reductions such as means and norms; a sample of k entries
+estimates those with relative error of order 1/√k at a fraction of the bytes. The true number of
+entries is kept beside the sample, so that sums and norms scale. How well sketched scores agree with
+full ones is measured by ``benchmarks/sketch.py``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from autodas.core.results import Failed, Ok, Result
+from autodas.core.rng import derive
 from autodas.core.values import FloatArray, Kind
 from autodas.networks import StagedNetwork
 from autodas.statistics.catalog import STATISTICS, Statistic
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
-from autodas.statistics.store.sketch import DEFAULT_ENTRIES, sample_entries
 from autodas.statistics.teacher_signals import TeacherSignals
-from autodas.statistics.unmeasurable import Unmeasurable
 
-__all__ = ["Measured", "measure"]
+__all__ = ["DEFAULT_ENTRIES", "Measured", "measure", "sample_entries"]
+
+DEFAULT_ENTRIES = 1024
 
 
 @dataclass(frozen=True)
@@ -91,3 +100,21 @@ def _segment(
         value = sample_entries(value, entries)
     # A copy: the tensor may be the network's own weight, which later training changes.
     return np.array(value.to(kept).numpy(force=True))
+
+
+@lru_cache(maxsize=4096)
+def _positions(total: int, keep: int) -> Tensor:
+    chosen = derive(0, "sketch", total, keep).choice(total, size=keep, replace=False)
+    return torch.from_numpy(np.sort(chosen))
+
+
+def sample_entries(tensor: Tensor, keep: int) -> Tensor:
+    """``(min(keep, numel),)`` entries of ``tensor``.
+
+    The positions depend only on the number of entries: a weight and its gradient are sampled at
+    the same places, so products of the two mean what they say.
+    """
+    if tensor.numel() > keep:
+        # take() counts as flatten() does, but never copies a tensor of another memory order.
+        return tensor.take(_positions(tensor.numel(), keep))
+    return tensor.flatten()

@@ -1,13 +1,20 @@
-"""What has to be run for a statistic: announced by the statistic, looked up here."""
+"""What has to be run for a statistic: announced by the statistic, looked up here.
+
+A network may lack what is needed all the same: :class:`Unmeasurable`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum, StrEnum
 
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import AutodasError, InvalidInput
 
-__all__ = ["MadeBy", "Need", "needs_named", "require"]
+__all__ = ["MadeBy", "Need", "Unmeasurable", "needs_named", "require"]
+
+
+class Unmeasurable(AutodasError):
+    """A network has nothing that the statistic could be measured on."""
 
 
 class MadeBy(Enum):

@@ -1,22 +1,59 @@
-"""Student and teacher seen side by side, stage by stage or output by output."""
+"""Student and teacher seen side by side, stage by stage or output by output.
+
+Stage i of n (counted from 0) has relative depth (i + 1) / n. A student stage is matched with the
+teacher stage of nearest relative depth; of two equally near ones, the deeper. The last stages
+therefore always correspond, and networks with the same number of stages correspond one to one.
+
+Every student stage gets a teacher stage here, also in a student that has more of them, because a
+statistic has one number per student stage. A training loss pairs stages instead and leaves those
+without a partner out (``distill/losses/shapes.py``): a student of 4 stages and a teacher of 3 make
+4 comparisons here and 3 pairs there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind, Type
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
-from autodas.statistics.stage_matching import match_stages
-from autodas.statistics.unmeasurable import Unmeasurable
 
-__all__ = ["FORWARD", "STAGE_VECTOR", "both_logits", "compare", "teacher_views"]
+__all__ = ["FORWARD", "STAGE_VECTOR", "both_logits", "compare", "match_stages", "teacher_views"]
 
 STAGE_VECTOR = Type(Kind.VECTOR, "stage")
 FORWARD = frozenset({Need.FORWARD})
+
+
+@lru_cache(maxsize=1024)
+def match_stages(student: int, teacher: int) -> tuple[int, ...]:
+    """The teacher stage for each student stage.
+
+    Args:
+        student: Number of student stages.
+        teacher: Number of teacher stages.
+
+    Returns:
+        ``student`` stage numbers in [0, ``teacher``), non-decreasing.
+
+    Raises:
+        InvalidInput: a network has no stages.
+    """
+    if student < 1 or teacher < 1:
+        raise InvalidInput(
+            f"both networks must have stages to compare, but got {student=}, {teacher=}"
+        )
+
+    def distance(i: int, j: int) -> tuple[Fraction, int]:
+        # Fractions, because a tie must not depend on rounding.
+        return abs(Fraction(i + 1, student) - Fraction(j + 1, teacher)), -j
+
+    return tuple(min(range(teacher), key=lambda j: distance(i, j)) for i in range(student))
 
 
 def both_logits(probe: Probe) -> tuple[Tensor, Tensor]:

@@ -19,10 +19,9 @@ from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind, Type
 from autodas.networks import ResNet, StagedNetwork, VisionTransformer, seeded
 from autodas.statistics.catalog import STATISTICS, Statistic
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.teacher_signals import TeacherSignals
-from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["check"]
 

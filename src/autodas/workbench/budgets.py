@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from autodas.core.errors import InvalidInput
-from autodas.core.memory_sizes import parse_bytes
 from autodas.workbench.latency import Device
 
 __all__ = [
@@ -18,6 +17,7 @@ __all__ = [
     "Budgets",
     "Counted",
     "Quantity",
+    "parse_bytes",
     "parse_count",
     "parse_seconds",
     "spelt",
@@ -42,7 +42,21 @@ _EXAMPLES = {"params": "0.5M", "macs": "60MMACs"}
 _TIME = re.compile(
     r"((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?)\s*(ns|us|µs|ms|s)", re.ASCII | re.IGNORECASE
 )
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def parse_bytes(text: str) -> int:
+    """The number of bytes of ``512MB``, ``1.5 GiB``, ``0`` or the like; case does not matter.
+
+    Raises:
+        InvalidInput: the text is no amount of memory.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*", text.lower(), flags=re.ASCII)
+    # More digits than these are no memory, and no float either.
+    if found is None or len(found[1]) > 30:
+        raise InvalidInput(f"an amount of memory is written like 512MB or 2GiB, got {text!r}")
+    return int(float(found[1]) * _BYTES[found[2] or ""])
 
 
 def _text(amount: Amount) -> str:

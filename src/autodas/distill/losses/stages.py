@@ -110,7 +110,7 @@ def stage_pairs(students: int, teachers: int) -> list[tuple[int, int]]:
 
     The network with fewer stages has each of them matched; of the other, evenly spaced ones. Each
     stage has one partner, so that no teacher stage pulls at two student stages. Statistics need a
-    number for every student stage and match otherwise (``statistics/stage_matching.py``).
+    number for every student stage and match otherwise (``statistics/side_by_side.py``).
     """
     count = min(students, teachers)
     return [

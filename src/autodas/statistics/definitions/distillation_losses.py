@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autodas.core.values import SCALAR
 from autodas.statistics.catalog import statistic
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.side_by_side import (
@@ -25,7 +25,6 @@ from autodas.statistics.side_by_side import (
     compare,
     teacher_views,
 )
-from autodas.statistics.unmeasurable import Unmeasurable
 
 TINY = 1e-12
 GAMMA, ORDER = 0.4, 2  # of correlation congruence's Gaussian kernel and its Taylor series

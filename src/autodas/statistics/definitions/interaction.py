@@ -1,6 +1,6 @@
 """Statistics of student and teacher together, and the teacher's own, per student stage.
 
-Stages correspond by relative depth (:mod:`autodas.statistics.stage_matching`). All comparisons go
+Stages correspond by relative depth (:mod:`autodas.statistics.side_by_side`). All comparisons go
 through objects whose shape does not depend on the architecture (B × B Grams, 4 × 4 attention
 grids, K × K class Grams, logits), so a CNN can teach a transformer.
 """
@@ -20,7 +20,7 @@ from autodas.statistics.definitions.intrinsic import (
     PROJECTED_GRAM,
     SAMPLE_GRAM,
 )
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.side_by_side import (
@@ -30,7 +30,6 @@ from autodas.statistics.side_by_side import (
     compare,
     teacher_views,
 )
-from autodas.statistics.unmeasurable import Unmeasurable
 
 TINY = 1e-12
 

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from autodas.core.values import SCALAR, Kind, Type
 from autodas.statistics.catalog import statistic
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
-from autodas.statistics.unmeasurable import Unmeasurable
 
 BLOCK_VECTOR = Type(Kind.VECTOR, "block")
 TANGENT_GRAM = Type(Kind.GRAM, "", "tangent")

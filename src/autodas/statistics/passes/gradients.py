@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from autodas.networks import StagedNetwork
-from autodas.statistics.unmeasurable import Unmeasurable
+from autodas.statistics.need import Unmeasurable
 
 __all__ = [
     "HESSIAN_IMAGES",

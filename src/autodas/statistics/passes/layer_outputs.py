@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from autodas.statistics.unmeasurable import Unmeasurable
+from autodas.statistics.need import Unmeasurable
 
 __all__ = ["LayerOutputs"]
 

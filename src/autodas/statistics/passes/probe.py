@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
-from autodas.statistics.need import MadeBy, Need, needs_named, require
+from autodas.statistics.need import MadeBy, Need, Unmeasurable, needs_named, require
 from autodas.statistics.passes.attention_calls import AttentionCall
 from autodas.statistics.passes.blocks import BlockValues, block_values
 from autodas.statistics.passes.extra_passes import ExtraPasses
@@ -31,7 +31,6 @@ from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.notes import PassNotes
 from autodas.statistics.passes.weights import layers_of, trainable_weights
 from autodas.statistics.teacher_signals import TeacherSignals
-from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["Probe"]
 

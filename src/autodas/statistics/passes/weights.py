@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from autodas.statistics.unmeasurable import Unmeasurable
+from autodas.statistics.need import Unmeasurable
 
 __all__ = ["Layer", "layers_of", "trainable_weights"]
 

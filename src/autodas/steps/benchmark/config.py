@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from autodas.backends import Workers
 from autodas.core.errors import AutodasError, InvalidInput
-from autodas.core.memory_sizes import parse_bytes
 from autodas.steps.benchmark.comparison import PartName
 from autodas.steps.benchmark.contenders import ALL
 from autodas.tables import TABLES, Training, load_table
+from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.protocol import Protocol
 
 __all__ = ["BenchmarkConfig", "check_config", "paper_pairs", "resolved"]

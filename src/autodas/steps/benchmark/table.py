@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autodas.core.errors import InvalidInput, MissingData
-from autodas.core.memory_sizes import parse_bytes
 from autodas.core.progress import Progress
 from autodas.core.runs import Journal
 from autodas.steps.benchmark.comparison import Comparison, Contender
@@ -22,6 +21,7 @@ from autodas.steps.benchmark.remeasured import (
     stability,
 )
 from autodas.tables import load_table
+from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, load_family
 
 __all__ = ["Pair", "TableDone", "TableRun", "pairs_of"]

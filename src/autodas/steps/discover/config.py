@@ -8,7 +8,7 @@ from typing import Literal
 
 from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
-from autodas.core.memory_sizes import parse_bytes
+from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import parse_pair
 from autodas.workbench.protocol import Protocol
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from autodas.core.memory_sizes import parse_bytes
 from autodas.core.results import Failed, Ok, Result
 from autodas.evolution import (
     NSGA2,
@@ -40,6 +39,7 @@ from autodas.fitness import Fitness, Goal, Objective
 from autodas.scores.score import Values
 from autodas.statistics import STATISTICS
 from autodas.steps.discover.config import DiscoverConfig
+from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family
 
 __all__ = ["Evolved", "ProxySearch", "grammar_of", "usable_leaves"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from autodas.core.memory_sizes import parse_bytes
 from autodas.core.progress import Progress, Silent
 from autodas.scores import Proxy
 from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
+from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, load_family, parse_pair
 
 __all__ = ["held_out", "load", "statistics_of"]

@@ -3,7 +3,7 @@
 import pytest
 
 from autodas.core.errors import InvalidInput
-from autodas.core.memory_sizes import parse_bytes
+from autodas.workbench.budgets import parse_bytes
 
 
 @pytest.mark.parametrize(
