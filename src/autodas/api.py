@@ -2,7 +2,10 @@
 
 ``autodas.search(space="digits-cnn", max_params=20_000)`` does what ``autodas search --space
 digits-cnn --max-params 20000`` does. Options are the fields of the step's ``Config``; those of its
-``Protocol`` stand beside them, as on the command line.
+``Protocol`` stand beside them, as on the command line. ``progress`` hears of the work.
+
+All raise an :class:`~autodas.core.errors.AutodasError` whose one line says why: an option, a table
+or a file cannot be used, nothing fits the budgets, a score has no values, a training failed.
 """
 
 from __future__ import annotations
@@ -51,16 +54,11 @@ Option: TypeAlias = str | float | Path | Sequence[str] | Protocol | None
 def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
     """Evolve a proxy on spaces with tables.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.discover.dispatch.DiscoverConfig`, such as
-            ``tables``, ``generations``, ``population``, ``seed``, ``out``.
+    Options: fields of :class:`autodas.steps.discover.dispatch.DiscoverConfig`, such as ``tables``,
+    ``generations``, ``population``, ``seed``, ``out``.
 
     Returns:
         What ``results.json`` holds, and ``out``, the run directory with ``proxy.json``.
-
-    Raises:
-        AutodasError: an option, a table or a file cannot be used; one line says why.
     """
     return _step("discover", options, progress)
 
@@ -68,15 +66,10 @@ def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
 def benchmark(*, progress: Progress = Silent(), **options: Option) -> Results:
     """Compare scores on tables, each with its interval and beside size.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of the benchmark's ``Config``, such as ``scores``, ``table``, ``part``.
+    Options: fields of the benchmark's ``Config``, such as ``scores``, ``table``, ``part``.
 
     Returns:
         What ``results.json`` holds (``rows`` among it), and ``out``, the run directory.
-
-    Raises:
-        AutodasError: an option, a table or a file cannot be used; one line says why.
     """
     return _step("benchmark", options, progress)
 
@@ -84,16 +77,11 @@ def benchmark(*, progress: Progress = Silent(), **options: Option) -> Results:
 def search(*, progress: Progress = Silent(), **options: Option) -> Results:
     """The best students of a space within budgets, by any score.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.search.run.SearchConfig`, such as ``space``,
-            ``score``, ``max_params``, ``max_macs``, ``top``.
+    Options: fields of :class:`autodas.steps.search.run.SearchConfig`, such as ``space``, ``score``,
+    ``max_params``, ``max_macs``, ``top``.
 
     Returns:
         What ``results.json`` holds (``students`` among it, best first), and ``out``.
-
-    Raises:
-        AutodasError: nothing fits the budgets, or an option cannot be used; one line says why.
     """
     return _step("search", options, progress)
 
@@ -103,17 +91,12 @@ def distill_student(*, progress: Progress = Silent(), **options: Option) -> Resu
 
     It is not called ``distill``, because that is the package with losses and recipes.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.distill.run.DistillConfig`: ``search``, a run
-            directory, or ``space`` and ``arch``; ``teacher``, ``data``, ``recipe``, ``seeds``.
+    Options: fields of :class:`autodas.steps.distill.run.DistillConfig`: ``search``, a run
+    directory, or ``space`` and ``arch``; ``teacher``, ``data``, ``recipe``, ``seeds``.
 
     Returns:
         What ``results.json`` holds (``accuracy`` among it, in percent), and ``out``, from which
         :func:`autodas.load_student` reads the network.
-
-    Raises:
-        AutodasError: an option or a file cannot be used, or a training failed.
     """
     return _step("distill", options, progress)
 
@@ -121,16 +104,11 @@ def distill_student(*, progress: Progress = Silent(), **options: Option) -> Resu
 def run(*, progress: Progress = Silent(), **options: Option) -> Results:
     """From a teacher, data and budgets to a trained student.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.run.RunConfig`, such as ``data``,
-            ``teacher``, ``space``, ``score``, ``max_params``, ``max_latency``.
+    Options: fields of :class:`autodas.steps.run.RunConfig`, such as ``data``, ``teacher``,
+    ``space``, ``score``, ``max_params``, ``max_latency``.
 
     Returns:
         What ``results.json`` holds (``student``, ``accuracy``, ``why`` among it), and ``out``.
-
-    Raises:
-        AutodasError: nothing fits the budgets, or an option cannot be used; one line says why.
     """
     return _step("run", options, progress)
 
@@ -138,17 +116,12 @@ def run(*, progress: Progress = Silent(), **options: Option) -> Results:
 def explain(proxy: str, *, progress: Progress = Silent(), **options: Option) -> Results:
     """What a score says, what carries it, and whether it collapses.
 
-    Args:
-        proxy: A score by name, a formula, or ``proxy:`` and a name or file.
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.explain.run.ExplainConfig`, such as ``table``,
-            ``space``, ``architectures``, ``collapse``.
+    The proxy is a score by name, a formula, or ``proxy:`` and a name or file. Options: fields of
+    :class:`autodas.steps.explain.run.ExplainConfig`, such as ``table``, ``space``,
+    ``architectures``, ``collapse``.
 
     Returns:
         What ``results.json`` holds (``words``, ``verdict`` among it), and ``out``.
-
-    Raises:
-        AutodasError: the score has no values there, or an option cannot be used.
     """
     return _step("explain", {"proxy": proxy, **options}, progress)
 
@@ -156,16 +129,11 @@ def explain(proxy: str, *, progress: Progress = Silent(), **options: Option) -> 
 def label(*, progress: Progress = Silent(), **options: Option) -> Results:
     """Distil sampled students to make a table of accuracies.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.label.run.LabelConfig`, such as ``space``,
-            ``students``, ``seeds``, ``teacher``, ``data``, ``recipe``.
+    Options: fields of :class:`autodas.steps.label.run.LabelConfig`, such as ``space``,
+    ``students``, ``seeds``, ``teacher``, ``data``, ``recipe``.
 
     Returns:
         ``table``, the file, with ``students``, ``failed``, ``noise``, and ``out``.
-
-    Raises:
-        AutodasError: an option cannot be used; one line says why.
     """
     return _step("label", options, progress)
 
@@ -173,16 +141,11 @@ def label(*, progress: Progress = Silent(), **options: Option) -> Results:
 def measure(*, progress: Progress = Silent(), **options: Option) -> Results:
     """Fill the cache of statistics.
 
-    Args:
-        progress: Hears of the work.
-        **options: Fields of :class:`autodas.steps.measure.MeasureConfig`, such as ``space``,
-            ``students``, ``statistics``.
+    Options: fields of :class:`autodas.steps.measure.MeasureConfig`, such as ``space``,
+    ``students``, ``statistics``.
 
     Returns:
         ``architectures``, ``measured`` (networks that had to be run), ``seconds``, ``bytes``.
-
-    Raises:
-        AutodasError: a network cannot be run, or an option cannot be used.
     """
     return _step("measure", options, progress)
 

@@ -71,7 +71,12 @@ def run(config: CompletionConfig, progress: Progress = Silent()) -> dict[str, An
         ``script``: its text.
     """
     options = {name: _options(name) for name in COMMANDS}
-    script = {"bash": _bash, "zsh": _zsh, "fish": _fish}[config.shell](options)
+    if config.shell == "fish":
+        script = _fish(options)
+    elif config.shell == "zsh":
+        script = _script(ZSH, "found=(%s)", options)
+    else:
+        script = _script(BASH, 'words="%s"', options)
     return {"shell": config.shell, "script": script, "summary": [script]}
 
 
@@ -96,25 +101,16 @@ def _cases(options: Mapping[str, Mapping[str, Option]]) -> dict[str, str]:
     return found
 
 
-def _bash(options: Mapping[str, Mapping[str, Option]]) -> str:
-    values = [f'        "{where}") words="{words}" ;;' for where, words in _cases(options).items()]
-    each = [
-        f'            {name}) words="{" ".join(w for o in known.values() for w in _words(o))}" ;;'
-        for name, known in options.items()
-    ]
-    return BASH.format(
-        commands=" ".join(COMMANDS), values="\n".join(values), options="\n".join(each)
-    )
-
-
-def _zsh(options: Mapping[str, Mapping[str, Option]]) -> str:
-    values = [f'        "{where}") found=({words}) ;;' for where, words in _cases(options).items()]
-    each = [
-        f"            {name}) found=({' '.join(w for o in known.values() for w in _words(o))}) ;;"
-        for name, known in options.items()
-    ]
-    return ZSH.format(
-        commands=" ".join(COMMANDS), values="\n".join(values), options="\n".join(each)
+def _script(template: str, assign: str, options: Mapping[str, Mapping[str, Option]]) -> str:
+    """A script of cases; ``assign`` has a place for the words of each."""
+    every = {
+        name: [w for o in known.values() for w in _words(o)] for name, known in options.items()
+    }
+    cases = _cases(options).items()
+    return template.format(
+        commands=" ".join(COMMANDS),
+        values="\n".join(f'        "{where}") {assign % words} ;;' for where, words in cases),
+        options="\n".join(f"            {n}) {assign % ' '.join(w)} ;;" for n, w in every.items()),
     ).rstrip()
 
 

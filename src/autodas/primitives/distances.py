@@ -8,6 +8,8 @@ segments are sketches, sums and norms are scaled to the whole tensor; ratios nee
 # mypy: disable-error-code=no-any-return
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from autodas.core.values import FloatArray, Kind
@@ -19,36 +21,24 @@ from autodas.primitives.segmentwise import CONSTANT
 
 __all__: list[str] = []
 
+symmetric_distance = partial(primitive, form="distance", commutative=True)
+distance_of_rows = partial(primitive, form="distance", kinds=ENTRIES, rowwise=True)
 
-@primitive(
-    "l1_distance",
-    form="distance",
-    commutative=True,
-    latex=r"\left\Vert{0} - {1}\right\Vert_1",
-)
+
+@symmetric_distance("l1_distance", latex=r"\left\Vert{0} - {1}\right\Vert_1")
 def l1_distance(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Sum of |x - y|."""
     gap = x - y
     return bounded(np.abs(gap, out=gap).sum(axis=1) * weight)
 
 
-@primitive(
-    "l2_distance",
-    form="distance",
-    commutative=True,
-    latex=r"\left\Vert{0} - {1}\right\Vert_2",
-)
+@symmetric_distance("l2_distance", latex=r"\left\Vert{0} - {1}\right\Vert_2")
 def l2_distance(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Euclidean norm of x - y."""
     return bounded(np.sqrt(sum_of_squares(x - y) * weight))
 
 
-@primitive(
-    "smooth_l1",
-    form="distance",
-    commutative=True,
-    latex=r"\operatorname{{smoothL1}}\left({0}, {1}\right)",
-)
+@symmetric_distance("smooth_l1", latex=r"\operatorname{{smoothL1}}\left({0}, {1}\right)")
 @silenced
 def smooth_l1(x: FloatArray, y: FloatArray) -> FloatArray:
     """Mean of d²/2 where d = |x - y| < 1, of d - 1/2 elsewhere (Girshick, 2015)."""
@@ -65,7 +55,7 @@ def _cosine(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.clip(np.where(known, dot(x, y) / np.where(known, size, 1.0), 0.0), -1.0, 1.0)
 
 
-@primitive("cosine", form="distance", commutative=True, latex=r"\cos\left({0}, {1}\right)")
+@symmetric_distance("cosine", latex=r"\cos\left({0}, {1}\right)")
 def cosine(x: FloatArray, y: FloatArray) -> FloatArray:
     """Cosine of the angle between x and y, in [-1, 1]; 0 if either is zero."""
     return _cosine(x, y)
@@ -78,18 +68,13 @@ def _deviations(x: FloatArray) -> FloatArray:
     return gap
 
 
-@primitive("pearson", form="distance", commutative=True, latex=r"\rho\left({0}, {1}\right)")
+@symmetric_distance("pearson", latex=r"\rho\left({0}, {1}\right)")
 def pearson(x: FloatArray, y: FloatArray) -> FloatArray:
     """Correlation of x and y, in [-1, 1]; 0 if either is (nearly) constant."""
     return _cosine(_deviations(x), _deviations(y))
 
 
-@primitive(
-    "inner_product",
-    form="distance",
-    commutative=True,
-    latex=r"\left\langle{0}, {1}\right\rangle",
-)
+@symmetric_distance("inner_product", latex=r"\left\langle{0}, {1}\right\rangle")
 def inner_product(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArray:
     """Sum of products, within ±1e30; of two matrices, the trace of XᵀY."""
     return bounded(dot(x, y) * weight)
@@ -114,25 +99,13 @@ def _kl(x: FloatArray, y: FloatArray, temperature: float) -> FloatArray:
     return np.clip(divergence * temperature**2, 0.0, 1e30)
 
 
-@primitive(
-    "kl",
-    form="distance",
-    kinds=ENTRIES,
-    rowwise=True,
-    latex=r"\operatorname{{KL}}\left({1} \,\Vert\, {0}\right)",
-)
+@distance_of_rows("kl", latex=r"\operatorname{{KL}}\left({1} \,\Vert\, {0}\right)")
 def kl(x: FloatArray, y: FloatArray) -> FloatArray:
     """KL divergence of softmax(x) from softmax(y); mean over samples for logits."""
     return _kl(x, y, 1.0)
 
 
-@primitive(
-    "kl_t4",
-    form="distance",
-    kinds=ENTRIES,
-    rowwise=True,
-    latex=r"\operatorname{{KL}}_{{T=4}}\left({1} \,\Vert\, {0}\right)",
-)
+@distance_of_rows("kl_t4", latex=r"\operatorname{{KL}}_{{T=4}}\left({1} \,\Vert\, {0}\right)")
 def kl_t4(x: FloatArray, y: FloatArray) -> FloatArray:
     """16 times the KL divergence at temperature 4; mean over samples for logits."""
     return _kl(x, y, 4.0)

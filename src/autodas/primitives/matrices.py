@@ -10,7 +10,7 @@ singular values.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 
 import numpy as np
 
@@ -54,6 +54,9 @@ def eigenvalues(g: FloatArray) -> FloatArray:
     return np.linalg.eigvalsh(symmetric(g).astype(np.float64))[:, ::-1]
 
 
+reduction_of_spectrum = partial(primitive, form="matrix_reduction", after=eigenvalues)
+
+
 def centred(g: FloatArray) -> FloatArray:
     """HGH with H = I - 11ᵀ/n: the Gram matrix of centred vectors."""
     out = g - g.mean(axis=1, keepdims=True)
@@ -94,23 +97,13 @@ def trace(g: FloatArray) -> FloatArray:
     return bounded(np.einsum("mii->m", g).astype(np.float64))
 
 
-@primitive(
-    "nuclear_norm",
-    form="matrix_reduction",
-    after=eigenvalues,
-    latex=r"\left\Vert{0}\right\Vert_*",
-)
+@reduction_of_spectrum("nuclear_norm", latex=r"\left\Vert{0}\right\Vert_*")
 def nuclear_norm(values: FloatArray) -> FloatArray:
     """Sum of the magnitudes of the eigenvalues."""
     return bounded(np.abs(values).sum(axis=1))
 
 
-@primitive(
-    "log_det",
-    form="matrix_reduction",
-    after=eigenvalues,
-    latex=r"\log\det\left({0}\right)",
-)
+@reduction_of_spectrum("log_det", latex=r"\log\det\left({0}\right)")
 def log_det(values: FloatArray) -> FloatArray:
     """Σ log(|λ| + 1e-4 mean|λ| + 1e-20): the log-determinant of the matrix plus a small ridge."""
     size = np.abs(values)
@@ -118,12 +111,7 @@ def log_det(values: FloatArray) -> FloatArray:
     return np.log(size + 1e-4 * size.mean(axis=1, keepdims=True) + EPSILON).sum(axis=1)
 
 
-@primitive(
-    "effective_rank",
-    form="matrix_reduction",
-    after=eigenvalues,
-    latex=r"\operatorname{{erank}}\left({0}\right)",
-)
+@reduction_of_spectrum("effective_rank", latex=r"\operatorname{{erank}}\left({0}\right)")
 def effective_rank(values: FloatArray) -> FloatArray:
     """Exponential of the entropy of |λ| / Σ|λ| (Roy and Vetterli, 2007); 0 for the zero matrix."""
     size = np.abs(values)
@@ -133,12 +121,7 @@ def effective_rank(values: FloatArray) -> FloatArray:
     return np.where(total[:, 0] > 0, np.exp(entropy), 0.0)
 
 
-@primitive(
-    "condition",
-    form="matrix_reduction",
-    after=eigenvalues,
-    latex=r"\log\kappa\left({0}\right)",
-)
+@reduction_of_spectrum("condition", latex=r"\log\kappa\left({0}\right)")
 def condition(values: FloatArray) -> FloatArray:
     """Log of largest over smallest |λ| above 1e-5 of the largest; 0 for the zero matrix."""
     # Smaller ones are zero up to float32 rounding: a rank-deficient matrix is judged on its range.

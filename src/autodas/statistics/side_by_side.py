@@ -14,20 +14,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
 from autodas.core.errors import InvalidInput
-from autodas.core.values import Kind, Type
+from autodas.core.values import SCALAR, Kind, Type
+from autodas.statistics.catalog import statistic
 from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
 
-__all__ = ["FORWARD", "STAGE_VECTOR", "both_logits", "compare", "match_stages", "teacher_views"]
+__all__ = [
+    "FORWARD",
+    "both_logits",
+    "classifier_comparison",
+    "compare",
+    "comparison",
+    "match_stages",
+    "stage_comparison",
+    "teacher_views",
+]
 
 STAGE_VECTOR = Type(Kind.VECTOR, "stage")
 FORWARD = frozenset({Need.FORWARD})
+
+# What declares a comparison of student and teacher, with one number per stage or one in all.
+stage_comparison = partial(statistic, STAGE_VECTOR, needs=FORWARD, origin="interaction")
+comparison = partial(statistic, SCALAR, needs=FORWARD, origin="interaction")
+classifier_comparison = partial(comparison, needs=FORWARD | {Need.CLASSIFIER})
 
 
 @lru_cache(maxsize=1024)

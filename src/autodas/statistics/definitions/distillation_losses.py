@@ -13,16 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autodas.core.values import SCALAR
-from autodas.statistics.catalog import statistic
-from autodas.statistics.need import Need, Unmeasurable
+from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.side_by_side import (
-    FORWARD,
-    STAGE_VECTOR,
     both_logits,
+    classifier_comparison,
     compare,
+    comparison,
+    stage_comparison,
     teacher_views,
 )
 
@@ -31,12 +30,7 @@ GAMMA, ORDER = 0.4, 2  # of correlation congruence's Gaussian kernel and its Tay
 ANCHORS = 16  # samples whose angles are held in memory at a time
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Romero et al., ICLR 2015 (FitNets), eq. 3",
-)
+@stage_comparison(reference="Romero et al., ICLR 2015 (FitNets), eq. 3")
 def hint_distance(probe: Probe) -> list[float]:
     """Mean squared difference of features at every stage, averaged to the smaller shape."""
     teacher = teacher_views(probe, views.spatial)
@@ -44,12 +38,7 @@ def hint_distance(probe: Probe) -> list[float]:
     return [float(F.mse_loss(*smaller(student, other))) for student, other in pairs]
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Peng et al., ICCV 2019 (CCKD), eqs. 3 and 10",
-)
+@stage_comparison(reference="Peng et al., ICCV 2019 (CCKD), eqs. 3 and 10")
 def congruence_distance(probe: Probe) -> list[float]:
     """Mean squared difference of Gaussian kernels of the samples at every stage."""
     return compare(
@@ -59,12 +48,7 @@ def congruence_distance(probe: Probe) -> list[float]:
     )
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Park et al., CVPR 2019 (RKD), eqs. 5 to 7",
-)
+@stage_comparison(reference="Park et al., CVPR 2019 (RKD), eqs. 5 to 7")
 def pair_distance(probe: Probe) -> list[float]:
     """Huber distance of the samples' distances over their mean, at every stage."""
     return compare(
@@ -74,42 +58,25 @@ def pair_distance(probe: Probe) -> list[float]:
     )
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Park et al., CVPR 2019 (RKD), eqs. 8 and 9",
-)
+@stage_comparison(reference="Park et al., CVPR 2019 (RKD), eqs. 8 and 9")
 def triplet_distance(probe: Probe) -> list[float]:
     """Huber distance of the cosines of the angles in all triplets of samples, at every stage."""
     return compare(probe, views.centred_gram, _triplets)
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Passalis & Tefas, ECCV 2018 (PKT), eqs. 4 to 7",
-)
+@stage_comparison(reference="Passalis & Tefas, ECCV 2018 (PKT), eqs. 4 to 7")
 def probability_distance(probe: Probe) -> list[float]:
     """Mean KL divergence of the samples' neighbourhood probabilities, teacher against student."""
     return compare(probe, views.sample_gram, _neighbourhoods)
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Huang & Wang, arXiv:1707.01219 (NST), eq. 7",
-)
+@stage_comparison(reference="Huang & Wang, arXiv:1707.01219 (NST), eq. 7")
 def selectivity_distance(probe: Probe) -> list[float]:
     """Squared maximum mean discrepancy of channels' 4 × 4 maps, polynomial kernel, per stage."""
     return compare(probe, views.selectivity, lambda s, t: (s - t).square().sum((2, 3)).mean(1))
 
 
-@statistic(
-    SCALAR, needs=FORWARD, origin="interaction", reference="Lee et al., ECCV 2018 (KD-SVD), eq. 6"
-)
+@comparison(reference="Lee et al., ECCV 2018 (KD-SVD), eq. 6")
 def factor_distance(probe: Probe) -> list[float]:
     """Mean squared difference of kernels between spatial singular vectors of adjacent stages."""
     student = torch.stack(probe.viewed(views.spatial_factors))
@@ -124,12 +91,7 @@ def factor_distance(probe: Probe) -> list[float]:
     return [float((_between_stages(aligned) - _between_stages(teacher)).square().mean())]
 
 
-@statistic(
-    SCALAR,
-    needs={Need.FORWARD, Need.CLASSIFIER},
-    origin="interaction",
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0",
-)
+@classifier_comparison(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0")
 def pooled_kl(probe: Probe) -> list[float]:
     """100 c · KL at temperature 8 of sigmoid(relu(last features)), c their mean cosine."""
     s, t = (v.relu().sigmoid() for v in _pooled(probe))
@@ -137,36 +99,21 @@ def pooled_kl(probe: Probe) -> list[float]:
     return [100 * float(divergence * _column_cosine(s, t))]
 
 
-@statistic(
-    SCALAR,
-    needs={Need.FORWARD, Need.CLASSIFIER},
-    origin="interaction",
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201",
-)
+@classifier_comparison(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201")
 def pooled_product(probe: Probe) -> list[float]:
     """100 c · mean product of softmax over samples of mish(last features)², c their mean cosine."""
     s, t = (F.mish(v).square().softmax(0) for v in _pooled(probe))
     return [100 * float((s * t).mean() * _column_cosine(s, t))]
 
 
-@statistic(
-    SCALAR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-101",
-)
+@comparison(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-101")
 def square_logit_distance(probe: Probe) -> list[float]:
     """100 c · mean |s² − t²| of the logits, c the mean cosine of the squares over samples."""
     s, t = (v.double().square() for v in both_logits(probe))
     return [100 * float((s - t).abs().mean() * _column_cosine(s, t))]
 
 
-@statistic(
-    SCALAR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for AutoFormer and PiT",
-)
+@comparison(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for AutoFormer and PiT")
 def sample_softmax_kl(probe: Probe) -> list[float]:
     """Mean KL divergence over classes of softmax over samples of sigmoid(logits), in nats."""
     s, t = (v.double().sigmoid().softmax(0) for v in both_logits(probe))

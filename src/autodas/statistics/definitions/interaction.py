@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autodas.core.values import SCALAR
 from autodas.statistics.catalog import statistic
 from autodas.statistics.definitions.intrinsic import (
     ATTENTION_MAP,
@@ -20,14 +19,16 @@ from autodas.statistics.definitions.intrinsic import (
     PROJECTED_GRAM,
     SAMPLE_GRAM,
 )
-from autodas.statistics.need import Need, Unmeasurable
+from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.side_by_side import (
     FORWARD,
-    STAGE_VECTOR,
     both_logits,
+    classifier_comparison,
     compare,
+    comparison,
+    stage_comparison,
     teacher_views,
 )
 
@@ -71,29 +72,19 @@ def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
 # --- both together ----------------------------------------------------------------------------
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Kornblith et al., ICML 2019, eq. 4",
-)
+@stage_comparison(reference="Kornblith et al., ICML 2019, eq. 4")
 def cka(probe: Probe) -> list[float]:
     """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1]."""
     return compare(probe, views.sample_gram, lambda s, t: _cosine(_centred(s), _centred(t)))
 
 
-@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+@stage_comparison()
 def gram_cosine(probe: Probe) -> list[float]:
     """Cosine similarity of the sample Grams at every stage, without centring, in [−1, 1]."""
     return compare(probe, views.sample_gram, _cosine)
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Tung & Mori, ICCV 2019, eq. 4 (SP); DisWOT's relation similarity",
-)
+@stage_comparison(reference="Tung & Mori, ICCV 2019, eq. 4 (SP); DisWOT's relation similarity")
 def gram_distance(probe: Probe) -> list[float]:
     """Mean squared distance of row-normalised sample Grams at every stage, in [0, 4 / B]."""
     return compare(
@@ -103,11 +94,8 @@ def gram_distance(probe: Probe) -> list[float]:
     )
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Kriegeskorte et al., Front. Syst. Neurosci. 2008 (representational similarity)",
+@stage_comparison(
+    reference="Kriegeskorte et al., Front. Syst. Neurosci. 2008 (representational similarity)"
 )
 def relation_correlation(probe: Probe) -> list[float]:
     """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1]."""
@@ -116,13 +104,13 @@ def relation_correlation(probe: Probe) -> list[float]:
     )
 
 
-@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+@stage_comparison()
 def channel_gram_distance(probe: Probe) -> list[float]:
     """Mean squared distance of normalised channel Grams after projection to 16, per stage."""
     return compare(probe, views.projected_gram, lambda s, t: (_unit(s) - _unit(t)).square().mean(1))
 
 
-@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+@stage_comparison()
 def attention_cosine(probe: Probe) -> list[float]:
     """Mean cosine similarity of spatial attention maps at every stage, in [0, 1]."""
     return compare(
@@ -130,18 +118,13 @@ def attention_cosine(probe: Probe) -> list[float]:
     )
 
 
-@statistic(STAGE_VECTOR, needs=FORWARD, origin="interaction")
+@stage_comparison()
 def attention_kl(probe: Probe) -> list[float]:
     """Mean KL divergence of spatial attention, teacher against student, in nats, ≥ 0."""
     return compare(probe, views.attention_map, _kl)
 
 
-@statistic(
-    STAGE_VECTOR,
-    needs=FORWARD,
-    origin="interaction",
-    reference="Zagoruyko & Komodakis, ICLR 2017, eq. 2 (AT)",
-)
+@stage_comparison(reference="Zagoruyko & Komodakis, ICLR 2017, eq. 2 (AT)")
 def attention_distance(probe: Probe) -> list[float]:
     """Mean distance of l2-normalised spatial attention maps at every stage, in [0, √2]."""
     return compare(
@@ -151,21 +134,21 @@ def attention_distance(probe: Probe) -> list[float]:
     )
 
 
-@statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
+@comparison(reference="Hinton et al., 2015")
 def logit_kl(probe: Probe) -> list[float]:
     """Mean KL divergence of the outputs, teacher against student, at temperature 1, in nats."""
     student, teacher = both_logits(probe)
     return [float(_kl(student.softmax(1), teacher.softmax(1)))]
 
 
-@statistic(SCALAR, needs=FORWARD, origin="interaction", reference="Hinton et al., 2015")
+@comparison(reference="Hinton et al., 2015")
 def logit_kl_t4(probe: Probe) -> list[float]:
     """Mean KL divergence of the outputs, teacher against student, at temperature 4, times 16."""
     student, teacher = both_logits(probe)
     return [16 * float(_kl((student / 4).softmax(1), (teacher / 4).softmax(1)))]
 
 
-@statistic(SCALAR, needs=FORWARD, origin="interaction")
+@comparison()
 def logit_cosine(probe: Probe) -> list[float]:
     """Mean cosine similarity of the outputs, each centred over classes, in [−1, 1]."""
     student, teacher = both_logits(probe)
@@ -174,12 +157,7 @@ def logit_cosine(probe: Probe) -> list[float]:
     return [float(F.cosine_similarity(student, teacher, dim=1).mean())]
 
 
-@statistic(
-    SCALAR,
-    needs={Need.FORWARD, Need.CLASSIFIER},
-    origin="interaction",
-    reference="Dong et al., CVPR 2023 (DisWOT), semantic similarity",
-)
+@classifier_comparison(reference="Dong et al., CVPR 2023 (DisWOT), semantic similarity")
 def class_gradient_distance(probe: Probe) -> list[float]:
     """Mean squared distance of row-normalised class-gradient Grams of student and teacher."""
     both_logits(probe)

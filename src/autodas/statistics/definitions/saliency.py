@@ -6,6 +6,8 @@ gradient of the mean cross-entropy at it.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from autodas.statistics.passes.probe import Probe
 from autodas.statistics.passes.weights import Layer
 
 BACKWARD = frozenset({Need.FORWARD, Need.BACKWARD})
+gradient_size = partial(statistic, LAYER_VECTOR, needs=BACKWARD, size=True)
 
 
 @statistic(LAYER_VECTOR)
@@ -161,12 +164,7 @@ def constant_gradient_inverse(probe: Probe) -> list[float]:
     return values
 
 
-@statistic(
-    LAYER_VECTOR,
-    needs=BACKWARD,
-    size=True,
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0",
-)
+@gradient_size(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0")
 def log_softmax_norm(probe: Probe) -> list[float]:
     """Norm of the log-softmax over output channels of every convolution's gradient; linear 0.
 
@@ -175,12 +173,7 @@ def log_softmax_norm(probe: Probe) -> list[float]:
     return [float(value.norm()) for value in _log_softmaxes(probe)]
 
 
-@statistic(
-    LAYER_VECTOR,
-    needs=BACKWARD,
-    size=True,
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201",
-)
+@gradient_size(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201")
 def log_softmax_tanh(probe: Probe) -> list[float]:
     """Mean |tanh| of the log-softmax over channels of every convolution's gradient; linear 0.
 
@@ -189,12 +182,7 @@ def log_softmax_tanh(probe: Probe) -> list[float]:
     return [float(value.tanh().abs().mean()) for value in _log_softmaxes(probe)]
 
 
-@statistic(
-    LAYER_VECTOR,
-    needs=BACKWARD,
-    size=True,
-    reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for AutoFormer and PiT",
-)
+@gradient_size(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for AutoFormer and PiT")
 def log_log_softmax(probe: Probe) -> list[float]:
     """Mean log |log-softmax over channels of sigmoid g| of every convolution; linear 0.
 

@@ -11,7 +11,15 @@ from autodas.core.files import write_text
 from autodas.core.printable import printable_lines
 from autodas.steps.benchmark.text import by_pair, label, mean_regret
 
-__all__ = ["BEGIN", "END", "to_markdown", "write_between", "write_results_page"]
+__all__ = [
+    "BEGIN",
+    "END",
+    "interval",
+    "number",
+    "to_markdown",
+    "write_between",
+    "write_results_page",
+]
 
 BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 Row = Mapping[str, Any]
@@ -89,7 +97,7 @@ def to_markdown(results: Mapping[str, Any]) -> str:
 def _section(table: str, target: str, rows: Sequence[Row], pair: Mapping[str, Any]) -> str:
     n = max(row["n"] for row in rows)
     agreement = pair.get("label_tau")
-    note = "" if agreement is None else f"; two trainings agree to τ = {_number(agreement)}"
+    note = "" if agreement is None else f"; two trainings agree to τ = {number(agreement)}"
     lines = [f"### {table}: {target}", "", f"{n} architectures{note}.{_references(rows)}", ""]
     lines += [
         "| score | τ | ρ | weighted τ | given size | in bins | Δ to #params | lost, top 1 "
@@ -122,32 +130,36 @@ def _line(called: str, row: Row) -> str:
         return f"| {name} | {row['failed']} |" + " |" * 10
     stable = row.get("stability") or {}
     spread = [(stable.get(kind) or {}).get("tau_sd") for kind in ("init", "batch")]
-    difference = _interval(row, "delta_params")
+    difference = interval(row, "delta_params")
     if row.get("significance") in {"better", "worse"}:
         difference = f"**{difference}**"
     cells = [
         name,
-        _interval(row, "tau"),
-        _interval(row, "rho"),
-        _interval(row, "weighted_tau"),
-        _interval(row, "tau_given_size"),
-        _number(row.get("tau_within_bins")),
+        interval(row, "tau"),
+        interval(row, "rho"),
+        interval(row, "weighted_tau"),
+        interval(row, "tau_given_size"),
+        number(row.get("tau_within_bins")),
         difference,
-        _number(mean_regret(row)),
-        _number(mean_regret(row, top5=True)),
-        *(_number(value, 3) for value in spread),
-        _number(row.get("seconds_per_arch"), 3),
+        number(mean_regret(row)),
+        number(mean_regret(row, top5=True)),
+        *(number(value, 3) for value in spread),
+        number(row.get("seconds_per_arch"), 3),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _number(value: float | None, digits: int = 2) -> str:
+def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
+    """A number as pages show it; a dash where there is none."""
+    if value is None:
+        return "–"
     # A minus sign rather than a hyphen, as in the rest of the page; and no minus zero.
-    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+    text = format(round(value, digits) + 0.0, f"{'+' if signed else ''}.{digits}f")
+    return text.replace("-", "−")
 
 
-def _interval(row: Row, name: str) -> str:
-    value, low, high = (row.get(name + suffix) for suffix in ("", "_low", "_high"))
-    if value is None or low is None or high is None:
-        return _number(value)
-    return f"{_number(value)} [{_number(low)}, {_number(high)}]"
+def interval(row: Row, name: str, *, signed: bool = False) -> str:
+    """The number of that name in a row, and the interval where there is one."""
+    ends = (row.get(name + suffix) for suffix in ("", "_low", "_high"))
+    value, low, high = (number(each, signed=signed) for each in ends)
+    return value if "–" in {value, low, high} else f"{value} [{low}, {high}]"

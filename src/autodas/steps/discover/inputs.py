@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from autodas.core.progress import Progress, Silent
@@ -31,22 +33,12 @@ def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
     measured = statistics_of(config.statistics)
     # Half of the memory is for statistics, half for remembered parts of formulas.
     share = parse_bytes(config.memory) // (2 * len(set(names)))
+    read = _reader(config, progress)
     loaded: dict[str, Family] = {}
     families = []
     for pair, name in zip(config.tables, names, strict=True):
         if name not in loaded:
-            loaded[name] = load_family(
-                pair,
-                measured,
-                config.protocol,
-                cache=config.cache,
-                jobs=config.workers,
-                limit=config.limit,
-                sample=config.sample,
-                labels=config.labels,
-                memory=share,
-                progress=progress,
-            )
+            loaded[name] = read(pair, measured, labels=config.labels, memory=share)
             families.append(loaded[name])
             continue
         target = parse_pair(pair)[1]
@@ -57,16 +49,18 @@ def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
 
 def held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[Family]:
     """Families that had no part in finding the proxy, with nothing but what it reads."""
-    return [
-        load_family(
-            pair,
-            sorted(proxy.leaves),
-            config.protocol,
-            cache=config.cache,
-            jobs=config.workers,
-            limit=config.limit,
-            sample=config.sample,
-            progress=progress,
-        )
-        for pair in config.held_out
-    ]
+    read = _reader(config, progress)
+    return [read(pair, sorted(proxy.leaves)) for pair in config.held_out]
+
+
+def _reader(config: DiscoverConfig, progress: Progress) -> Callable[..., Family]:
+    """:func:`load_family` with all that is the same for every table."""
+    return partial(
+        load_family,
+        protocol=config.protocol,
+        cache=config.cache,
+        jobs=config.workers,
+        limit=config.limit,
+        sample=config.sample,
+        progress=progress,
+    )

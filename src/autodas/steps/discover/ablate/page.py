@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from autodas.steps.benchmark.page import write_between
+from autodas.steps.benchmark.page import interval, number
 
-__all__ = ["BEGIN", "END", "summary_table", "to_markdown", "write_ablation_page"]
+__all__ = ["MARKERS", "summary_table", "to_markdown"]
 
-BEGIN, END = "<!-- ablation:begin -->", "<!-- ablation:end -->"
+MARKERS = ("<!-- ablation:begin -->", "<!-- ablation:end -->")
 NONE = "–"
 Row = Mapping[str, Any]
 
@@ -23,19 +22,6 @@ its interval leaves out 0. *Given size* is τ of what #params and MACs do not ex
 *validation* are what the search itself saw: means over the tables, on the scale of its fitness. A
 table marked *held out* had no part in the discovery. The sentence below each table takes the mean
 over tables first."""
-
-
-def write_ablation_page(results: Mapping[str, Any], path: Path) -> None:
-    """Replace what stands between the markers of a page; without any, they come at its end.
-
-    Args:
-        results: What an ablation left in ``results.json``.
-        path: The Markdown file; made if it does not exist.
-
-    Raises:
-        FileProblem: it cannot be read or written, or only one marker is there.
-    """
-    write_between(path, (BEGIN, END), to_markdown(results))
 
 
 def to_markdown(results: Mapping[str, Any]) -> str:
@@ -59,7 +45,7 @@ def _table(rows: Sequence[Row]) -> str:
         "|" + "---|" * 10,
     ]
     for row in rows:
-        difference = _interval(row, "delta", signed=True)
+        difference = interval(row, "delta", signed=True)
         low, high = row["delta_low"], row["delta_high"]
         if low is not None and high is not None and (low > 0 or high < 0):
             difference = f"**{difference}**"
@@ -67,13 +53,13 @@ def _table(rows: Sequence[Row]) -> str:
             row["variant"],
             _where(row),
             _seeds(row),
-            _interval(row, "tau"),
+            interval(row, "tau"),
             difference,
-            _number(row["tau_given_size"]),
-            _number(row["search_tau"]),
-            _number(row["validation_tau"]),
-            _number(row["nodes"], 1),
-            _number(row["evaluations"], 0),
+            number(row["tau_given_size"]),
+            number(row["search_tau"]),
+            number(row["validation_tau"]),
+            number(row["nodes"], 1),
+            number(row["evaluations"], 0),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -87,10 +73,10 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
             row["study"],
             row["variant"],
             _where(row),
-            _interval(row, "tau"),
-            _interval(row, "delta", signed=True),
-            _number(row["tau_given_size"]),
-            _number(row["nodes"], 1),
+            interval(row, "tau"),
+            interval(row, "delta", signed=True),
+            number(row["tau_given_size"]),
+            number(row["nodes"], 1),
         )
         for row in rows
     ]
@@ -110,19 +96,3 @@ def _where(row: Row) -> str:
 def _seeds(row: Row) -> str:
     lost = len(row["failed"])
     return str(len(row["taus"])) + (f" ({lost} without ranking)" if lost else "")
-
-
-def _number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
-    if value is None:
-        return NONE
-    # A minus sign rather than a hyphen; and no minus zero.
-    text = format(round(value, digits) + 0.0, f"{'+' if signed else ''}.{digits}f")
-    return text.replace("-", "−")
-
-
-def _interval(row: Row, name: str, *, signed: bool = False) -> str:
-    value, low, high = (row[name + end] for end in ("", "_low", "_high"))
-    if low is None or high is None:
-        return _number(value, signed=signed)
-    ends = f"{_number(low, signed=signed)}, {_number(high, signed=signed)}"
-    return f"{_number(value, signed=signed)} [{ends}]"

@@ -25,9 +25,10 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
+from autodas.steps.benchmark.page import write_between
 from autodas.steps.benchmark.run import machine
 from autodas.steps.discover import run as discovery
-from autodas.steps.discover.ablate.page import summary_table, write_ablation_page
+from autodas.steps.discover.ablate.page import MARKERS, summary_table, to_markdown
 from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, Study, Variant, chosen_studies
 from autodas.steps.discover.config import DiscoverConfig
@@ -85,7 +86,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
             raise InvalidInput(f"no discovery succeeded: {next(iter(failed.values()))}")
         directory.write_results(results)
     if config.page is not None:
-        write_ablation_page(results, config.page)
+        write_between(config.page, MARKERS, to_markdown(results))
     return results | {"summary": [*summary_table(rows), "", *verdict]}
 
 

@@ -76,14 +76,9 @@ def _options(**variants: dict[str, Any]) -> Callable[[DiscoverConfig], list[Vari
     ]
 
 
-def _numbers(option: str, values: Sequence[int]) -> Callable[[DiscoverConfig], list[Variant]]:
-    return lambda config: [
-        Variant(str(value), replace(config, **_change(option, value))) for value in values
-    ]
-
-
-def _change(option: str, value: int) -> dict[str, Any]:
-    return {option: value}
+def _each(option: str, *values: Any) -> Callable[[DiscoverConfig], list[Variant]]:  # noqa: ANN401
+    """Variants that differ in one option and are called by its value."""
+    return _options(**{str(value): {option: value} for value in values})
 
 
 def _spaces(config: DiscoverConfig) -> list[Variant]:
@@ -123,11 +118,7 @@ for _study in (
     Study(
         "leaves",
         "statistics of the student alone, with the teacher, or both",
-        _options(
-            both={"leaves": "both"},
-            intrinsic={"leaves": "intrinsic"},
-            interaction={"leaves": "interaction"},
-        ),
+        _each("leaves", "both", "intrinsic", "interaction"),
         "better",
     ),
     Study(
@@ -142,17 +133,12 @@ for _study in (
     Study(
         "selection",
         "how parents are chosen, at equal numbers of evaluations",
-        _options(
-            adaptive={"selection": "adaptive"},
-            fixed={"selection": "fixed"},
-            tournament={"selection": "tournament"},
-            random={"selection": "random"},
-        ),
+        _each("selection", "adaptive", "fixed", "tournament", "random"),
         "better",
     ),
     Study("spaces", "proxies on a space they were not discovered on", _spaces),
-    Study("labels", "trained architectures to search on", _numbers("labels", (8, 16, 32, 64))),
-    Study("terms", "formulas that a proxy may add up", _numbers("terms", (1, 3, 6))),
+    Study("labels", "trained architectures to search on", _each("labels", 8, 16, 32, 64)),
+    Study("terms", "formulas that a proxy may add up", _each("terms", 1, 3, 6)),
     Study("protocol", "the batch and the weights that statistics are measured with", _protocol),
 ):
     STUDIES.add(_study.name, _study)
