@@ -9,9 +9,9 @@ import scipy.stats
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed
 from autodas.fitness import (
+    Yardstick,
     budgets_of,
     correlate,
-    honest_row,
     tau_given_size,
     tau_within_bins,
     top1_regret,
@@ -194,11 +194,12 @@ def test_what_is_known_of_the_public_resnets():
     distilled, vanilla = (table.target(name).values for name in ("kd_acc", "cls_acc"))
     params, macs = np.array([resnet_size(a) for a in table.architectures], dtype=float).T
     assert params[table.architectures.index("7-1-3")] == 259_892
-    size = honest_row(params, distilled, params, macs).value
+    yardstick = Yardstick(distilled, params, macs)
+    size = yardstick.row(params).value
     assert size.tau == pytest.approx(0.873, abs=5e-4)
     assert size.rho == pytest.approx(0.968, abs=5e-4)
     assert size.tau_given_size == size.delta_params == 0.0
-    assert honest_row(macs, distilled, params, macs).value.tau == pytest.approx(0.657, abs=5e-4)
+    assert yardstick.row(macs).value.tau == pytest.approx(0.657, abs=5e-4)
     assert correlate(vanilla, distilled).value.value == pytest.approx(0.836, abs=5e-4)
     budgets = [150e3, 200e3, 300e3, 400e3, 500e3, 600e3]
     lost = [each.largest for each in top1_regret(params, distilled, params, budgets).value]

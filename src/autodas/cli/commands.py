@@ -58,53 +58,37 @@ class Step:
             raise TypeError(f"{self.config!r} must be a dataclass")
 
 
+def _step(
+    name: str, help_: str, positional: tuple[str, ...] = (), *, reported: bool = False
+) -> Command:
+    return Command(name, MODULES[name], help_, positional, reported)
+
+
 COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
-        Command(
-            "run",
-            MODULES["run"],
-            "from teacher, data and budgets to a trained student",
-            reported=True,
-        ),
+        _step("run", "from teacher, data and budgets to a trained student", reported=True),
         Command(
             "list",
             "autodas.cli.listing",
             "what can be named: spaces, teachers, scores, …",
             positional=("what",),
         ),
-        Command("label", MODULES["label"], "distil sampled students to make a table"),
-        Command("measure", MODULES["measure"], "fill the cache of statistics"),
-        Command(
-            "discover", MODULES["discover"], "evolve a proxy on spaces with tables", reported=True
-        ),
-        Command(
-            "benchmark", MODULES["benchmark"], "rank scores on tables, honestly", reported=True
-        ),
-        Command(
-            "search", MODULES["search"], "find the best students within budgets", reported=True
-        ),
-        Command("distill", MODULES["distill"], "train a student with its teacher", reported=True),
-        Command(
-            "explain",
-            MODULES["explain"],
-            "what a score says, and what carries it",
-            positional=("proxy",),
-            reported=True,
-        ),
+        _step("label", "distil sampled students to make a table"),
+        _step("measure", "fill the cache of statistics"),
+        _step("discover", "evolve a proxy on spaces with tables", reported=True),
+        _step("benchmark", "rank scores on tables, honestly", reported=True),
+        _step("search", "find the best students within budgets", reported=True),
+        _step("distill", "train a student with its teacher", reported=True),
+        _step("explain", "what a score says, and what carries it", ("proxy",), reported=True),
         Command(
             "report",
             "autodas.cli.report",
             "one HTML file from a run, or from several",
             positional=("run",),
         ),
-        Command(
-            "demo",
-            MODULES["demo"],
-            "all of the above on embedded images, in minutes",
-            reported=True,
-        ),
-        Command("train-teacher", MODULES["train-teacher"], "train and save a teacher"),
+        _step("demo", "all of the above on embedded images, in minutes", reported=True),
+        _step("train-teacher", "train and save a teacher"),
         Command("fetch", "autodas.cli.fetch", "download a published table", positional=("table",)),
         Command("doctor", "autodas.cli.doctor", "what is installed, found and missing"),
         Command(

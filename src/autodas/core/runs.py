@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -34,7 +35,15 @@ from autodas.core.toml import parse_toml
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["RESOLVED", "Journal", "RunDirectory", "deciding", "environment", "to_toml"]
+__all__ = [
+    "RESOLVED",
+    "Journal",
+    "RunDirectory",
+    "command_line",
+    "deciding",
+    "environment",
+    "to_toml",
+]
 
 RESOLVED = "resolved"
 """Table of ``config.toml`` with what is not an option and decides all the same."""
@@ -62,6 +71,36 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - an option
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def command_line(step: str, config: DataclassInstance, also: Sequence[str] = ()) -> str:
+    """The command that finds the same, without places of this machine.
+
+    Args:
+        step: Name of the command.
+        config: Its configuration, whose class has a default for every option.
+        also: Options to tell although they do not decide.
+    """
+    usual = type(config)()
+    told, default = deciding(config), deciding(usual)
+    told |= {name: getattr(config, name) for name in also}
+    default |= {name: getattr(usual, name) for name in also}
+    return shlex.join(["autodas", step, *_differing(told, default)])
+
+
+def _differing(told: Mapping[str, Any], default: Mapping[str, Any]) -> Iterator[str]:
+    """The words of the options that are not at their defaults."""
+    for name, value in told.items():
+        option = name.replace("_", "-")
+        if value == default[name]:
+            continue
+        if isinstance(value, Mapping):
+            yield from _differing(value, default[name])
+        elif isinstance(value, bool):
+            yield f"--{option}" if value else f"--no-{option}"
+        else:
+            yield f"--{option}"
+            yield from map(str, value if isinstance(value, list) else [value])
 
 
 class RunDirectory:

@@ -6,13 +6,13 @@ for), regret (accuracy lost by choosing with a score),
 objective (the fitness of a proxy over several families), row (all of it, for one row of a table).
 """
 
-from autodas.fitness.bootstrap import Interval, bootstrap_tau
+from autodas.fitness.bootstrap import Interval
 from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simplest
 from autodas.fitness.correlation import Correlation, Measure, TauAgainst, correlate, gaps_last
 from autodas.fitness.goodness import Goodness
 from autodas.fitness.objective import Fitness, Goal, Objective
 from autodas.fitness.regret import Choice, Regret, budgets_of, expected_best, top1_regret
-from autodas.fitness.row import Row, Yardstick, honest_row
+from autodas.fitness.row import Row, Yardstick
 from autodas.fitness.size_control import BeyondSize, BinnedTau, tau_given_size, tau_within_bins
 
 __all__ = [
@@ -33,12 +33,10 @@ __all__ = [
     "TauAgainst",
     "Yardstick",
     "boosted",
-    "bootstrap_tau",
     "budgets_of",
     "correlate",
     "expected_best",
     "gaps_last",
-    "honest_row",
     "simplest",
     "tau_given_size",
     "tau_within_bins",

@@ -23,11 +23,10 @@ import numpy.typing as npt
 import scipy.stats
 
 from autodas.core.errors import InvalidInput
-from autodas.core.results import Failed, Ok, Result
 from autodas.core.rng import derive
-from autodas.fitness.correlation import best_first, usable
+from autodas.fitness.correlation import best_first
 
-__all__ = ["Interval", "Resamples", "bootstrap_tau", "interval_of", "weighted_ranks"]
+__all__ = ["Interval", "Resamples", "interval_of", "weighted_ranks"]
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.floating]
@@ -192,23 +191,3 @@ def _weighted_tau(x: Floats, y: Floats) -> float:
 
 def _signs(values: Floats, rows: slice) -> npt.NDArray[np.float32]:
     return np.sign(values[rows, None] - values[None, :]).astype(np.float32)
-
-
-def bootstrap_tau(
-    score: npt.ArrayLike, truth: npt.ArrayLike, *, n_boot: int = 1000, seed: int = 0
-) -> Result[Interval]:
-    """Kendall's τ-b with a 95 % interval.
-
-    Args:
-        score: ``(A,)`` numbers, higher is better.
-        truth: ``(A,)`` accuracies; NaN where unknown.
-        n_boot: Resamples.
-        seed: Decides the resamples.
-    """
-    pairs = usable(score, truth)
-    if isinstance(pairs, Failed):
-        return pairs
-    x, y = pairs.value
-    # Both by the same sums.
-    value = float(Resamples.whole(len(x)).taus(x, y)[0])
-    return Ok(interval_of(value, Resamples(len(x), n_boot, seed).taus(x, y)))

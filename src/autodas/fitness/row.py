@@ -10,13 +10,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness.bootstrap import Interval, Resamples, interval_of
 from autodas.fitness.correlation import Measure, correlate, usable
 from autodas.fitness.size_control import GivenSize, tau_within_bins
 
-__all__ = ["Row", "Yardstick", "honest_row"]
+__all__ = ["Row", "Yardstick"]
 
 Floats = npt.NDArray[np.float64]
 _Ends: TypeAlias = tuple[float | None, float | None, float | None]
@@ -166,25 +165,6 @@ class Yardstick:
         beyond = min(int((defined <= 0.0).sum()), int((defined >= 0.0).sum()))
         p = min(1.0, 2.0 * (1 + beyond) / (len(defined) + 1))
         return ends, p, "better" if low > 0.0 else "worse" if high < 0.0 else "open"
-
-
-def honest_row(
-    score: npt.ArrayLike,
-    truth: npt.ArrayLike,
-    params: npt.ArrayLike,
-    macs: npt.ArrayLike,
-    *,
-    seed: int = 0,
-    n_boot: int | None = None,
-) -> Result[Row]:
-    """The row of a single score; see :class:`Yardstick`.
-
-    Raises:
-        InvalidInput: shapes differ, or a size is not finite.
-    """
-    if np.shape(score) != np.shape(truth):
-        raise InvalidInput(f"score and truth differ in shape: {np.shape(score)}, {np.shape(truth)}")
-    return Yardstick(truth, params, macs, seed=seed, n_boot=n_boot).row(score)
 
 
 def _ends(found: Result[Interval]) -> _Ends:

@@ -60,7 +60,7 @@ def tau_given_size(
         params: ``(A,)`` numbers of parameters.
         macs: ``(A,)`` multiply-accumulate operations.
         n_boot: Resamples.
-        seed: Decides the resamples; the same as those of ``bootstrap_tau``.
+        seed: Decides the resamples; the same as those of the interval of τ.
     """
     return GivenSize(truth, params, macs, n_boot=n_boot, seed=seed)(score)
 

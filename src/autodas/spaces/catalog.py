@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
 
 from autodas.core.catalog import Catalog
+from autodas.core.errors import InvalidInput
 from autodas.spaces.base import Space
 from autodas.spaces.convolutional import DIGITS_CNN, MOBILE, RESNET, RESNET_WIDE
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
-from autodas.spaces.user import is_reference, load_space
 from autodas.spaces.vision_transformers import AUTOFORMER, DIGITS_VIT, PIT
 
 __all__ = ["SPACES", "get_space"]
@@ -29,11 +33,6 @@ for _space in (
     SPACES.add(_space.name, _space)
 
 
-@lru_cache(maxsize=64)
-def _user_space(reference: str) -> Space:
-    return load_space(reference)
-
-
 def get_space(name: str) -> Space:
     """The space called ``name``, or written ``package.module:object``; always the same object.
 
@@ -41,4 +40,58 @@ def get_space(name: str) -> Space:
         UnknownName: no space has this name.
         InvalidInput: the module cannot be imported or the object is no space.
     """
-    return _user_space(name) if is_reference(name) else SPACES.get(name)
+    return _load(name) if _is_reference(name) else SPACES.get(name)
+
+
+def _is_reference(name: str) -> bool:
+    """Whether ``name`` is spelt ``package.module:object``."""
+    module, colon, attribute = name.partition(":")
+    parts = [*module.split("."), *attribute.split(".")]
+    return bool(colon) and all(part.isidentifier() for part in parts)
+
+
+@lru_cache(maxsize=64)
+def _load(reference: str) -> Space:
+    """Import the space called ``package.module:object``.
+
+    Args:
+        reference: The object is a :class:`Space`, or a class or function that makes one when
+            called without arguments. The module is looked for where Python looks, then in the
+            current folder.
+
+    Raises:
+        InvalidInput: the module cannot be imported, or there is no space in it.
+    """
+    module_name, _, path = reference.partition(":")
+    found: object = _import(module_name, reference)
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise InvalidInput(f"space {reference!r}: {module_name} has no {path!r}")
+        found = getattr(found, part)
+    if not isinstance(found, Space) and callable(found):
+        try:
+            found = found()
+        except TypeError as error:
+            raise InvalidInput(
+                f"space {reference!r}: cannot be made without arguments ({error})"
+            ) from error
+    if not isinstance(found, Space):
+        raise InvalidInput(
+            f"space {reference!r} is a {type(found).__name__}, not an autodas.spaces.Space"
+        )
+    found.reference = reference
+    return found
+
+
+def _import(name: str, reference: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        # An installed command does not search the current folder. It comes last, so that no file
+        # there can take the place of an installed module, and it stays, for worker processes.
+        sys.path.append(here)
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        # A module of the user's may raise anything; the chained traceback says where.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InvalidInput(f"space {reference!r}: cannot import {name} ({reason})") from error

@@ -11,7 +11,7 @@ from typing import Any
 from autodas.core.errors import InvalidInput
 from autodas.core.files import write_text
 from autodas.core.progress import Progress, Silent
-from autodas.core.runs import RunDirectory, deciding
+from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.scores import Score
 from autodas.steps.benchmark.comparison import Contender, verdict
 from autodas.steps.benchmark.config import (
@@ -23,7 +23,6 @@ from autodas.steps.benchmark.contenders import BASELINES, contenders
 from autodas.steps.benchmark.page import write_results_page
 from autodas.steps.benchmark.table import Pair, TableRun, pairs_of
 from autodas.steps.benchmark.text import summary_table, to_csv, to_latex
-from autodas.workbench.commands import command_line
 
 __all__ = ["BenchmarkConfig", "Config", "machine", "run", "summary_table"]
 

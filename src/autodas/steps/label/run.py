@@ -17,7 +17,7 @@ from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
 from autodas.core.rng import derive_seed
-from autodas.core.runs import RunDirectory, deciding
+from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.data import load_data
 from autodas.distill import OutOfTime
 from autodas.spaces import get_space
@@ -25,7 +25,6 @@ from autodas.steps.label.sample import sample_students
 from autodas.steps.label.table import Entry, header_of, noise_of, row_of, summary_of
 from autodas.tables.labels import write_labels
 from autodas.teachers import load_teacher, matched
-from autodas.workbench.commands import command_line
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit

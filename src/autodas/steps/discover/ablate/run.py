@@ -23,7 +23,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.plugins import load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
-from autodas.core.runs import RunDirectory, deciding
+from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.core.seals import read_checked_json
 from autodas.steps.benchmark.page import write_between
 from autodas.steps.benchmark.run import machine
@@ -32,7 +32,6 @@ from autodas.steps.discover.ablate.page import MARKERS, summary_table, to_markdo
 from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, Study, Variant, chosen_studies
 from autodas.steps.discover.config import DiscoverConfig
-from autodas.workbench.commands import command_line
 from autodas.workbench.measuring import plugins_for_searches
 from autodas.workbench.protocol import Protocol
 from autodas.workbench.shared_folder import Home, home
