@@ -18,7 +18,7 @@ import pytest
 import autodas
 from autodas import api
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, UnknownName
-from autodas.scores import Proxy, Term, get_score, shipped
+from autodas.scores import Proxy, Term, get_score, resolve
 from autodas.scores.score import parse_score
 from autodas.steps import MODULES
 from autodas.steps.label.run import LabelConfig
@@ -221,7 +221,7 @@ def test_a_space_that_is_not_known_by_name_is_refused() -> None:
 def test_proxies_are_loaded_by_name_or_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(resolve, "FOLDER", tmp_path)
     Proxy("general", (Term(parse_score("layers_mean(cka)")),)).save(tmp_path / "general.json")
     for name in ("general", "proxy:general", tmp_path / "general.json"):
         assert autodas.load_proxy(name).formula == "layers_mean(cka)"

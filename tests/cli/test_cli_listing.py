@@ -12,7 +12,7 @@ import pytest
 from autodas.cli.listing import CATALOGS, PATTERNS, ListConfig, What, run
 from autodas.cli.main import main
 from autodas.core.errors import FileProblem
-from autodas.scores import Proxy, Term, get_score, shipped
+from autodas.scores import Proxy, Term, get_score, resolve
 from autodas.scores.score import parse_score
 
 
@@ -53,7 +53,7 @@ def test_the_formula_that_is_shown_is_one() -> None:
 def test_shipped_proxies_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(resolve, "FOLDER", tmp_path)
     results = {"search_tau": 0.71234, "verdict": ["no collapse"], "shown": True}
     terms = (Term(parse_score(FORMULA)),)
     Proxy("general", terms, results=results).save(tmp_path / "general.json")
@@ -66,7 +66,7 @@ def test_shipped_proxies_are_listed(
 
 
 def test_a_long_sum_is_listed_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(resolve, "FOLDER", tmp_path)
     terms = tuple(Term(parse_score(FORMULA), float(weight)) for weight in range(2, 14))
     pairs = [{"space": "resnet"}, {"space": "digits-cnn"}, {"space": "resnet"}]
     Proxy("many", terms, {"pairs": pairs}, {"search_tau": 0.5}).save(tmp_path / "many.json")
@@ -80,7 +80,7 @@ def test_a_long_sum_is_listed_in_short(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_proxies_is_no_error(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path / folder)
+    monkeypatch.setattr(resolve, "FOLDER", tmp_path / folder)
     found = run(ListConfig("proxies"))
     assert found["items"] == []
     assert found["summary"][0] == "no proxies yet"

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from autodas.cli.commands import Command
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.runs import RESOLVED
-from autodas.core.toml import read_toml
+from autodas.core.toml import leaves, read_toml
 
 __all__ = ["Common", "Option", "check_text", "given_by", "made", "options_of", "parse"]
 
@@ -277,19 +277,11 @@ def given_by(
     # A key of a nested table may also stand at the top, where the command line has it.
     by_key |= {key.rpartition(".")[2]: option for key, option in by_key.items()}
     given: Given = {}
-    for key, value in _leaves(content, ""):
+    for key, value in leaves(content):
         if key not in by_key:
             raise FileProblem(path, str(UnknownName("key", key, by_key)))
         given |= _spelt(by_key[key], value, path)
     return given
-
-
-def _leaves(content: Mapping[str, Any], table: str) -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{table}{key}.")
-        else:
-            yield table + key, value
 
 
 def _spelt(option: Option, value: Any, path: Path) -> Given:  # noqa: ANN401

@@ -30,7 +30,7 @@ from autodas.core.journal import OWNER_DIGITS, Journal
 from autodas.core.locks import locked
 from autodas.core.plugins import asked_for
 from autodas.core.seals import read_checked, write_checked
-from autodas.core.toml import parse_toml
+from autodas.core.toml import leaves, parse_toml
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -172,7 +172,7 @@ class RunDirectory:
         self.journal.owner = digest(canonical_json(found))[:OWNER_DIGITS]
 
     def _compare(self, earlier: dict[str, Any]) -> None:
-        before, now = dict(_options(earlier)), dict(_options(self.config))
+        before, now = dict(leaves(earlier)), dict(leaves(self.config))
         for name in sorted(before.keys() | now.keys()):
             if before.get(name) != now.get(name):
                 raise InvalidInput(
@@ -183,15 +183,6 @@ class RunDirectory:
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Write ``results.json`` atomically."""
         _write(self.path / "results.json", json_text({"command": self.command, **results}))
-
-
-def _options(content: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by name, those of a table as ``table.name``."""
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            yield from _options(value, f"{table}{name}.")
-        else:
-            yield table + name, value
 
 
 def _write(path: Path, text: str) -> None:

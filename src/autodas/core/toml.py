@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes
 
-__all__ = ["LARGEST_TOML", "parse_toml", "read_toml"]
+__all__ = ["LARGEST_TOML", "leaves", "parse_toml", "read_toml"]
 
 LARGEST_TOML = 1 << 17
 """Bytes of the largest TOML file that is read."""
@@ -51,6 +52,15 @@ def parse_toml(data: bytes, path: Path | str) -> dict[str, Any]:
         why = " ".join(str(error).split())[:200]
         raise FileProblem(path, f"is not valid TOML ({why})") from None
     return content
+
+
+def leaves(content: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by name, those of a table as ``table.name``."""
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{table}{name}.")
+        else:
+            yield table + name, value
 
 
 def _depth(value: object) -> int:

@@ -34,50 +34,37 @@ class DataSource:
 
 
 DATASETS: Catalog[DataSource] = Catalog("data set")
-DATASETS.add(
-    "digits",
-    DataSource(
-        "digits",
-        "1797 handwritten digits of 8 × 8 pixels (scikit-learn); 200 to train, 1597 to test",
-        load_digits,
-    ),
-)
 
-DATASETS.add(
+
+def _add(name: str, load: Callable[[], ImageData], description: str) -> None:
+    DATASETS.add(name, DataSource(name, description, load))
+
+
+_add(
+    "digits",
+    load_digits,
+    "1797 handwritten digits of 8 × 8 pixels (scikit-learn); 200 to train, 1597 to test",
+)
+_add(
     "fashion-mnist",
-    DataSource(
-        "fashion-mnist",
-        "70 000 grey images of clothing, 28 × 28; AUTODAS_DATA, Debian's package or a download",
-        load_fashion_mnist,
-    ),
+    load_fashion_mnist,
+    "70 000 grey images of clothing, 28 × 28; AUTODAS_DATA, Debian's package or a download",
 )
-DATASETS.add(
+_add(
     "cifar10",
-    DataSource(
-        "cifar10",
-        "60 000 images of 10 classes, 32 × 32; official files in AUTODAS_DATA or a download",
-        load_cifar10,
-    ),
+    load_cifar10,
+    "60 000 images of 10 classes, 32 × 32; official files in AUTODAS_DATA or a download",
 )
-DATASETS.add(
+_add(
     "cifar100",
-    DataSource(
-        "cifar100",
-        "60 000 images of 100 classes, 32 × 32; official files in AUTODAS_DATA or a download",
-        load_cifar100,
-    ),
+    load_cifar100,
+    "60 000 images of 100 classes, 32 × 32; official files in AUTODAS_DATA or a download",
 )
 
 
 def _container(name: str, file: str, normalisation: Normalisation, description: str) -> None:
-    DATASETS.add(
-        name,
-        DataSource(
-            name,
-            f"{description}; {file} in AUTODAS_DATA",
-            partial(load_container, name, file, normalisation),
-        ),
-    )
+    load = partial(load_container, name, file, normalisation)
+    _add(name, load, f"{description}; {file} in AUTODAS_DATA")
 
 
 _container(

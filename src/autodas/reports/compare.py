@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from autodas import __version__
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
-from autodas.core.toml import parse_toml
+from autodas.core.toml import leaves, parse_toml
 from autodas.reports import sentences
 from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.figures.scores import forest
@@ -214,7 +214,7 @@ def _curves(sides: Sequence[Side]) -> Any:  # noqa: ANN401 - markup or nothing
 
 def _differences(sides: Sequence[Side]) -> list[dict[str, Any]]:
     """Options in which the configurations differ, by option."""
-    configs = [dict(_flat(_toml(side.run))) for side in sides]
+    configs = [dict(leaves(_toml(side.run))) for side in sides]
     keys = dict.fromkeys(key for config in configs for key in config)
     found = []
     for key in keys:
@@ -229,11 +229,3 @@ def _toml(run: Run) -> dict[str, Any]:
         return parse_toml(run.config.encode(), run.path / "config.toml")
     except FileProblem:
         return {}  # shown as having no options; the results are what is compared
-
-
-def _flat(content: Mapping[str, Any], table: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{table}{key}.")
-        else:
-            yield table + key, value

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.runs import command_line
 from autodas.scores import Proxy, Term
 from autodas.scores.score import parse_score
 from autodas.steps.benchmark import run as benchmark
 from autodas.steps.benchmark import table as benchmark_table
-from autodas.steps.benchmark.config import command_of, paper_pairs
+from autodas.steps.benchmark.config import paper_pairs
 from autodas.steps.benchmark.contenders import contenders, everything
 from autodas.steps.benchmark.page import BEGIN, END, write_results_page
 from autodas.steps.benchmark.run import BenchmarkConfig
@@ -283,7 +284,7 @@ def test_the_command_says_what_was_asked_and_not_where():
         out=Path("/somewhere"), table=("s0",), time=True, protocol=Protocol(batch_size=8)
     )
     asked = "autodas benchmark --table s0 --time --batch-size 8"
-    assert command_of(config) == asked
+    assert command_line("benchmark", config) == asked
 
 
 def test_results_are_json(found):
