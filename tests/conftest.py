@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before any test module loads NumPy or PyTorch: small networks run many times slower with two
@@ -24,10 +25,16 @@ settings.register_profile(
 settings.load_profile("autodas")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Statistics measured by tests go to a folder of this test session."""
-    monkeypatch.setenv("AUTODAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Statistics measured by tests go to a folder of this test session.
+
+    From its start, because fixtures of modules measure as well: what another session left, or
+    another processor, must not decide a test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTODAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 @pytest.fixture(autouse=True)
