@@ -139,7 +139,6 @@ class RunDirectory:
         # Plain values, whatever kinds of mapping and number they came in.
         self.config = json.loads(canonical_json(content))
         self.journal = Journal(path / "journal.jsonl")
-        self.resumed = False
 
     def __enter__(self) -> RunDirectory:
         try:
@@ -161,9 +160,7 @@ class RunDirectory:
 
     def _adopt(self) -> None:
         config_file = self.path / "config.toml"
-        if config_file.exists():
-            self.resumed = True
-        else:
+        if not config_file.exists():
             _write(self.path / "environment.json", json_text(environment()))
             _write(config_file, to_toml(self.config))
         found = parse_toml(read_checked(config_file), config_file)
