@@ -14,6 +14,7 @@ from torch import nn
 
 from autodas.core.errors import InvalidInput
 from autodas.networks import Cost, StagedNetwork, cost
+from autodas.spaces.text import shown
 
 __all__ = ["Arch", "Shape", "Space", "other", "pick"]
 
@@ -35,6 +36,7 @@ class Space(ABC):
         num_classes: Number of classes by default.
         reference: What :func:`~autodas.spaces.get_space` finds the space by in another process, if
             that is not its name.
+        kind: The type of the architectures.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Space(ABC):
     input_shape: Shape
     num_classes: int
     reference: str = ""
+    kind: type = object
 
     @property
     def known_as(self) -> str:
@@ -78,7 +81,7 @@ class Space(ABC):
         """The one-line text of ``arch`` that files and commands use.
 
         Raises:
-            InvalidInput: it is no architecture of this space, but its text, for example.
+            InvalidInput: ``arch`` is no architecture of this space, but a text for instance.
         """
 
     @abstractmethod
@@ -88,6 +91,17 @@ class Space(ABC):
         Raises:
             InvalidInput: ``text`` describes no architecture of this space.
         """
+
+    def canonical(self, text: str) -> str:
+        """The text that :meth:`encode` gives the architecture that ``text`` describes.
+
+        An architecture may be spelt in several ways that :meth:`decode` understands. What is
+        compared, counted, split or kept is this text.
+
+        Raises:
+            InvalidInput: ``text`` describes no architecture of this space.
+        """
+        return self.encode(self.decode(text))
 
     @abstractmethod
     def make(self, arch: Arch, num_classes: int, input_shape: Shape) -> StagedNetwork:
@@ -108,15 +122,22 @@ class Space(ABC):
             input_shape: (C, H, W) of the images; the space's own by default.
 
         Raises:
-            InvalidInput: the sizes are not positive or do not suit the architecture.
+            InvalidInput: ``arch`` is no architecture of this space, or the sizes are not positive
+                or do not suit it.
         """
+        self._check(arch)
         classes, shape = self._sizes(num_classes, input_shape)
         return self.make(arch, classes, shape)
 
     def cost(
         self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
     ) -> Cost:
-        """Parameters and MACs of ``arch``; no weights are allocated, and repeats are free."""
+        """Parameters and MACs of ``arch``; no weights are allocated, and repeats are free.
+
+        Raises:
+            InvalidInput: as of :meth:`build`.
+        """
+        self._check(arch)
         classes, shape = self._sizes(num_classes, input_shape)
         return _cost(self, self.cost_class(arch), classes, shape)
 
@@ -132,6 +153,15 @@ class Space(ABC):
         with torch.device("meta"):
             network = self.build(arch)
         return sum(isinstance(m, nn.Conv2d | nn.Linear) for m in network.modules())
+
+    def _check(self, arch: Arch) -> None:
+        """Refuse what :meth:`decode` and :meth:`sample` cannot have given."""
+        if not isinstance(arch, self.kind):
+            hint = ", which decode() reads" if isinstance(arch, str) else ""
+            raise InvalidInput(
+                f"space {self.name!r}: an architecture is a {self.kind.__name__}, "
+                f"got the {type(arch).__name__} {shown(str(arch))}{hint}"
+            )
 
     def _sizes(self, num_classes: int | None, input_shape: Shape | None) -> tuple[int, Shape]:
         classes = self.num_classes if num_classes is None else num_classes

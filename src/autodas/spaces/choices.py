@@ -16,7 +16,7 @@ from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
 from autodas.spaces.base import Shape, Space, pick
-from autodas.spaces.text import Option, match, of_kind, parse_object
+from autodas.spaces.text import Option, match, parse_object
 
 __all__ = ["ChoiceSpace", "Each", "Option", "Selection"]
 
@@ -71,7 +71,8 @@ class ChoiceSpace(Space):
     Args:
         name: Name of the space.
         description: One line for people.
-        choices: Options by name; options are numbers, strings or booleans, all different.
+        choices: Options by name; options are finite numbers, strings or booleans, all different:
+            architectures are written as JSON, in which 1 and 1.0 are one number.
         build: ``build(selection, num_classes, (C, H, W))`` makes the network.
         valid: Which combinations belong to the space; all by default.
         depth: Number of blocks of a selection; by default its choice ``depth``, summed up.
@@ -79,8 +80,11 @@ class ChoiceSpace(Space):
         num_classes: Number of classes by default.
 
     Raises:
-        InvalidInput: a choice has no options or repeats one.
+        InvalidInput: a choice has no name or no options, repeats one, or has one that JSON does
+            not give back.
     """
+
+    kind = Selection
 
     def __init__(
         self,
@@ -94,6 +98,7 @@ class ChoiceSpace(Space):
         input_shape: Shape,
         num_classes: int,
     ) -> None:
+        _check_choices(name, choices)
         self.name = name
         self.description = description
         self.input_shape = input_shape
@@ -108,12 +113,6 @@ class ChoiceSpace(Space):
             for choice in choices.values()
             for options in (choice.positions if isinstance(choice, Each) else (choice,))
         )
-        for options in self._genes:
-            if not options or len(set(options)) < len(options):
-                raise InvalidInput(
-                    f"space {name!r}: the options of a choice must be different and at least one, "
-                    f"got {options}"
-                )
 
     # A selection is handled as its genes: one option for each position of each choice.
 
@@ -127,13 +126,11 @@ class ChoiceSpace(Space):
         )
 
     def _flat(self, arch: Selection) -> list[Option]:
+        self._check(arch)
         flat: list[Option] = []
         for key, length in self._lengths.items():
             flat += [arch[key]] if length is None else arch[key]
         return flat
-
-    def _of_mine(self, arch: Selection) -> None:
-        of_kind(arch, Selection, self.name, self._lengths)
 
     def _allowed(self, arch: Selection) -> bool:
         return self._valid is None or self._valid(arch)
@@ -198,11 +195,11 @@ class ChoiceSpace(Space):
 
     def encode(self, arch: Selection) -> str:
         """Compact JSON with sorted keys."""
-        self._of_mine(arch)
+        self._check(arch)
         return canonical_json(dict(arch))
 
     def decode(self, text: str) -> Selection:
-        """Read JSON, in any order of keys; 4 and 4.0 are the same option."""
+        """Read JSON, in any order of keys and spacing; 4 and 4.0 are the same option."""
         given = parse_object(text, self.name, self._lengths)
         flat: list[Any] = []
         for key, length in self._lengths.items():
@@ -226,6 +223,14 @@ class ChoiceSpace(Space):
             raise InvalidInput(f"space {self.name!r} forbids the combination {text.strip()}")
         return arch
 
+    def _check(self, arch: Selection) -> None:
+        super()._check(arch)
+        if arch.keys() != self._lengths.keys():
+            raise InvalidInput(
+                f"space {self.name!r} chooses {', '.join(self._lengths)}; the architecture of "
+                f"another space chooses {', '.join(arch)}"
+            )
+
     def make(self, arch: Selection, num_classes: int, input_shape: Shape) -> StagedNetwork:
         """Call the space's build function."""
         return self._build(arch, num_classes, input_shape)
@@ -248,3 +253,36 @@ class ChoiceSpace(Space):
             else:
                 values += [float(chosen == option) for option in options]
         return np.asarray(values)
+
+
+def _check_choices(space: str, choices: Mapping[str, Sequence[Option] | Each]) -> None:
+    """Refuse choices whose selections could not be written as JSON and read back.
+
+    Raises:
+        InvalidInput: the message names the choice and what is wrong with it.
+    """
+    for key, choice in choices.items():
+        positions = choice.positions if isinstance(choice, Each) else (choice,)
+        if not isinstance(key, str):
+            raise InvalidInput(f"space {space!r}: a choice is named by a string, got {key!r}")
+        if not positions:
+            raise InvalidInput(f"space {space!r}: choice {key!r} is made at no position")
+        for options in positions:
+            for option in options:
+                if not _is_option(option):
+                    raise InvalidInput(
+                        f"space {space!r}: an option of {key!r} must be a finite number, a string "
+                        f"or a boolean, got {option!r}"
+                    )
+            if not options or len(set(options)) < len(options):
+                raise InvalidInput(
+                    f"space {space!r}: the options of {key!r} must be different and at least one, "
+                    f"got {tuple(options)}"
+                )
+
+
+def _is_option(value: object) -> bool:
+    """Whether JSON gives ``value`` back as it is."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, bool | int | str)

@@ -12,6 +12,7 @@ from autodas.networks import ResNet
 from autodas.networks.mobile import MobileNet
 from autodas.spaces.base import Shape
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
+from autodas.spaces.text import check_text
 
 __all__ = ["DIGITS_CNN", "MOBILE", "RESNET", "RESNET_WIDE", "DepthSpace"]
 
@@ -40,11 +41,12 @@ class DepthSpace(ChoiceSpace):
 
     def encode(self, arch: Selection) -> str:
         """Blocks of the stages, joined by dashes."""
-        self._of_mine(arch)
+        self._check(arch)
         return "-".join(str(d) for d in arch["depth"])
 
     def decode(self, text: str) -> Selection:
         """Read ``3-5-7`` or ``357``."""
+        check_text(text, self.name)
         found = re.fullmatch(r"([1357])(-?)([1357])\2([1357])", text, flags=re.ASCII)
         if found is None:
             raise InvalidInput(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from autodas.core.errors import InvalidInput
 from autodas.networks.nasbench101 import OPERATIONS, CellNetwork101
 from autodas.spaces.base import Shape, Space, other, pick
-from autodas.spaces.text import of_kind, shown
+from autodas.spaces.text import check_text, shown
 
 __all__ = ["NASBENCH101", "Cell", "NasBench101", "graph_hash", "prune"]
 
@@ -102,6 +102,7 @@ class NasBench101(Space):
     """
 
     size = 1_293_208
+    kind = Cell
 
     def __init__(self) -> None:
         self.name = "nasbench101"
@@ -159,12 +160,13 @@ class NasBench101(Space):
 
     def encode(self, arch: Cell) -> str:
         """Rows of the matrix separated by bars, then the operations."""
-        of_kind(arch, Cell, self.name)
+        self._check(arch)
         rows = "|".join("".join(map(str, row)) for row in arch.matrix)
         return ";".join([rows, "input", *arch.ops, "output"])
 
     def decode(self, text: str) -> Cell:
         """Read ``adjacency;ops``; useless vertices are pruned."""
+        check_text(text, self.name)
         adjacency, *ops = text.split(";")
         rows = adjacency.split("|")
         known = len(ops) >= 2 and ops[0] == "input" and ops[-1] == "output"

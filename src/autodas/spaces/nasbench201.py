@@ -9,7 +9,7 @@ from autodas.core.errors import InvalidInput
 from autodas.networks.nasbench201 import EDGES, OPERATIONS, CellNetwork201
 from autodas.spaces.base import Shape
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
-from autodas.spaces.text import shown
+from autodas.spaces.text import check_text, shown
 
 __all__ = ["NASBENCH201", "NasBench201", "isomorphism_class"]
 
@@ -44,7 +44,7 @@ class NasBench201(ChoiceSpace):
 
     def encode(self, arch: Selection) -> str:
         """The benchmark's architecture string."""
-        self._of_mine(arch)
+        self._check(arch)
         operations = iter(arch["ops"])
         nodes = (
             "|" + "".join(f"{next(operations)}~{source}|" for source in range(target))
@@ -54,6 +54,7 @@ class NasBench201(ChoiceSpace):
 
     def decode(self, text: str) -> Selection:
         """Read the benchmark's architecture string."""
+        check_text(text, self.name)
         found = _PATTERN.fullmatch(text)
         if found is None:
             raise InvalidInput(

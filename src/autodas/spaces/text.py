@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from autodas.core.errors import InvalidInput
 
-__all__ = ["Option", "match", "of_kind", "parse_object", "shown"]
+__all__ = ["Option", "check_text", "match", "parse_object", "shown"]
 
 Option: TypeAlias = int | float | str | bool
 OptionT = TypeVar("OptionT", bound=Option)
@@ -26,22 +26,16 @@ def match(value: object, options: Sequence[OptionT], what: str) -> OptionT:
     raise InvalidInput(f"{what} must be one of {', '.join(map(repr, options))}, got {value!r}")
 
 
-def of_kind(arch: object, kind: type, space: str, names: Iterable[str] = ()) -> None:
-    """Refuse to write as text what is no architecture of a space, such as text.
-
-    Args:
-        arch: What is to be written.
-        kind: Of the space's architectures.
-        space: Its name.
-        names: Of the choices, if an architecture is a mapping.
+def check_text(text: object, space: str) -> None:
+    """Refuse an architecture where its text is wanted.
 
     Raises:
-        InvalidInput: it is of another kind, or makes other choices.
+        InvalidInput: ``text`` is no text.
     """
-    if not isinstance(arch, kind) or (isinstance(arch, Mapping) and arch.keys() != set(names)):
+    if not isinstance(text, str):
         raise InvalidInput(
-            f"space {space!r}: an architecture is what sample and decode return, got "
-            f"{type(arch).__name__} {shown(str(arch))}"
+            f"space {space!r}: the text of an architecture is wanted, as encode() writes it, "
+            f"got the {type(text).__name__} {shown(str(text))}"
         )
 
 
@@ -51,6 +45,7 @@ def parse_object(text: str, space: str, keys: Sequence[str] | Mapping[str, Any])
     Raises:
         InvalidInput: it is something else.
     """
+    check_text(text, space)
     expected = "{" + ", ".join(f'"{key}": …' for key in sorted(keys)) + "}"
     problem = f"space {space!r}: architectures are written {expected}, got {shown(text)}"
 

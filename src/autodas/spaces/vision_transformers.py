@@ -19,7 +19,7 @@ from autodas.networks import VisionTransformer
 from autodas.networks.pit import PoolingTransformer
 from autodas.spaces.base import Shape, Space, other, pick
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
-from autodas.spaces.text import Option, match, of_kind, parse_object
+from autodas.spaces.text import Option, match, parse_object
 
 __all__ = ["AUTOFORMER", "DIGITS_VIT", "PIT", "AutoFormer", "AutoFormerSpace"]
 
@@ -57,6 +57,7 @@ class AutoFormerSpace(Space):
     DEPTH = (12, 13, 14)
     RATIO = (3.5, 4.0)
     HEADS = (3, 4)
+    kind = AutoFormer
 
     def __init__(self) -> None:
         self.name = "autoformer"
@@ -110,7 +111,7 @@ class AutoFormerSpace(Space):
 
     def encode(self, arch: AutoFormer) -> str:
         """Compact JSON with sorted keys."""
-        of_kind(arch, AutoFormer, self.name)
+        self._check(arch)
         return canonical_json(
             {
                 "depth": arch.depth,
@@ -121,7 +122,7 @@ class AutoFormerSpace(Space):
         )
 
     def decode(self, text: str) -> AutoFormer:
-        """Read JSON with these four keys in any order."""
+        """Read JSON with these four keys in any order and spacing; 4 and 4.0 are the same."""
         given = parse_object(text, self.name, ("depth", "hidden_dim", "mlp_ratio", "num_heads"))
         hidden = int(match(given["hidden_dim"], self.HIDDEN, "space 'autoformer': 'hidden_dim'"))
         depth = int(match(given["depth"], self.DEPTH, "space 'autoformer': 'depth'"))
