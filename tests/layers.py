@@ -70,7 +70,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "steps.benchmark": _CORE
     | {"backends", "networks", "tables", "fitness", "spaces", "statistics", "scores", "workbench"},
     "steps.explain": _CORE
-    | {"backends", "primitives", "tables", "fitness", "spaces", "teachers", "statistics"}
+    | {"backends", "primitives", "fitness", "spaces", "teachers", "statistics"}
     | {"expressions", "scores", "workbench"},
     "steps.search": _CORE
     | {"backends", "data", "networks", "tables", "evolution", "spaces", "scores", "workbench"},

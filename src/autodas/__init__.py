@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autodas.spaces import ChoiceSpace, Space, get_space
     from autodas.statistics import statistic
     from autodas.steps.distill.load import load_student
-    from autodas.tables import load_table
+    from autodas.workbench.ground_truth import load_table
 
 __version__ = "0.1.0"
 
@@ -57,7 +57,7 @@ _HOMES = {
     **dict.fromkeys(("load_proxy", "measure", "run", "score", "search"), _API),
     **dict.fromkeys(("ChoiceSpace", "Space", "get_space"), "autodas.spaces"),
     "load_student": "autodas.steps.distill.load",
-    "load_table": "autodas.tables",
+    "load_table": "autodas.workbench.ground_truth",
     "primitive": "autodas.primitives",
     "statistic": "autodas.statistics",
 }

@@ -184,7 +184,8 @@ def score(
     if not texts:
         raise InvalidInput("there are no architectures to score")
     # Scores see every architecture once, however often it is asked for.
-    different = list(dict.fromkeys(known.encode(known.decode(text)) for text in texts))
+    texts = [known.canonical(text) for text in texts]
+    different = list(dict.fromkeys(texts))
     subjects, _, _ = subjects_of(
         known,
         different,
@@ -198,7 +199,7 @@ def score(
     if isinstance(values, Failed):
         raise AutodasError(f"{chosen.name} has no values on {known.name}: {values.reason}")
     found = dict(zip(different, values.value, strict=True))
-    return np.asarray([found[known.encode(known.decode(text))] for text in texts], dtype=np.float64)
+    return np.asarray([found[text] for text in texts], dtype=np.float64)
 
 
 def load_proxy(name: str | Path) -> Proxy:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from spellings import spellings
 
 from autodas.core.errors import InvalidInput
 from autodas.spaces import SPACES, ChoiceSpace, Each, get_space
+from spellings import spellings
 
 
 @pytest.fixture(params=SPACES.names(), scope="module")

@@ -11,7 +11,7 @@ from autodas.core import plugins
 from autodas.core.errors import InvalidInput
 from autodas.spaces import get_space
 from autodas.tables import load_table
-from autodas.workbench.families import space_of
+from autodas.workbench.ground_truth import space_of
 
 CODE = "from autodas.spaces import get_space\nSPACE = get_space('digits-cnn')\nran = True\n"
 

@@ -4,7 +4,8 @@ A :class:`Table` holds architectures of one space and, for each, one or more tar
 :class:`Target` says on which data set, with which training (distilled, vanilla, supernet) and on
 which images (test, validation) its accuracies were measured; these are never mixed.
 
-:func:`load_table` reads a table by name or path; the format is recognised by its columns.
+:func:`load_table` reads a table by name or path; the format is recognised by its columns. What
+architectures are called it leaves to a ``spelling``, since spaces are not known here.
 :func:`split` says which architectures may be seen when, by digest. :func:`write_labels` makes
 tables of our own. Nothing here imports torch or unpickles a file.
 """
@@ -15,7 +16,7 @@ from autodas.tables.labels import LabelRow, write_labels
 from autodas.tables.noise import Noise, label_noise
 from autodas.tables.read import read_table
 from autodas.tables.split import FRACTIONS, Split, split
-from autodas.tables.table import Part, Table, Target, Training
+from autodas.tables.table import OtherSpace, Part, Table, Target, Training
 
 __all__ = [
     "CONVERTERS",
@@ -23,6 +24,7 @@ __all__ = [
     "TABLES",
     "LabelRow",
     "Noise",
+    "OtherSpace",
     "Part",
     "Split",
     "Table",

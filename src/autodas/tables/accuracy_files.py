@@ -20,6 +20,7 @@ from autodas.tables.cells import (
     ACCURACY_COLUMNS,
     Floats,
     Sheet,
+    Spelling,
     meaning,
     percent,
     reject_fractions,
@@ -41,22 +42,30 @@ def read_accuracy_sheet(sheet: Sheet, space: str | None) -> Table:
     must be given, and the strings are taken as they are.
 
     Raises:
-        FileProblem: a cell is not what its column needs, or an architecture appears twice.
+        FileProblem: a cell is not what its column needs, an architecture appears twice, or no
+            column is known.
         InvalidInput: the space cannot be told from the file and is not given.
     """
-    texts = sheet.text("arch")
-    if space is None and not all(RESNET.fullmatch(text) for text in texts):
-        odd = next(text for text in texts if not RESNET.fullmatch(text))
-        raise InvalidInput(
-            f"{sheet.path}: architecture {odd[:60]!r} does not show its space; name the space"
-        )
-    if space in (None, "resnet"):
-        texts = [_resnet(sheet, row, text) for row, text in enumerate(texts)]
     targets = {
         column: target
         for column in sheet.columns
         if (target := _target_of(sheet, column)) is not None
     }
+    if not targets:
+        odd = ", ".join(name for name in sheet.columns if name.endswith("_acc"))
+        raise FileProblem(
+            sheet.path, f"column {odd} has no meaning here; accuracies are in {ACCURACY_COLUMNS}"
+        )
+    texts = sheet.text("arch")
+    if space is None and not all(RESNET.fullmatch(text) for text in texts):
+        odd = next(text for text in texts if not RESNET.fullmatch(text))
+        raise InvalidInput(
+            f"{sheet.path}: architecture {odd[:60]!r} does not show its space; "
+            "name the space (--space)"
+        )
+    if space in (None, "resnet"):
+        texts = [_resnet(sheet, row, text) for row, text in enumerate(texts)]
+    texts = sheet.architectures(texts, "arch", space or "resnet")
     return Table(
         name=sheet.path.stem,
         space=space or "resnet",
@@ -81,7 +90,7 @@ def _resnet(sheet: Sheet, row: int, text: str) -> str:
     return "-".join(found.groups())
 
 
-def read_accuracy_json(path: Path, data: bytes, space: str | None) -> Table:
+def read_accuracy_json(path: Path, data: bytes, space: str | None, spelling: Spelling) -> Table:
     """A JSON list of objects with ``arch`` (an object) and at least one ``…_acc``.
 
     Raises:
@@ -92,7 +101,9 @@ def read_accuracy_json(path: Path, data: bytes, space: str | None) -> Table:
     shown = next((s for key, s in SPACE_BY_KEY.items() if key in rows[0]["arch"]), None)
     name = space or shown
     if name is None:
-        raise InvalidInput(f"{path}: architectures do not show their space; name the space")
+        raise InvalidInput(
+            f"{path}: architectures do not show their space; name the space (--space)"
+        )
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "arch"))
     targets: dict[str, Target] = {}
     for column in columns:
@@ -101,7 +112,7 @@ def read_accuracy_json(path: Path, data: bytes, space: str | None) -> Table:
             targets[column] = Target(column, *found, _percentages(path, rows, column))
     if not targets:
         raise FileProblem(path, f"no accuracies; keys such as {ACCURACY_COLUMNS} are expected")
-    texts = [canonical_json(row["arch"]) for row in rows]
+    texts = [_spelt(path, number, row, name, spelling) for number, row in enumerate(rows, start=1)]
     return Table(
         name=path.stem,
         space=name,
@@ -120,6 +131,13 @@ def _rows(path: Path, data: bytes) -> list[Mapping[str, Any]]:
         if not isinstance(row, dict) or not isinstance(row.get("arch"), dict):
             raise FileProblem(path, f"row {number}: an object with the object 'arch' is expected")
     return content
+
+
+def _spelt(path: Path, number: int, row: Mapping[str, Any], space: str, spelling: Spelling) -> str:
+    try:
+        return spelling(space, canonical_json(row["arch"]))
+    except InvalidInput as error:
+        raise FileProblem(path, f"row {number}: {error}") from None
 
 
 def _percentages(path: Path, rows: list[Mapping[str, Any]], column: str) -> Floats:

@@ -11,9 +11,10 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import MissingData, UnknownName
 from autodas.core.fetch import Remote, download
 from autodas.core.places import DATA_VARIABLE, cache_folder, data_folder, expanded
+from autodas.tables.cells import Spelling, as_it_stands
 from autodas.tables.convert import CONVERTERS, convert
 from autodas.tables.read import read_table
-from autodas.tables.table import Table
+from autodas.tables.table import OtherSpace, Table
 
 __all__ = ["TABLES", "TableSource", "fetch", "load_table"]
 
@@ -170,14 +171,18 @@ for _source in (
     TABLES.add(_source.name, _source)
 
 
-def load_table(name: str | Path, space: str | None = None) -> Table:
+def load_table(
+    name: str | Path, space: str | None = None, spelling: Spelling = as_it_stands
+) -> Table:
     """A table by name or by path.
 
     Args:
         name: A name of :data:`TABLES`, or a file; what has a folder or an ending is a file.
         space: As of :func:`~autodas.tables.read.read_table`.
+        spelling: The same.
 
     Raises:
+        OtherSpace: it says itself that it is of another space.
         UnknownName: neither a table of that name nor such a file exists.
         MissingData: the table is known and its file is not here; the message says how to get it.
         FileProblem: the file cannot be used.
@@ -185,13 +190,15 @@ def load_table(name: str | Path, space: str | None = None) -> Table:
     text = str(name)
     if isinstance(name, str) and name in TABLES:
         source = TABLES.get(name)
+        if space not in (None, source.space):
+            raise OtherSpace(name, source.space, space)
         file = source.path
         if file is None:
             raise MissingData(_how_to_get(source))
-        return dataclasses.replace(read_table(file, space or source.space), name=source.name)
+        return dataclasses.replace(read_table(file, source.space, spelling), name=source.name)
     path = expanded(Path(text))
     if path.suffix or len(path.parts) > 1 or path.exists():
-        return read_table(path, space)
+        return read_table(path, space, spelling)
     raise UnknownName("table", text, TABLES.names())
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from autodas.core.digest import digest_bytes
-from autodas.core.errors import FileProblem
-from autodas.core.files import read_bytes
+from autodas.core.digest import canonical_json, digest_bytes
+from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.files import parse_json, read_bytes
 from autodas.tables.table import Part, Training
 
 __all__ = [
     "ACCURACY_COLUMNS",
     "Sheet",
+    "Spelling",
+    "as_it_stands",
     "meaning",
     "percent",
     "read_file",
@@ -29,6 +32,12 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Spelling: TypeAlias = Callable[[str, str], str]
+"""From the name of a space and the text of an architecture to the one text that the space gives it.
+
+Raises InvalidInput where the space is not to be had or the text is of none of its architectures.
+"""
+
 SHOWN = 60
 LARGEST = 1 << 29  # bytes; the largest public table has a fifth of it
 # How the public files abbreviate their data sets.
@@ -60,6 +69,7 @@ class Sheet:
         rows: Cells by column name.
         lines: The line of the file at which each row ends, from 1.
         digest: SHA-256 of the file.
+        spelling: Gives architectures the text of their space.
     """
 
     path: Path
@@ -67,6 +77,7 @@ class Sheet:
     rows: tuple[Mapping[str, str], ...]
     lines: tuple[int, ...]
     digest: str
+    spelling: Spelling
 
     def problem(self, row: int, column: str, why: str) -> FileProblem:
         """The error for one cell."""
@@ -78,6 +89,22 @@ class Sheet:
         for row, cell in enumerate(found):
             if not cell:
                 raise self.problem(row, column, "the cell is empty")
+        return found
+
+    def architectures(self, texts: Sequence[str], column: str, space: str) -> list[str]:
+        """The architectures of the rows as their space writes them.
+
+        Args:
+            texts: One for each row.
+            column: Where they stand.
+            space: Its name.
+        """
+        found = []
+        for row, text in enumerate(texts):
+            try:
+                found.append(self.spelling(space, text))
+            except InvalidInput as error:
+                raise self.problem(row, column, str(error)) from None
         return found
 
     def percentages(self, column: str) -> Floats:
@@ -159,6 +186,19 @@ def unique(path: Path, architectures: Sequence[str], where: Sequence[str]) -> tu
     return tuple(architectures)
 
 
+def as_it_stands(space: str, text: str) -> str:  # noqa: ARG001 - a Spelling
+    """The text itself; of an object of JSON, with sorted keys and without spaces.
+
+    What else may be spelt in several ways only the space knows.
+    """
+    if not text.startswith("{"):
+        return text
+    try:
+        return canonical_json(parse_json(text.encode(), ""))
+    except FileProblem:
+        return text
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of a file.
 
@@ -171,12 +211,13 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def read_sheet(path: Path, data: bytes | None = None) -> Sheet:
+def read_sheet(path: Path, data: bytes | None = None, spelling: Spelling = as_it_stands) -> Sheet:
     """Read a CSV file with a header line.
 
     Args:
         path: The file.
         data: Its content, if it was read already.
+        spelling: Gives architectures the text of their space.
 
     Raises:
         FileProblem: it cannot be read, is not UTF-8, or is not a table with a header.
@@ -209,6 +250,7 @@ def read_sheet(path: Path, data: bytes | None = None) -> Sheet:
         tuple(dict(zip(columns, cells, strict=True)) for _, cells in body),
         tuple(line for line, _ in body),
         digest_bytes(content),
+        spelling,
     )
 
 

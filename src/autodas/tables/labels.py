@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_json, write_text
 from autodas.core.seals import read_sealed, sealed
 from autodas.tables.cells import Floats, Sheet, percent, reject_fractions
-from autodas.tables.table import Part, Table, Target, Training
+from autodas.tables.table import OtherSpace, Part, Table, Target, Training
 
 __all__ = ["LABEL_COLUMNS", "LabelRow", "header_of", "read_labels", "write_labels"]
 
@@ -103,7 +103,9 @@ def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
     path = header_of(sheet.path)
     if not path.exists():
         if space is None:
-            raise FileProblem(sheet.path, f"its header {path.name} is missing; name the space")
+            raise FileProblem(
+                sheet.path, f"its header {path.name} is missing; name the space (--space)"
+            )
         return {"space": space, "dataset": "unknown"}
     header = read_sealed(path)
     if not isinstance(header, dict) or header.get("format") != FORMAT:
@@ -122,7 +124,7 @@ def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
             "one of them was changed or damaged",
         )
     if space is not None and space != header["space"]:
-        raise InvalidInput(f"{sheet.path} is of the space {header['space']!r}, not {space!r}")
+        raise OtherSpace(str(sheet.path), header["space"], space)
     return header
 
 
@@ -132,7 +134,7 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
     Raises:
         FileProblem: a cell is not what its column needs, a run appears twice, or the header
             does not fit.
-        InvalidInput: the header names another space than asked for.
+        OtherSpace: the header names another space than asked for.
     """
     header = _header(sheet, space)
     try:
@@ -141,8 +143,9 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
         raise FileProblem(
             header_of(sheet.path), f"'part' must be test or validation, got {header['part']!r}"
         ) from None
-    architectures = tuple(dict.fromkeys(sheet.text("arch")))
-    runs = _runs(sheet)
+    texts = sheet.architectures(sheet.text("arch"), "arch", header["space"])
+    architectures = tuple(dict.fromkeys(texts))
+    runs = _runs(sheet, texts)
     targets = {}
     for training in Training:
         mine = {key: value for key, value in runs.items() if key[0] is training}
@@ -167,11 +170,11 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
 Run = tuple[Training, str, int]
 
 
-def _runs(sheet: Sheet) -> dict[Run, float]:
+def _runs(sheet: Sheet, architectures: Sequence[str]) -> dict[Run, float]:
     runs: dict[Run, float] = {}
     first: dict[Run, int] = {}
-    for row, cells in enumerate(sheet.rows):
-        run = (_training(sheet, row), cells["arch"].strip(), _seed(sheet, row))
+    for row, architecture in enumerate(architectures):
+        run = (_training(sheet, row), architecture, _seed(sheet, row))
         if run in runs:
             raise sheet.problem(
                 row,

@@ -80,7 +80,8 @@ def read_nasbench201(sheet: Sheet, space: str | None) -> Table:
     Cells of NAS-Bench-201 are grouped by what they compute; that joins whole classes of
     ``iso_class``.
     """
-    architectures = unique(sheet.path, sheet.text("arch_str"), _lines(sheet))
+    texts = sheet.architectures(sheet.text("arch_str"), "arch_str", space or "nasbench201")
+    architectures = unique(sheet.path, texts, _lines(sheet))
     groups: tuple[str, ...] | None = None
     if space in (None, "nasbench201"):
         groups = _classes(sheet, architectures)
@@ -99,11 +100,13 @@ def read_nasbench201(sheet: Sheet, space: str | None) -> Table:
 
 def read_nasbench101(sheet: Sheet, space: str | None) -> Table:
     """The columns ``adjacency``, ``ops``, ``cifar10_val`` and optionally published scores."""
+    name = space or "nasbench101"
     cells = zip(sheet.text("adjacency"), sheet.text("ops"), strict=True)
+    texts = sheet.architectures([";".join(pair) for pair in cells], "adjacency", name)
     return Table(
         name=sheet.path.stem,
-        space=space or "nasbench101",
-        architectures=unique(sheet.path, [";".join(pair) for pair in cells], _lines(sheet)),
+        space=name,
+        architectures=unique(sheet.path, texts, _lines(sheet)),
         targets=_targets(sheet),
         source=str(sheet.path),
         digest=sheet.digest,
@@ -118,7 +121,7 @@ def read_nasbench201_scores(sheet: Sheet, space: str | None) -> Table:
     are ``<data set>_val`` and the scores ``<data set>/<score>``.
     """
     datasets = sheet.text("dataset")
-    names = sheet.text("arch_str")
+    names = sheet.architectures(sheet.text("arch_str"), "arch_str", space or "nasbench201")
     keys = [f"{d} {a}" for d, a in zip(datasets, names, strict=True)]
     unique(sheet.path, keys, _lines(sheet))
     architectures = tuple(dict.fromkeys(names))

@@ -11,7 +11,14 @@ from autodas.core.errors import FileProblem
 from autodas.core.files import parse_json
 from autodas.core.places import expanded
 from autodas.tables.accuracy_files import read_accuracy_json, read_accuracy_sheet
-from autodas.tables.cells import ACCURACY_COLUMNS, Sheet, read_file, read_sheet
+from autodas.tables.cells import (
+    ACCURACY_COLUMNS,
+    Sheet,
+    Spelling,
+    as_it_stands,
+    read_file,
+    read_sheet,
+)
 from autodas.tables.labels import FORMAT, LABEL_COLUMNS, read_labels
 from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nasbench201_scores
 from autodas.tables.official import is_official, official_csv, refuse_pickles
@@ -52,7 +59,9 @@ FORMS = (
 )
 
 
-def read_table(path: Path | str, space: str | None = None) -> Table:
+def read_table(
+    path: Path | str, space: str | None = None, spelling: Spelling = as_it_stands
+) -> Table:
     """Read a table of ground truth.
 
     Args:
@@ -60,6 +69,8 @@ def read_table(path: Path | str, space: str | None = None) -> Table:
             objects with ``arch`` and ``…_acc``, a record file of NAS-Bench-101, or a folder of
             NATS-Bench. The last two take minutes the first time and are kept as CSV in the cache.
         space: The space of its architectures, if the file does not show it or another is meant.
+        spelling: Gives architectures the text of their space, so that one that is spelt in several
+            ways is one. :func:`autodas.load_table` knows the spaces.
 
     Raises:
         FileProblem: one line that names the file, the row and column, and what is accepted.
@@ -67,12 +78,14 @@ def read_table(path: Path | str, space: str | None = None) -> Table:
     """
     file = expanded(Path(path))
     if is_official(file):
-        table = read_table(official_csv(file), space)
+        table = read_table(official_csv(file), space, spelling)
         return dataclasses.replace(table, name=file.stem, source=str(file))
-    return parse_table(file, read_file(file), space)
+    return parse_table(file, read_file(file), space, spelling)
 
 
-def parse_table(file: Path, data: bytes, space: str | None = None) -> Table:
+def parse_table(
+    file: Path, data: bytes, space: str | None = None, spelling: Spelling = as_it_stands
+) -> Table:
     """The table that the content of a file describes; see :func:`read_table`.
 
     Raises:
@@ -82,9 +95,9 @@ def parse_table(file: Path, data: bytes, space: str | None = None) -> Table:
     refuse_pickles(file, data[:4])
     if data.lstrip()[:1] in (b"[", b"{"):
         if _is_header(data):
-            return read_table(file.with_suffix(".csv"), space)
-        return read_accuracy_json(file, data, space)
-    sheet = read_sheet(file, data)
+            return read_table(file.with_suffix(".csv"), space, spelling)
+        return read_accuracy_json(file, data, space, spelling)
+    sheet = read_sheet(file, data, spelling)
     for form in FORMS:
         if not form.missing(sheet.columns):
             return form.read(sheet, space)

@@ -13,9 +13,16 @@ import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput, UnknownName
 
-__all__ = ["Part", "Table", "Target", "Training", "frozen"]
+__all__ = ["OtherSpace", "Part", "Table", "Target", "Training", "frozen"]
 
 Floats = npt.NDArray[np.float64]
+
+
+class OtherSpace(InvalidInput):
+    """A table says of itself that it is of another space than was asked for."""
+
+    def __init__(self, table: str, said: str, asked: str | None) -> None:
+        super().__init__(f"table {table} is of the space {said!r}, not {asked!r}")
 
 
 class Training(enum.StrEnum):
@@ -117,6 +124,8 @@ class Table:
         count = len(self.architectures)
         if len(set(self.architectures)) != count:
             raise InvalidInput(f"table {self.name!r} holds an architecture twice")
+        if not self.targets:
+            raise InvalidInput(f"table {self.name!r} has no accuracies")
         lengths = {
             **{name: len(target.values) for name, target in self.targets.items()},
             **{name: len(values) for name, values in self.published.items()},

@@ -140,7 +140,7 @@ class CostBook:
     def _key(self, quantity: Counted, text: str) -> str:
         # Cells with the same operations on other edges hold other tensors alive, so memory is
         # counted for each architecture by itself.
-        return text if quantity == "memory" else _class_of(self.space, text)
+        return (_text_of if quantity == "memory" else _class_of)(self.space, text)
 
     def _count(self, quantity: Counted, name: str, todo: list[str]) -> None:
         few = len(todo) < FEW[quantity] or self._file is None
@@ -222,6 +222,11 @@ def _count_one(space: Space, unit: _Unit, text: str) -> int:
     # Building alone is several times as fast as counting MACs.
     with torch.device("meta"):
         return parameters(space.build(arch, **sizes))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1 << 17)
+def _text_of(space: Space, text: str) -> str:
+    return space.canonical(text)
 
 
 @lru_cache(maxsize=1 << 17)

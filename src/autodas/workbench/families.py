@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,14 +13,14 @@ import numpy.typing as npt
 from autodas.backends import Jobs
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
-from autodas.core.plugins import is_trusted
 from autodas.core.progress import Progress, Silent
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.networks import Cost
 from autodas.scores import Subjects
 from autodas.scores.score import Values
-from autodas.spaces import Space, get_space
-from autodas.tables import Split, Table, label_noise, load_table, split
+from autodas.spaces import Space
+from autodas.tables import Split, Table, label_noise, split
+from autodas.workbench.ground_truth import space_of, table_among
 from autodas.workbench.measuring import measure_space
 from autodas.workbench.protocol import Protocol
 
@@ -30,7 +29,6 @@ __all__ = [
     "as_labelled",
     "load_family",
     "parse_pair",
-    "space_of",
     "subjects_of",
     "with_labels",
 ]
@@ -100,30 +98,6 @@ def parse_pair(text: str) -> tuple[str, str]:
     return table, target or "distilled"
 
 
-def space_of(table: Table, asked: str | None = None) -> Space:
-    """The space of a table's architectures.
-
-    A table is data, and may come from anywhere: a space ``package.module:object`` that it names is
-    code, which is imported only if somebody else asked for it as well.
-
-    Args:
-        table: Says its space.
-        asked: The space that the caller named, if any.
-
-    Raises:
-        UnknownName: there is no such space.
-        InvalidInput: it is code that nobody asked for, or not a space.
-    """
-    module, colon, name = table.space.partition(":")
-    known = isinstance(getattr(sys.modules.get(module), name, None), Space)
-    if colon and table.space != asked and not known and not is_trusted(module):
-        raise InvalidInput(
-            f"table {table.name!r} says that its space is {table.space!r}, which is code; if you "
-            f"trust it, add --plugin {module}"
-        )
-    return get_space(table.space)
-
-
 def load_family(
     pair: str,
     leaves: Iterable[str],
@@ -144,7 +118,7 @@ def load_family(
         pair: ``TABLE`` or ``TABLE:TARGET``.
         leaves: Statistics to measure; sizes are always added.
         protocol: Batch, teacher and initialisation; what it leaves open, the table may say.
-        space: Of the architectures, if the table does not say.
+        space: Of the architectures, if the table itself does not say.
         cache: Folder of the statistics cache.
         jobs: Processes, or workers.
         limit: Only the first rows of the table.
@@ -154,7 +128,7 @@ def load_family(
         progress: Hears of every architecture.
     """
     name, target = parse_pair(pair)
-    table = load_table(name, space)
+    table = table_among(name, space)
     if limit is not None:
         table = table.limit(limit)
     if sample is not None:

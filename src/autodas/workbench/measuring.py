@@ -249,7 +249,7 @@ def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
         FORMAT,
         source_digest(space, MEASURING),
         space.name,
-        architecture,
+        space.canonical(architecture),
         protocol.init_seed,
         protocol.entries,
         batch.digest,

@@ -43,7 +43,7 @@ class BenchmarkConfig(Workers):
     """paper: all scores, predictors and proxies of this package, on every table that is found, at
     most 300 architectures of each. What --table, --scores or --sample say as well, wins."""
     space: str | None = None
-    """Search space, if the table does not say which one it is about."""
+    """Space of the tables that do not say which one they are about, such as my_space:SPACE."""
     table: tuple[str, ...] = ("digits-cnn", "digits-vit")
     """Tables: names or files, or TABLE:TARGET."""
     target: tuple[str, ...] = ("distilled",)

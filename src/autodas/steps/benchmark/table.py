@@ -20,9 +20,10 @@ from autodas.steps.benchmark.remeasured import (
     seen_with_seeds,
     stability,
 )
-from autodas.tables import load_table
+from autodas.tables import Table
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, load_family
+from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
 
 __all__ = ["Pair", "TableDone", "TableRun", "pairs_of"]
 
@@ -55,11 +56,13 @@ def pairs_of(tables: Sequence[str], targets: Sequence[str], space: str | None) -
         InvalidInput: a table has no such target; the message lists those it has.
     """
     found: dict[Pair, None] = {}
+    opened: dict[str, Table] = {}
     for text in tables:
         name, _, own = text.partition(":")
         if not name:
             raise InvalidInput(f"a table is written NAME or NAME:TARGET, got {text!r}")
-        table = load_table(name, space)
+        table = opened[name] = table_among(name, space)
+        space_of(table, space)
         for wanted in (own,) if own else targets:
             alike = [t.name for t in table.targets.values() if wanted in (t.name, t.training)]
             if not alike:
@@ -68,6 +71,7 @@ def pairs_of(tables: Sequence[str], targets: Sequence[str], space: str | None) -
                     f"table {table.name!r} has no target {wanted!r}; its targets are {known}"
                 )
             found |= dict.fromkeys(Pair(name, target, table.digest) for target in alike)
+    refuse_unused(space, opened.values())
     if not found:
         raise InvalidInput("target must name at least one column of the tables")
     return list(found)

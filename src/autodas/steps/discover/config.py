@@ -31,6 +31,8 @@ class DiscoverConfig(Workers):
     held_out: tuple[str, ...] = ()
     """Ground truth that the finished proxy is only reported on, TABLE or TABLE:TARGET each: all of
     its architectures, of which only what the proxy reads is measured."""
+    space: str | None = None
+    """Space of the tables that do not say which one they are about, such as my_space:SPACE."""
     limit: int | None = None
     """Use only the first rows of each table."""
     sample: int | None = None

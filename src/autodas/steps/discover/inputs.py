@@ -12,9 +12,11 @@ from autodas.scores import Proxy
 from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.workbench.budgets import parse_bytes
-from autodas.workbench.families import Family, load_family, parse_pair
+from autodas.workbench.families import Family, as_labelled, load_family, parse_pair
+from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
+from autodas.workbench.protocol import resolved
 
-__all__ = ["held_out", "load", "statistics_of"]
+__all__ = ["check_tables", "held_out", "load", "statistics_of"]
 
 
 def statistics_of(choice: Literal["shared", "most", "all"]) -> list[str]:
@@ -25,6 +27,23 @@ def statistics_of(choice: Literal["shared", "most", "all"]) -> list[str]:
         "all": set(),
     }
     return [s.name for s in STATISTICS if not s.needs & left_out[choice]]
+
+
+def check_tables(config: DiscoverConfig) -> None:
+    """Refuse tables that cannot be used, before there is a run directory or anything is measured.
+
+    Raises:
+        AutodasError: a table, its space, its target or what its students are measured with is not
+            to be had, or no table is of the space that was asked for.
+    """
+    tables = []
+    for pair in (*config.tables, *config.held_out):
+        name, target = parse_pair(pair)
+        table = table_among(name, config.space)
+        table.target(target)
+        resolved(as_labelled(config.protocol, table), space_of(table, config.space))
+        tables.append(table)
+    refuse_unused(config.space, tables)
 
 
 def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
@@ -58,6 +77,7 @@ def _reader(config: DiscoverConfig, progress: Progress) -> Callable[..., Family]
     return partial(
         load_family,
         protocol=config.protocol,
+        space=config.space,
         cache=config.cache,
         jobs=config.workers,
         limit=config.limit,

@@ -22,7 +22,7 @@ from autodas.steps.benchmark.comparison import rows, values_of, verdict
 from autodas.steps.discover.choosing import ChosenProxy, choose
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
-from autodas.steps.discover.inputs import held_out, load
+from autodas.steps.discover.inputs import check_tables, held_out, load
 from autodas.steps.discover.islands import on_islands
 from autodas.steps.explain.collapse import check_collapse
 from autodas.steps.explain.drawing import draw
@@ -42,6 +42,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     after an interruption.
     """
     config.check()
+    check_tables(config)
     asked = deciding(config)
     with RunDirectory(config.out, "discover", asked) as directory:
         start = time.perf_counter()

@@ -132,13 +132,16 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
     try:
         named = [("chosen", found["students"][0]), ("largest", found["largest"])]
         named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
-        return _known(str(found["space"]), config), [
+        students = [
             _Student(role, str(each["arch"]), int(each["params"]), int(each["macs"]))
             for role, each in named
         ]
+        name = str(found["space"])
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         why = f"is not what 'search' writes ({type(error).__name__}: {error})"
         raise FileProblem(path, why) from None
+    space = get_space(_known(name, config))
+    return name, [replace(each, arch=space.canonical(each.arch)) for each in students]
 
 
 def _known(space: str, config: DistillConfig) -> str:

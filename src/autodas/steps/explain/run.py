@@ -25,8 +25,8 @@ from autodas.steps.explain.collapse import MOST, check_collapse, check_sample, t
 from autodas.steps.explain.contributions import contributions, moves_with_size
 from autodas.steps.explain.drawing import draw
 from autodas.steps.explain.parts import summands
-from autodas.tables import load_table
-from autodas.workbench.families import as_labelled, parse_pair, space_of, subjects_of
+from autodas.workbench.families import as_labelled, parse_pair, subjects_of
+from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.measuring import space_sample
 from autodas.workbench.protocol import Protocol, resolved
 
@@ -113,15 +113,16 @@ def _ground(config: ExplainConfig) -> _Ground:
     if config.table is None and config.space is not None:
         space = get_space(config.space)
         chosen = space_sample(space, config.architectures, config.seed)
-        return _Ground(space, chosen, None, None, None, config.protocol)
+        return _Ground(space, chosen, None, None, None, resolved(config.protocol, space))
     name, target = parse_pair(config.table or "digits-cnn")
     table = load_table(name, config.space)
     values = dict(zip(table.architectures, table.target(target).values, strict=True))
     known = [architecture for architecture, value in values.items() if np.isfinite(value)]
     chosen = check_sample(known, config.architectures, config.seed)
     truth = np.asarray([values[each] for each in chosen])
-    protocol = as_labelled(config.protocol, table)
-    return _Ground(space_of(table, config.space), chosen, truth, table.name, target, protocol)
+    space = space_of(table, config.space)
+    protocol = resolved(as_labelled(config.protocol, table), space)
+    return _Ground(space, chosen, truth, table.name, target, protocol)
 
 
 # ---- the numbers ----------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def _measured(
     ground: _Ground,
     progress: Progress,
 ) -> dict[str, Any]:
-    protocol = resolved(ground.protocol, ground.space)
+    protocol = ground.protocol
     subjects, networks, _ = subjects_of(
         ground.space,
         ground.architectures,

@@ -43,6 +43,7 @@ class Timer:
 
     def time(self, text: str) -> Latency:
         """The latency of one architecture."""
+        text = self.book.space.canonical(text)
         if text not in self.known:
             book, arch = self.book, self.book.space.decode(text)
             network = seeded(

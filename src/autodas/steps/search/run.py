@@ -26,10 +26,9 @@ from autodas.steps.search.strategies import (
     random_fitting,
     within,
 )
-from autodas.tables import Table, load_table
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.costs import CostBook
-from autodas.workbench.families import space_of
+from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.latency import check_device
 from autodas.workbench.measuring import LARGEST, space_sample
 from autodas.workbench.protocol import resolved
@@ -56,16 +55,18 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         AutodasError: the score cannot be computed on this space.
     """
     check_device(config.device)
-    table = None if config.table is None else load_table(config.table.partition(":")[0])
-    if table is None:
+    table = None
+    if config.table is None:
         space = get_space(config.space or DEFAULT_SPACE)
     else:
-        _check_space(config, table)
+        name, _, target = config.table.partition(":")
+        table = load_table(name, config.space)
+        table.target(target or None)  # before anything is done
         space = space_of(table, config.space)
     config = replace(config, space=space.known_as)
+    score = get_score(config.score)
     with RunDirectory(config.out, "search", deciding(config)) as directory:
         start = time.perf_counter()
-        score = get_score(config.score)
         _same_score(directory, score.formula)
         search = _Search(config, space, directory, progress)
         found = search.find()
@@ -101,13 +102,6 @@ def _same_score(directory: RunDirectory, formula: str | None) -> None:
         raise InvalidInput(
             f"{directory.path} holds a search by {earlier}, now the score is {formula}; choose "
             "another --out or remove the folder"
-        )
-
-
-def _check_space(config: SearchConfig, table: Table) -> None:
-    if config.space not in (None, table.space):
-        raise InvalidInput(
-            f"table {table.name} is of the space {table.space!r}, not {config.space!r}"
         )
 
 

@@ -149,7 +149,7 @@ class Scorer:
             return _smallest_alike(self.space, self.book)[
                 isomorphism_class(self.space.decode(text))
             ]
-        return text
+        return self.space.canonical(text)
 
     def _remember(self, chunk: Sequence[str]) -> None:
         before = self.networks

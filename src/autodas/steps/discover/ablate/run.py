@@ -32,6 +32,7 @@ from autodas.steps.discover.ablate.page import MARKERS, summary_table, to_markdo
 from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, Study, Variant, chosen_studies
 from autodas.steps.discover.config import DiscoverConfig
+from autodas.steps.discover.inputs import check_tables
 from autodas.workbench.measuring import plugins_for_searches
 from autodas.workbench.protocol import Protocol
 from autodas.workbench.shared_folder import Home, home
@@ -53,6 +54,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         InvalidInput: a study does not fit the tables, or no discovery succeeded.
     """
     config.check()
+    check_tables(config)
     studies = chosen_studies(config.ablate)
     plain = replace(config, ablate=(), page=None)
     variants = {study.name: study.variants(plain) for study in studies}

@@ -14,8 +14,8 @@ from typing import Any
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.steps.discover.config import DiscoverConfig
-from autodas.tables import load_table
-from autodas.workbench.families import parse_pair, space_of
+from autodas.workbench.families import parse_pair
+from autodas.workbench.ground_truth import space_of, table_among
 from autodas.workbench.protocol import resolved
 
 __all__ = ["STUDIES", "Study", "Variant", "chosen_studies"]
@@ -85,7 +85,8 @@ def _spaces(config: DiscoverConfig) -> list[Variant]:
     """All tables together, and for each space a discovery on the tables of the others."""
     of_space: dict[str, list[str]] = {}
     for pair in config.tables:
-        of_space.setdefault(load_table(parse_pair(pair)[0]).space, []).append(pair)
+        table = table_among(parse_pair(pair)[0], config.space)
+        of_space.setdefault(table.space, []).append(pair)
     if len(of_space) < 2:
         (only,) = of_space
         raise InvalidInput(f"study 'spaces' needs tables of at least two spaces, got only {only}")
@@ -100,7 +101,8 @@ def _spaces(config: DiscoverConfig) -> list[Variant]:
 def _protocol(config: DiscoverConfig) -> list[Variant]:
     """Other statistics of the same architectures: half the batch, other initial weights."""
     base = config.protocol
-    spaces = (space_of(load_table(parse_pair(pair)[0])) for pair in config.tables)
+    tables = (table_among(parse_pair(pair)[0], config.space) for pair in config.tables)
+    spaces = (space_of(table, config.space) for table in tables)
     sizes = [resolved(base, space).batch_size or 2 for space in spaces]
     changes: dict[str, dict[str, Any]] = {
         "default": {},
