@@ -24,6 +24,7 @@ from typing import Any
 from filelock import lock_descriptor
 
 from autodas.core.errors import FileProblem
+from autodas.core.text import quotes_in, text_of
 
 __all__ = [
     "LARGEST_JSON",
@@ -183,10 +184,10 @@ def parse_json(data: bytes, path: Path | str) -> Any:  # noqa: ANN401
         FileProblem: it is not that, nested deeper than ``DEEPEST``, or has a number of more than
             ``LONGEST_NUMBER`` digits.
     """
+    text = text_of(data, path)
     try:
         if _NUMBER.search(data):
             raise ValueError(f"a number of more than {LONGEST_NUMBER} digits")
-        text = data.decode("utf-8-sig")
         # Without an exponent, a number of so few digits is finite; asking for each takes time.
         parse_float = _finite if _EXPONENT.search(data) else None
         value = json.loads(text, parse_constant=_finite, parse_float=parse_float)
@@ -195,7 +196,7 @@ def parse_json(data: bytes, path: Path | str) -> Any:  # noqa: ANN401
             json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
-        raise FileProblem(path, f"is not valid JSON ({why})") from None
+        raise FileProblem(path, f"is not valid JSON ({why}){quotes_in(text)}") from None
     return value
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes
+from autodas.core.text import quotes_in, text_of
 
 __all__ = ["LARGEST_TOML", "leaves", "parse_toml", "read_toml"]
 
@@ -39,18 +40,20 @@ def parse_toml(data: bytes, path: Path | str) -> dict[str, Any]:
         FileProblem: it is no TOML, nested deeper than ``DEEPEST``, or has more than ``MOST_DOTS``
             dots in a line.
     """
+    text = ""
     try:
         if len(data) > LARGEST_TOML:
             raise ValueError(f"{len(data)} bytes; at most {LARGEST_TOML} are read")
         if max(line.count(b".") for line in data.split(b"\n")) > MOST_DOTS:
             raise ValueError(f"more than {MOST_DOTS} dots in a line")
-        content = tomllib.loads(data.decode("utf-8"))
+        text = text_of(data, path)
+        content = tomllib.loads(text)
         if _depth(content) > DEEPEST:
             raise ValueError(f"nested deeper than {DEEPEST}")
     # tomllib lets ValueError and RecursionError of long numbers and deep nesting through.
     except (ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
-        raise FileProblem(path, f"is not valid TOML ({why})") from None
+        raise FileProblem(path, f"is not valid TOML ({why}){quotes_in(text)}") from None
     return content
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from autodas.core.errors import FileProblem
 from autodas.core.files import parse_json
 from autodas.core.seals import read_checked, read_checked_json
+from autodas.core.text import text_of
 
 __all__ = ["Run", "read_run"]
 
@@ -104,10 +105,7 @@ def _inside(path: Path, name: str) -> Path:
 def _optional_text(path: Path) -> str:
     if not path.exists():
         return ""
-    try:
-        return read_checked(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise FileProblem(path, f"cannot be read: {error}") from None
+    return text_of(read_checked(path), path)
 
 
 def _optional_json(path: Path) -> dict[str, Any]:

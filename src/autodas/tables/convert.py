@@ -18,6 +18,7 @@ from typing import Any
 from autodas.core.catalog import Catalog
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
+from autodas.core.text import quotes_in, text_of
 from autodas.tables.cells import percent, read_file, read_sheet
 from autodas.tables.nasbench import SCORES, nasbench201_class
 from autodas.tables.official import is_official, official_text
@@ -63,7 +64,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _digits_and_accuracy(path: Path) -> dict[str, float]:
     found: dict[str, float] = {}
-    text = read_file(path).decode("utf-8", errors="replace")
+    text = text_of(read_file(path), path)
     for number, line in enumerate(text.splitlines(), start=1):
         cells = line.split()
         if not cells:
@@ -121,10 +122,11 @@ def _naslib_architecture(path: Path, code: str) -> str:
 
 def _naslib(sources: Sequence[Path]) -> str:
     path = sources[0]
+    text = text_of(read_file(path), path)
     try:
-        content = json.loads(read_file(path))
+        content = json.loads(text)  # with NaN, which NASLib writes
     except (ValueError, RecursionError) as error:
-        raise FileProblem(path, f"is not valid JSON ({error})") from None
+        raise FileProblem(path, f"is not valid JSON ({error}){quotes_in(text)}") from None
     datasets = content.get("nasbench201", content) if isinstance(content, dict) else {}
     rows: list[list[object]] = []
     for dataset in NASLIB_DATASETS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def parse_table(
         InvalidInput: the space is not to be known.
     """
     refuse_pickles(file, data[:4])
-    if data.lstrip()[:1] in (b"[", b"{"):
+    if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"[", b"{"):
         if _is_header(data):
             return read_table(file.with_suffix(".csv"), space, spelling)
         return read_accuracy_json(file, data, space, spelling)

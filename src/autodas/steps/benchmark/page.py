@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from autodas.core.errors import FileProblem
-from autodas.core.files import write_text
+from autodas.core.files import read_bytes, write_text
 from autodas.core.printable import printable_lines
+from autodas.core.text import text_of
 from autodas.steps.benchmark.text import by_pair, label, mean_regret
 
 __all__ = [
@@ -57,10 +58,7 @@ def write_between(path: Path, markers: tuple[str, str], body: str) -> None:
         FileProblem: it cannot be read or written, or only one marker is there.
     """
     first, last = markers
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileProblem(path, f"cannot be read: {error}") from None
+    text = text_of(read_bytes(path), path) if path.exists() else "# Results\n"
     if (text.count(first), text.count(last)) == (0, 0):
         text = f"{text.rstrip()}\n\n{first}\n{last}\n"
     before, begin, rest = text.partition(first)

@@ -1,0 +1,46 @@
+"""Text out of a file, with a plain word for what editors of other systems leave in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from autodas.core.errors import FileProblem
+
+__all__ = ["quotes_in", "text_of"]
+
+WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of UTF-16 and UTF-32
+_TYPOGRAPHIC = re.compile("[\u2018-\u201f\u00ab\u00bb\u2032\u2033]")
+
+
+def text_of(data: bytes, path: Path | str) -> str:
+    """UTF-8 text, without the byte order mark that some editors write before it.
+
+    Args:
+        data: The bytes of the file.
+        path: Named in messages.
+
+    Raises:
+        FileProblem: it is text of another encoding, or holds a NUL.
+    """
+    if data.startswith(WIDE_MARKS):
+        raise FileProblem(path, "is not UTF-8 text but UTF-16 or UTF-32; save it as UTF-8")
+    if nuls := data.count(0):
+        why = "; if it is UTF-16, save it as UTF-8" if nuls > 1 else ""
+        raise FileProblem(path, f"holds a NUL (byte {data.index(0)}){why}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileProblem(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def quotes_in(text: str) -> str:
+    """What to add to a complaint about text that has typographic quotes; else nothing.
+
+    A word processor puts them in place of the plain ones, and they look much alike.
+    """
+    found = _TYPOGRAPHIC.search(text)
+    if found is None:
+        return ""
+    line = text.count("\n", 0, found.start()) + 1
+    return f"; line {line} has the typographic quote {found[0]}, where plain \" or ' is meant"
