@@ -1,15 +1,19 @@
 """Folders of images."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from autodas.core import keys
 from autodas.core.errors import FileProblem, InvalidInput, MissingData
 from autodas.data import folder as folder_module
 from autodas.data.folder import load_folder
 from autodas.data.images import IMAGENET
 
+PIXELS = np.zeros((3, 8, 12), np.uint8)
 COLOURS = {"apple": (200, 0, 0), "pear": (0, 200, 0), "plum": (0, 0, 200)}
 
 
@@ -205,3 +209,61 @@ def test_says_that_pillow_is_missing(root, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingData, match="pip install Pillow"):
         load_folder(f"folder:{root}")
+
+
+def linked(folder, entries):
+    """A folder of links: part/class/name -> file of the pool."""
+    for name, target in entries.items():
+        link = folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+    return f"folder:{folder}"
+
+
+def test_a_link_that_moves_to_another_class_brings_another_label(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTODAS_CACHE", str(tmp_path / "cache"))
+    pool = [tmp_path / f"{i}.png" for i in range(1, 7)]
+    for i, file in enumerate(pool):
+        picture((40 * i, 0, 0)).save(file)
+    folder = tmp_path / "set"
+    places = ("train/a/1.png", "train/a/2.png", "train/a/3.png", "train/b/4.png")
+    entries = dict(zip((*places, "val/a/5.png", "val/b/6.png"), pool, strict=True))
+    before = load_folder(linked(folder, entries))
+    assert before.train_labels.tolist() == [0, 0, 0, 1]
+    (folder / "train/a/3.png").rename(folder / "train/b/3.png")
+    after = load_folder(f"folder:{folder}")
+    assert after.train_labels.tolist() == [0, 0, 1, 1]
+    assert after.digest != before.digest
+    # From one part to the other, under the names that were there.
+    (folder / "val/b/6.png").rename(folder / "swap")
+    (folder / "train/b/4.png").rename(folder / "val/b/6.png")
+    (folder / "swap").rename(folder / "train/b/4.png")
+    swapped = load_folder(f"folder:{folder}")
+    assert swapped.test_images[1, 0].unique().tolist() == [120]
+    assert load_folder(f"folder:{folder}").digest == swapped.digest
+
+
+def test_a_file_of_the_same_size_and_date_is_read_again(root):
+    file = root / "train" / "apple" / "0.bmp"
+    picture((1, 2, 3)).save(file)
+    before, state = load_folder(f"folder:{root}").digest, file.stat()
+    picture((4, 5, 6)).save(file)
+    os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (state.st_size, state.st_mtime_ns)
+    assert load_folder(f"folder:{root}").digest != before
+
+
+@pytest.mark.parametrize(("code", "package"), [(True, ""), (False, "pillow"), (False, "numpy")])
+def test_other_code_or_another_version_decodes_again(root, monkeypatch, code, package):
+    name, decoded = f"folder:{root}", []
+    load_folder(name)
+    monkeypatch.setattr(folder_module, "decode_picture", lambda *a: decoded.append(a) or PIXELS)
+    load_folder(name)
+    assert not decoded
+    if code:
+        monkeypatch.setattr(keys, "source_of", lambda *parts: f"other {parts}")
+    else:
+        version = keys._version
+        monkeypatch.setattr(keys, "_version", lambda n: "0" if n == package else version(n))
+    load_folder(name)
+    assert len(decoded) == 9

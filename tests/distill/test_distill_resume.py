@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from autodas.core import keys
 from autodas.core.errors import FileProblem, InvalidInput, MissingData
 from autodas.data import load_data
 from autodas.distill import OutOfMemory, OutOfTime, Recipe, get_recipe, train
@@ -96,8 +97,7 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, optimizer, after):
         train(
             vit(), data, recipe, seed=5, teacher=teacher, checkpoint=path, progress=DiesAfter(after)
         )
-    # The network given is of no importance: everything comes from the checkpoint.
-    resumed = vit(seed=9)
+    resumed = vit()
     found = train(resumed, data, recipe, seed=5, teacher=teacher, checkpoint=path)
     assert found.history == expected.history
     assert found.quality == expected.quality
@@ -111,11 +111,28 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     for changes in ({"seed": 1}, {"teacher": load_teacher("digits-cnn-teacher")}):
         with pytest.raises(FileProblem, match="checkpoint of another training"):
             train(cnn(), data, recipe, checkpoint=path, **{"seed": 0, **changes})
+    for network in (cnn(seed=1), vit()):  # other initial weights, another architecture
+        with pytest.raises(FileProblem, match="checkpoint of another training"):
+            train(network, data, recipe, seed=0, checkpoint=path)
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(FileProblem, match="damaged checkpoint"):
         train(cnn(), data, recipe, seed=0, checkpoint=path)
     shutil.copy(__file__, path)
     with pytest.raises(FileProblem, match="damaged checkpoint"):
+        train(cnn(), data, recipe, seed=0, checkpoint=path)
+
+
+@pytest.mark.parametrize("package", ["torch", "numpy", ""])
+def test_a_checkpoint_of_other_code_or_versions_is_refused(tmp_path, monkeypatch, package):
+    data, path = load_data("digits"), tmp_path / "c.safetensors"
+    recipe = replace(get_recipe("digits-cnn-short"), epochs=1)
+    train(cnn(), data, recipe, seed=0, checkpoint=path)
+    version = keys._version
+    if package:
+        monkeypatch.setattr(keys, "_version", lambda n: "0" if n == package else version(n))
+    else:
+        monkeypatch.setattr(keys, "source_of", lambda *parts: f"other {parts}")
+    with pytest.raises(FileProblem, match="of another training or of another version"):
         train(cnn(), data, recipe, seed=0, checkpoint=path)
 
 

@@ -116,9 +116,10 @@ def test_a_users_build_function_is_part_of_the_address(tmp_path, monkeypatch):
     """Also of a space that is an object of this package's own class."""
     module = tmp_path / "their_space.py"
     text = (
+        "from autodas.networks import ResNet\n"
         "from autodas.spaces import ChoiceSpace\n"
         "def build(arch, classes, shape):\n"
-        "    raise NotImplementedError({!r})\n"
+        "    return ResNet((1,), (arch['width'],), channels=1)  # {}\n"
         "space = ChoiceSpace('theirs', 'Two widths.', {{'width': (4, 8)}}, build,\n"
         "                    input_shape=(1, 8, 8), num_classes=10)\n"
     )

@@ -19,6 +19,7 @@ from torch import Tensor
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, FileProblem, MissingData
 from autodas.core.files import write_bytes
+from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.data.images import ImageData, Normalisation
 
@@ -54,8 +55,8 @@ def image_data(
     Args:
         name: Of the data set.
         normalisation: How its pixels are to be normalised.
-        sources: The files that ``decode`` reads. A file that has changed in size or time of
-            modification has to be decoded again.
+        sources: The files that ``decode`` reads, in order. If one has another name, size or time
+            of change, all are decoded again.
         decode: Reads them.
 
     Raises:
@@ -83,9 +84,13 @@ def _file(name: str, sources: Iterable[Path]) -> Path:
             raise MissingData(f"{name} needs {source}, and there is no such file") from None
         except OSError as error:
             raise FileProblem(source, f"cannot be read: {error.strerror or error}") from error
-        stamps.append([str(source.resolve()), stat.st_size, stat.st_mtime_ns])
+        # By its name and by what the name leads to: of a link the name says class and part. The
+        # time of the last change of any kind shows a file that took another's place and date.
+        names = str(source.absolute()), str(source.resolve())
+        stamps.append([*names, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns])
     slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[-60:]
-    return cache_folder() / "data" / f"{slug}-{digest(FORMAT, name, stamps)[:20]}.safetensors"
+    key = key_of(FORMAT, name, stamps, code=("data",), packages=("pillow", "numpy"))
+    return cache_folder() / "data" / f"{slug}-{key[:20]}.safetensors"
 
 
 def _load(file: Path, name: str, normalisation: Normalisation) -> ImageData | None:

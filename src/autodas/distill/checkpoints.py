@@ -86,7 +86,11 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     if not isinstance(state, dict):
         raise FileProblem(path, "is no checkpoint of a training")
     if state.get("fingerprint") != fingerprint:
-        raise FileProblem(path, "is the checkpoint of another training; remove it to begin anew")
+        raise FileProblem(
+            path,
+            "is the checkpoint of another training or of another version of autodas, PyTorch or "
+            "NumPy; remove it to begin anew",
+        )
     return Checkpoint(tensors, state)
 
 

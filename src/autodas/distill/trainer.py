@@ -11,8 +11,8 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, MissingData
+from autodas.core.keys import key_of
 from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive_seed
 from autodas.data import ImageData
@@ -23,6 +23,7 @@ from autodas.distill.loop import Loop, TrainingDiverged
 from autodas.distill.recipe import Recipe
 from autodas.distill.teacher_logits import usable
 from autodas.networks import set_drop_path
+from autodas.networks.weights import weights_digest
 from autodas.teachers import Teacher
 
 __all__ = ["OutOfTime", "TrainingDiverged", "TrainingResult", "train"]
@@ -108,7 +109,11 @@ def train(
         network, data, recipe, seed=seed, teachers=teachers, engine=engine, progress=progress
     )
     names = [t.digest for t in teachers]
-    fingerprint = digest(recipe.describe(), seed, data.digest, names, engine.world)
+    fingerprint = key_of(
+        *(recipe.describe(), seed, data.digest, names, engine.world, weights_digest(network)),
+        code=("core/rng.py", "data", "distill", "networks"),
+        packages=("torch", "numpy"),
+    )
     keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
     with _borrowed_generators(engine.device), _tracker(tracking) as track:
         torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))

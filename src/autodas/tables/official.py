@@ -14,6 +14,7 @@ from pathlib import Path
 from autodas.core.digest import digest, digest_bytes, digest_file
 from autodas.core.errors import FileProblem
 from autodas.core.files import write_text
+from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.tables.nasbench101_official import COLUMNS, nasbench101_rows
 from autodas.tables.nasbench201_official import (
@@ -25,7 +26,6 @@ from autodas.tables.tfrecord import is_tfrecord
 
 __all__ = ["is_official", "official_csv", "official_text", "refuse_pickles"]
 
-VERSION = 1
 PICKLES = {
     b"BZh": "is packed by bzip2: of NATS-Bench the folder NATS-tss-…-simple is read, not the one "
     "large file",
@@ -48,8 +48,9 @@ def official_csv(path: Path) -> Path:
         FileProblem: the original is damaged, or the cache cannot be written.
     """
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    state = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
-    key = digest(VERSION, str(path.resolve()), state)[:16]
+    stats = [(each.name, each.stat()) for each in files]
+    state = [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in stats]
+    key = key_of(str(path.resolve()), state, code=("tables", "core/opcodes.py"))[:16]
     found = cache_folder() / "tables" / f"{path.stem}-{key}.csv"
     checksum = found.with_suffix(".sha256")
     if not _is_whole(found, checksum):

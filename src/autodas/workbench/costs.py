@@ -26,6 +26,7 @@ import torch
 from autodas.backends import Jobs, workers_of
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError
+from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
@@ -176,7 +177,7 @@ class CostBook:
             return None
         source, known_as = source_digest(space, SIZES), space.known_as
         sizes = self.num_classes, self.input_shape
-        return folder / f"{digest(FORMAT, torch.__version__, source, known_as, sizes)}.sqlite"
+        return folder / f"{key_of(FORMAT, source, known_as, sizes, packages=('torch',))}.sqlite"
 
     def _read(self) -> dict[tuple[str, str], int]:
         """What the file knows; a damaged one is removed."""

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import torch
 
 from autodas.backends import Jobs, Workers, workers_of
-from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.keys import key_of
 from autodas.core.places import cache_folder, can_be_written, scratch_folder
 from autodas.core.plugins import asked_for, load_plugins
 from autodas.core.progress import Progress, Silent
@@ -28,6 +28,7 @@ from autodas.statistics import (
     measure,
 )
 from autodas.statistics.store.cache import FORMAT
+from autodas.workbench.initial_weights import initial_weights
 from autodas.workbench.protocol import Protocol, resolved, signals
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
 from autodas.workbench.source_digest import MEASURING, source_digest
@@ -146,6 +147,7 @@ class _Unit:
     protocol: Protocol
     home: Home
     plugins: tuple[str, ...]
+    weights: str
 
 
 def _measure_all(
@@ -168,7 +170,11 @@ def _measure_all(
     runner = workers.runner(small=len(chunks) <= 2 * workers.jobs)
     with home(folder, runner) as place:
         known_as, plugins = space.known_as, plugins_of(names)
-        units = [_Unit(known_as, chunk, tuple(names), protocol, place, plugins) for chunk in chunks]
+        weights = weights_of(space, protocol)
+        units = [
+            _Unit(known_as, chunk, tuple(names), protocol, place, plugins, weights)
+            for chunk in chunks
+        ]
         for i, result in runner.run(_measure_unit, units):
             if isinstance(result, Failed):
                 raise AutodasError(f"measuring {space.name} failed: {result.reason}")
@@ -186,7 +192,7 @@ def _keep(parcel: dict[str, bytes], space: Space, unit: _Unit) -> None:
         unpack(parcel, Path(folder))
         sent, cache = Cache(Path(folder)), Cache(unit.home.folder)
         for architecture in unit.architectures:
-            key = cache_key(space, architecture, unit.protocol)
+            key = cache_key(space, architecture, unit.protocol, unit.weights)
             cache.write(key, sent.read(key, unit.names))
 
 
@@ -219,7 +225,7 @@ def _measure_unit(unit: _Unit) -> tuple[float, dict[str, bytes]]:
 def _measure_one(unit: _Unit, architecture: str, cache: Cache) -> None:
     space, protocol = get_space(unit.space), unit.protocol
     batch, teacher = signals(protocol)
-    key = cache_key(space, architecture, protocol)
+    key = cache_key(space, architecture, protocol, unit.weights)
     missing = set(unit.names) - cache.read(key, unit.names).keys()
     arch = space.decode(architecture)
     channels, height, width = batch.images.shape[1:]
@@ -242,10 +248,20 @@ def _measure_one(unit: _Unit, architecture: str, cache: Cache) -> None:
     )
 
 
-def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
-    """Content address of everything that decides the statistics of one architecture."""
+def cache_key(
+    space: Space, architecture: str, protocol: Protocol, weights: str | None = None
+) -> str:
+    """Content address of everything that decides the statistics of one architecture.
+
+    Args:
+        space: Its space.
+        architecture: Its text.
+        protocol: What it is measured with.
+        weights: From :func:`weights_of`, of the machine that asks: another kind of processor may
+            draw slightly other ones, and is to deliver under the key that is asked for.
+    """
     batch, teacher = signals(protocol)
-    return digest(
+    return key_of(
         FORMAT,
         source_digest(space, MEASURING),
         space.name,
@@ -254,4 +270,13 @@ def cache_key(space: Space, architecture: str, protocol: Protocol) -> str:
         protocol.entries,
         batch.digest,
         teacher.digest,
+        weights_of(space, protocol) if weights is None else weights,
+        packages=("torch", "numpy"),
     )
+
+
+def weights_of(space: Space, protocol: Protocol) -> str:
+    """Digest of initial weights that networks of the space get on this machine."""
+    batch, _ = signals(protocol)
+    channels, height, width = batch.images.shape[1:]
+    return initial_weights(space, protocol.init_seed, batch.num_classes, (channels, height, width))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+import sysconfig
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 from autodas.core.digest import digest, digest_file
+from autodas.core.keys import source_of
 from autodas.spaces import Space
 
-__all__ = ["MEASURING", "SIZES", "source_digest"]
+__all__ = ["MEASURING", "SIZES", "own_files", "source_digest"]
 
 PACKAGE = Path(__file__).parent.parent
+# Libraries do not decide what a network of theirs is, and there are too many files of them.
+INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
 SIZES = ("networks", "spaces", "workbench/memory.py")
 """What decides the size of a network."""
 MEASURING = (
@@ -31,7 +38,7 @@ MEASURING = (
 
 @lru_cache(maxsize=64)
 def source_digest(space: Space, parts: tuple[str, ...], package: Path = PACKAGE) -> str:
-    """Digest of the source text of parts of this package, and of the module of a user's space.
+    """Digest of the source text of parts of this package, and of the modules of a user's space.
 
     A changed build function is as good as another architecture.
 
@@ -40,16 +47,40 @@ def source_digest(space: Space, parts: tuple[str, ...], package: Path = PACKAGE)
         parts: Folders and files, relative to the package.
         package: Folder of the package.
     """
-    files = {
-        str(path.relative_to(package)): path
-        for part in parts
-        for path in (package / part, *(package / part).rglob("*.py"))
-        if path.is_file()
-    }
-    found = [(name, digest_file(files[name])) for name in sorted(files)]
-    # A user's space may be an object of a class of this package, made in a module of theirs.
-    for name in (type(space).__module__, space.reference.partition(":")[0]):
+    own = {name: digest_file(file) for name, file in own_files(space).items()}
+    return digest(source_of(*parts, package=package), own)
+
+
+def own_files(space: Space) -> dict[str, Path]:
+    """Source files that decide what the networks of a space are, beside those of this package.
+
+    Returns:
+        By name, the module of a user's space and all that it imports, directly or not, but for
+        what is installed. A user's space may be an object of a class of this package, made in a
+        module of theirs.
+    """
+    named = (type(space).__module__, space.reference.partition(":")[0])
+    waiting, found = list(named), dict[str, Path]()
+    while waiting:
+        name = waiting.pop()
         module = sys.modules.get(name)
-        if module is not None and module.__file__ and not name.startswith("autodas."):
-            found.append((name, digest_file(Path(module.__file__))))
-    return digest(found)
+        file = Path(getattr(module, "__file__", None) or "")
+        if module is None or name in found or name.partition(".")[0] == "autodas":
+            continue
+        if file.suffix == ".py" and (name in named or not str(file).startswith(INSTALLED)):
+            found[name] = file
+            waiting += _imported(module, file)
+    return found
+
+
+def _imported(module: ModuleType, file: Path) -> Iterator[str]:
+    """Names of all modules that a source file may import, wherever in it."""
+    package = (module.__package__ or "").split(".")
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{each.name}" for each in node.names)
