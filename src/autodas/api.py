@@ -23,6 +23,7 @@ import numpy.typing as npt
 from autodas.backends import Jobs
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
+from autodas.core.places import expanded
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import deciding
@@ -284,8 +285,8 @@ def _fitting(name: str, hint: Any, value: Any) -> Any:  # noqa: ANN401 - an anno
     members = typing.get_args(hint) or (hint,)
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, str) and Path in members and str not in members:
-        return Path(value)
+    if isinstance(value, str | Path) and Path in members and str not in members:
+        return expanded(Path(value))
     is_list = tuple in {typing.get_origin(each) for each in (hint, *members)}
     if is_list and isinstance(value, Iterable):
         value = (value,) if isinstance(value, str) else tuple(value)

@@ -1,5 +1,6 @@
 """The training loop: it learns, it is deterministic, it says when it fails."""
 
+import copy
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ from autodas.core.errors import InvalidInput
 from autodas.data import load_data
 from autodas.distill import TrainingDiverged, evaluate, get_recipe, train
 from autodas.distill.shifted_views import Views
-from autodas.distill.teacher_logits import teacher_logits
+from autodas.distill.teacher_logits import evaluating, teacher_logits
 from autodas.networks import ResNet, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher
@@ -168,6 +169,51 @@ def test_divergence_is_reported_in_one_line():
         TrainingDiverged, match=r"^training diverged in epoch 1 of 6 .* below 1e\+30$"
     ):
         train(linear(), load_data("digits"), recipe, seed=0)
+
+
+def test_a_network_ruined_by_its_last_step_has_no_accuracy():
+    """The loss of every step is finite: that of the last is taken before it."""
+    data = load_data("digits")
+    one_step = replace(CNN, epochs=1, batch_size=len(data.train_labels), learning_rate=3e38)
+    with pytest.raises(TrainingDiverged, match=r"diverged in its last step .*nan") as told:
+        train(linear(), data, one_step, seed=0)
+    assert "below 3e+38" in str(told.value)
+
+
+@pytest.mark.parametrize("flip", [False, True], ids=["logits looked up", "asked every batch"])
+def test_a_teacher_in_training_mode_teaches_the_same_and_comes_back_as_it_was(flip):
+    data, known = load_data("digits"), load_teacher("digits-cnn-teacher")
+    recipe = replace(CNN, epochs=1, shift=0, flip=flip, losses={"kd": 0.9})
+    mine = replace(known, network=copy.deepcopy(known.network))
+    mine.network.train()
+    mine.network.layer1.eval()
+    modes = [module.training for module in mine.network.modules()]
+    before = {name: each.clone() for name, each in mine.network.state_dict().items()}
+    students = [small(), small()]
+    accuracies = [
+        train(student, data, recipe, seed=0, teacher=teacher).accuracy
+        for student, teacher in zip(students, (known, mine), strict=True)
+    ]
+    assert accuracies[0] == accuracies[1]
+    assert torch.equal(weights(students[0]), weights(students[1]))
+    assert all(torch.equal(each, before[n]) for n, each in mine.network.state_dict().items())
+    assert [module.training for module in mine.network.modules()] == modes
+    assert any(modes)
+    assert not all(modes)
+
+
+def test_modes_come_back_after_a_failure_too():
+    network = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
+    network[0].eval()
+
+    def stopped():
+        with evaluating([network]):
+            assert not any(module.training for module in network.modules())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [module.training for module in network.modules()] == [True, False, True]
 
 
 def test_a_teacher_of_other_classes_is_refused():

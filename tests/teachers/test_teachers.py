@@ -24,6 +24,7 @@ from autodas.teachers import (
     save_checkpoint,
     start_from,
 )
+from autodas.teachers.catalog import blueprint_of
 
 NAME = "digits-cnn-teacher"
 WEIGHTS = Path(str(resources.files("autodas.teachers"))) / "weights" / f"{NAME}.safetensors"
@@ -161,6 +162,33 @@ def test_an_additional_tensor_is_refused(copy):
     safetensors.torch.save_file(tensors, copy)
     described(copy, sha256=digest_file(copy))
     assert "a tensor 'more' that its network does not know" in refusal(copy)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", ["linear.bias", "bn1.running_mean", "conv1.weight"])
+def test_weights_that_are_no_numbers_are_refused_by_name(copy, name, value):
+    assert f"has NaN or infinity in the tensor {name!r}" in refusal(spoilt(copy, name, value))
+
+
+def test_a_negative_variance_is_refused_by_name(copy):
+    assert "has a negative variance in the tensor 'bn1.running_var'" in refusal(
+        spoilt(copy, "bn1.running_var", -1e-9)
+    )
+
+
+def spoilt(weights, name, value):
+    """The file with one entry of one tensor replaced, and described as what it is now."""
+    tensors = safetensors.torch.load_file(weights)
+    tensors[name].view(-1)[-1] = value
+    safetensors.torch.save_file(tensors, weights)
+    described(weights, sha256=digest_file(weights))
+    return weights
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(copy, monkeypatch):
+    monkeypatch.setenv("HOME", str(copy.parent))
+    assert load_teacher(f"~/{copy.name}").digest == load_teacher(NAME).digest
+    assert blueprint_of(f"~/{copy.name}") == blueprint_of(NAME)
 
 
 def test_a_tensor_of_another_shape_is_refused(copy):

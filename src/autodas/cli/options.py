@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from autodas.cli.commands import Command
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
+from autodas.core.places import expanded
 from autodas.core.runs import RESOLVED
 from autodas.core.toml import leaves, read_toml
 
@@ -138,10 +139,11 @@ def parse(command: Command, config: type[Any], arguments: Sequence[str]) -> tupl
     given = _split(command, known, arguments)
     _check_numbers(known, given)
     if file := given.get("--config"):
-        path = Path(file[0])
+        path = expanded(Path(file[0]))
         in_files = {**own, "--plugin": known["--plugin"]}
         given = {**given_by(command, in_files, read_toml(path), path), **given}
     check_text(given)
+    given = {name: _at_home(known[_positive(known, name)], given[name]) for name in given}
     missing = [o for o in own.values() if o.required and o.name not in given]
     if missing:
         wanted = " and ".join(f"{option.name} ({option.expected})" for option in missing)
@@ -250,6 +252,13 @@ def _check_numbers(known: Mapping[str, Option], given: Given) -> None:
             raise InvalidInput(f"{name} takes no value, got {values[0]!r}")
         if not option.is_flag and not option.is_list and len(values) != 1:
             raise InvalidInput(f"{name} needs a value: {option.expected}")
+
+
+def _at_home(option: Option, values: list[str]) -> list[str]:
+    """Paths with the home folder in place of ``~``: no shell has done it in ``--out=~/run``."""
+    if option.type is not Path and Path not in typing.get_args(option.type):
+        return values
+    return [str(expanded(Path(value))) if value.startswith("~") else value for value in values]
 
 
 def _tokens(known: Mapping[str, Option], name: str, values: list[str]) -> Iterator[str]:

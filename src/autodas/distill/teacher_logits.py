@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autodas.data import ImageData
 from autodas.distill.recipe import Recipe
@@ -16,7 +17,7 @@ from autodas.distill.training_loss import Outputs, look
 from autodas.networks import StagedNetwork
 from autodas.teachers import Teacher, at_native_size, matched
 
-__all__ = ["TeacherOutputs", "teacher_logits", "usable"]
+__all__ = ["TeacherOutputs", "evaluating", "teacher_logits", "usable"]
 
 
 def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list[Teacher]:
@@ -29,6 +30,22 @@ def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list
         return []
     teachers = [teacher] if isinstance(teacher, Teacher) else list(teacher)
     return [matched(each, data) for each in teachers]
+
+
+@contextlib.contextmanager
+def evaluating(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Inside, the networks are in evaluation mode; afterwards each module as it was before.
+
+    A network in training mode would normalise by the batch, and move its running statistics.
+    """
+    before = [(module, module.training) for network in networks for module in network.modules()]
+    try:
+        for module, _ in before:
+            module.training = False
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
 
 
 class TeacherOutputs:
@@ -112,4 +129,5 @@ def teacher_logits(teacher: Teacher, data: ImageData, shift: int, device: str = 
     shifted = (
         views.images(torch.full_like(everything, view), everything) for view in range(views.views)
     )
-    return torch.stack([predict(network, images, ready).cpu() for images in shifted])
+    with evaluating([network]):
+        return torch.stack([predict(network, images, ready).cpu() for images in shifted])

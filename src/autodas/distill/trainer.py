@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from autodas.distill.engine import Engine, SingleDevice
 from autodas.distill.evaluation import Quality, quality
 from autodas.distill.loop import Loop, TrainingDiverged
 from autodas.distill.recipe import Recipe
-from autodas.distill.teacher_logits import usable
+from autodas.distill.teacher_logits import evaluating, usable
 from autodas.networks import set_drop_path
 from autodas.networks.weights import weights_digest
 from autodas.teachers import Teacher
@@ -82,7 +83,8 @@ def train(
         data: Training and test part.
         recipe: How to train.
         seed: In [0, 2**63).
-        teacher: One or several to imitate, who see images in their own normalisation and size.
+        teacher: One or several to imitate, who see images in their own normalisation and size, in
+            evaluation mode; they are given back as they came.
         progress: Is told of every epoch.
         device: Where to train, e.g. ``"cuda"``; the network stays there.
         amp: Half precision, on a CUDA device.
@@ -94,7 +96,7 @@ def train(
 
     Raises:
         InvalidInput: teacher and data differ in classes or channels, or the device is not there.
-        TrainingDiverged: the loss is not finite.
+        TrainingDiverged: the loss is not finite, or what was trained has none.
         OutOfMemory: a GPU cannot hold a single image.
         OutOfTime: no time is left.
         FileProblem: a checkpoint cannot be written, or the one that is there cannot be used.
@@ -103,22 +105,29 @@ def train(
     teachers = usable(teacher, data)
     start = perf_counter()
     engine = engine or SingleDevice(device, amp=amp)
-    network.to(engine.device).train()
-    set_drop_path(network, recipe.drop_path)
-    loop = Loop(
-        network, data, recipe, seed=seed, teachers=teachers, engine=engine, progress=progress
-    )
-    names = [t.digest for t in teachers]
-    fingerprint = key_of(
-        *(recipe.describe(), seed, data.digest, names, engine.world, weights_digest(network)),
-        code=("core/rng.py", "data", "distill", "networks"),
-        packages=("torch", "numpy"),
-    )
-    keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
-    with _borrowed_generators(engine.device), _tracker(tracking) as track:
-        torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
-        _epochs(loop, keeper, track, None if time_left is None else start + time_left)
+    with evaluating(t.network for t in teachers):
+        network.to(engine.device).train()
+        set_drop_path(network, recipe.drop_path)
+        loop = Loop(
+            network, data, recipe, seed=seed, teachers=teachers, engine=engine, progress=progress
+        )
+        names = [t.digest for t in teachers]
+        fingerprint = key_of(
+            *(recipe.describe(), seed, data.digest, names, engine.world, weights_digest(network)),
+            code=("core/rng.py", "data", "distill", "networks"),
+            packages=("torch", "numpy"),
+        )
+        keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
+        with _borrowed_generators(engine.device), _tracker(tracking) as track:
+            torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
+            _epochs(loop, keeper, track, None if time_left is None else start + time_left)
     found = quality(network, data.test_images, data.test_labels, data.ready)
+    if not math.isfinite(found.cross_entropy):
+        # Its very last step may ruin a network whose loss was finite before it.
+        raise TrainingDiverged(
+            f"training diverged in its last step (loss on the test part {found.cross_entropy}); "
+            f"try a learning rate below {recipe.learning_rate}"
+        )
     return TrainingResult(found.top1, loop.history, perf_counter() - start, found)
 
 

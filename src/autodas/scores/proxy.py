@@ -9,6 +9,7 @@ from typing import Any
 
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.files import read_json, write_json
+from autodas.core.places import expanded
 from autodas.core.seals import sealed, unsealed
 from autodas.expressions import from_json, to_json, to_text
 from autodas.scores.scale import Scale
@@ -106,6 +107,7 @@ def read_proxy(path: Path) -> Proxy:
         FileProblem: it is missing, damaged, of another format, or its formula does not fit the
             statistics and primitives that exist.
     """
+    path = expanded(path)
     return proxy_of(read_json(path, LARGEST), path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autodas.core.errors import UnknownName
+from autodas.core.places import expanded
 from autodas.scores.proxy import read_proxy
 from autodas.scores.score import SCORES, Score, of_expression
 
@@ -29,7 +30,7 @@ def get_score(name: str) -> Score:
     """
     if name.startswith(PREFIX):
         wanted = name.removeprefix(PREFIX)
-        path = Path(wanted)
+        path = expanded(Path(wanted))
         if (shipped := shipped_path(wanted)) is not None:
             path = shipped
         elif path.suffix != ".json" and not path.exists():

@@ -18,6 +18,7 @@ from typing import Any
 from autodas.core.catalog import Catalog
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
+from autodas.core.places import expanded
 from autodas.core.text import quotes_in, text_of
 from autodas.tables.cells import percent, read_file, read_sheet
 from autodas.tables.nasbench import SCORES, nasbench201_class
@@ -187,6 +188,6 @@ def convert(name: str, sources: Sequence[Path | str], target: Path | str) -> Pat
             f"{name} is made from {len(converter.sources)} files "
             f"({', '.join(converter.sources)}), got {len(sources)}"
         )
-    file = Path(target)
-    write_text(file, converter.run([Path(source) for source in sources]))
+    file = expanded(Path(target))
+    write_text(file, converter.run([expanded(Path(source)) for source in sources]))
     return file

@@ -15,7 +15,7 @@ from typing import Any
 from autodas.core.catalog import Catalog
 from autodas.core.digest import digest
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
-from autodas.core.places import data_file
+from autodas.core.places import data_file, expanded
 from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint, Shape
@@ -77,7 +77,7 @@ def load_teacher(name: str) -> Teacher:
     if name.startswith(TIMM):
         return load_timm_teacher(name)
     if name.endswith(SUFFIX):
-        return _from_file(Path(name), name)
+        return _from_file(expanded(Path(name)), name)
     return TEACHERS.get(name).load()
 
 
@@ -106,7 +106,8 @@ def blueprint_of(name: str) -> Blueprint:
     if name.endswith(SUFFIX):
         if name.startswith(TIMM):
             return timm_blueprint(name)
-        return _network_of(Path(name), read_description(Path(name)))
+        weights = expanded(Path(name))
+        return _network_of(weights, read_description(weights))
     base, slash, classes = name.removeprefix(UNTRAINED).partition("/")
     if base.startswith(TIMM):
         blueprint = timm_blueprint(base)

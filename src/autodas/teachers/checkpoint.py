@@ -29,6 +29,7 @@ FORMAT = "autodas-checkpoint"
 VERSION = 1
 # PyTorch counts batches in every normalisation; the count has no effect, and files leave it out.
 COUNTER = "num_batches_tracked"
+VARIANCE = "running_var"
 HUGE = 2**27  # bytes that may be taken and given back unnoticed
 
 
@@ -102,7 +103,8 @@ def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
         sha256: The digest it must have.
 
     Raises:
-        FileProblem: it is missing, damaged, another file than described, or of another network.
+        FileProblem: it is missing, damaged, another file than described, of another network, or
+            holds weights that nothing can be computed with.
     """
     data = read_bytes(weights)
     found = digest_bytes(data)
@@ -131,6 +133,10 @@ def _check(weights: Path, wanted: Mapping[str, Tensor], found: Mapping[str, Tens
                 f"has {name!r} as {found[name].dtype} {tuple(found[name].shape)}, "
                 f"its network needs {tensor.dtype} {tuple(tensor.shape)}",
             )
-    for name in found:
+    for name, tensor in found.items():
         if name not in wanted:
             raise FileProblem(weights, f"has a tensor {name!r} that its network does not know")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise FileProblem(weights, f"has NaN or infinity in the tensor {name!r}")
+        if name.endswith(VARIANCE) and (tensor < 0).any():
+            raise FileProblem(weights, f"has a negative variance in the tensor {name!r}")

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from autodas.core.digest import digest, digest_file
 from autodas.core.errors import FileProblem, MissingData
+from autodas.core.places import expanded
 from autodas.data import Normalisation
 from autodas.networks import seeded
 from autodas.teachers.blueprint import Blueprint
@@ -83,7 +84,7 @@ def load_timm_teacher(name: str) -> Teacher:
 def _parts(name: str) -> tuple[str, Path | None]:
     """The model's name and the file of its weights, if one is named."""
     model, at, path = name.removeprefix(TIMM).partition("@")
-    return model, Path(path) if at else None
+    return model, expanded(Path(path)) if at else None
 
 
 def _classes(weights: Path, about: Mapping[str, Any]) -> int:

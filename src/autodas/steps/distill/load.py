@@ -9,6 +9,7 @@ from typing import Any
 
 from autodas import distill
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
+from autodas.core.places import expanded
 from autodas.distill.export import STUDENT
 from autodas.networks import StagedNetwork
 from autodas.spaces import SPACES, get_space
@@ -32,7 +33,8 @@ def load_student(path: Path | str) -> StagedNetwork:
     Raises:
         FileProblem: the files are missing, damaged or do not describe a student.
     """
-    weights = Path(path) / STUDENT if Path(path).is_dir() else Path(path)
+    path = expanded(Path(path))
+    weights = path / STUDENT if path.is_dir() else path
     description = read_description(weights)
     try:
         build = _network_of(description)
