@@ -18,6 +18,7 @@ from typing import Any
 from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
 from autodas.cli.signals import Stopped, stopping
+from autodas.cli.streams import open_closed_streams
 from autodas.core.errors import AutodasError
 from autodas.core.places import CACHE_VARIABLE, stand_in
 from autodas.core.plugins import load_plugins
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; ``autodas --help`` says what each means."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     status = DONE
+    open_closed_streams()
     try:
         with stopping():
             status = _answer(given)
