@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import os
 import stat
@@ -30,20 +31,37 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    "code",
+    [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE],
+    ids=errno.errorcode.__getitem__,
+)
+@pytest.mark.parametrize(
+    ("owner", "failing"),
+    [
+        (tempfile, "mkstemp"),
+        (os, "fsync"),
+        (os, "scandir"),
+        (Path, "chmod"),
+        (Path, "replace"),
+        (Path, "mkdir"),
+    ],
+)
 def test_a_failed_write_leaves_the_old_file_and_no_litter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, failing: str, code: int
 ) -> None:
     target = tmp_path / "results.json"
     files.write_text(target, "old")
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
 
-    owner = os if failing == "fsync" else Path
-    monkeypatch.setattr(owner, failing, full)
-    with pytest.raises(FileProblem, match=r"results\.json: cannot be written: No space left"):
-        files.write_text(target, "new")
+    with monkeypatch.context() as broken:
+        broken.setattr(owner, failing, fails)
+        with pytest.raises(
+            FileProblem, match=rf"results\.json: cannot be written: {os.strerror(code)}"
+        ):
+            files.write_text(target, "new")
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
@@ -61,7 +79,7 @@ def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path: Path) -> None:
     [
         (None, "no such file"),
         (b"{", "not valid JSON"),
-        (b"\xff", "not valid"),
+        (b"\xff", "is not UTF-8 text"),
         (b"[" * 10**5, "not valid JSON"),
     ],
 )

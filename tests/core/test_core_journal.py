@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import signal
@@ -9,11 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autodas.core import journal as journal_module
 from autodas.core.errors import FileProblem
 from autodas.core.runs import Journal
 
@@ -192,3 +196,79 @@ def test_lines_in_another_order_are_no_unbroken_work(journal: Journal) -> None:
     lines = journal.path.read_bytes().split(b"\n\n")
     journal.path.write_bytes(b"\n\n".join([lines[0], lines[2], lines[1]]))
     assert journal.unbroken() == [{"unit": 0}]
+
+
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+
+
+class HalfWritten(io.FileIO):
+    """A file of which the disk takes only a part of what is written."""
+
+    code = errno.ENOSPC
+    share = 0.5
+
+    def write(self, data: object) -> int:
+        assert isinstance(data, bytes)
+        super().write(data[: int(self.share * len(data))])
+        raise OSError(self.code, os.strerror(self.code))
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, step: str, code: int, share: float) -> None:
+    """Let one step of the next writes fail as the machine does."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    def opened(path: Path, mode: str, **options: Any) -> HalfWritten:
+        file = HalfWritten(path, mode.replace("b", ""), **options)
+        file.code, file.share = code, share
+        return file
+
+    if step == "sync":
+        monkeypatch.setattr(os, "fsync", fails)
+    else:
+        monkeypatch.setattr(journal_module, "open", fails if step == "open" else opened, False)
+
+
+@pytest.mark.parametrize("code", MACHINE, ids=errno.errorcode.__getitem__)
+@pytest.mark.parametrize(
+    ("step", "share", "kept"),
+    [
+        ("open", 0.0, False),
+        ("write", 0.0, False),
+        ("write", 0.5, False),
+        ("write", 1.0, True),  # all of it is there, and the machine says it is not
+        ("sync", 1.0, True),
+    ],
+)
+def test_after_a_write_that_failed_the_next_records_count(
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    step: str,
+    share: float,
+    kept: bool,
+    code: int,
+) -> None:
+    journal.append({"unit": 0})
+    with monkeypatch.context() as broken:
+        failing(broken, step, code, share)
+        with pytest.raises(FileProblem, match=f"cannot be written: {os.strerror(code)}"):
+            journal.append({"unit": 1})
+    journal.append({"unit": 2})
+    journal.append({"unit": 3})
+    expected = [{"unit": 0}, *([{"unit": 1}] if kept else []), {"unit": 2}, {"unit": 3}]
+    for reader in (journal, Journal(journal.path)):
+        assert reader.records() == reader.unbroken() == expected
+
+
+def test_a_record_that_was_written_after_all_may_be_written_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As somebody does who tries the failed unit once more: the second is no double."""
+    with monkeypatch.context() as broken:
+        failing(broken, "sync", errno.EIO, 1.0)
+        with pytest.raises(FileProblem):
+            journal.append({"unit": 0, "value": 1})
+    journal.append({"unit": 0, "value": 2})
+    assert journal.records() == [{"unit": 0, "value": 1}, {"unit": 0, "value": 2}]

@@ -59,16 +59,24 @@ def test_no_student_is_better_than_the_teacher(table):
 
 
 @pytest.mark.parametrize("table", DIGITS, indirect=True)
-def test_a_student_trained_again_is_about_as_good(table):
-    # To the digit on the machine that made the table; elsewhere sums round differently.
+def test_students_trained_again_are_as_good_but_for_rounding(table):
+    """To the digit on the machine that made the table; elsewhere sums round differently.
+
+    With the kernels for other processors the accuracies of these students differ by 0.5 points or
+    less (root of the mean square), those of another seed by 2 to 5.
+    """
     space = get_space(table.space)
-    smallest = min(range(128), key=lambda i: space.depth(space.decode(table.architectures[i])))
+    depth = [space.depth(space.decode(text)) for text in table.architectures]
     units = _units(LabelConfig(space=table.space, students=128))
-    for training in ("distilled", "vanilla"):
-        unit = units[Entry(table.architectures[smallest], 0, training)]
-        again = train_unit(replace(unit, kept=None))
-        expected = table.targets[training].per_seed[smallest, 0]
-        assert again["accuracy"] == pytest.approx(expected, abs=10)
+    again, other_seed = [], []
+    for row in np.argsort(depth, kind="stable")[:4]:
+        for training in ("distilled", "vanilla"):
+            said = table.targets[training].per_seed[row]
+            unit = units[Entry(table.architectures[row], 0, training)]
+            found = train_unit(replace(unit, kept=None))
+            again.append(found["accuracy"] - said[0])
+            other_seed.append(said[1] - said[0])
+    assert np.sqrt(np.mean(np.square(again))) < np.sqrt(np.mean(np.square(other_seed))) / 2
 
 
 def test_the_files_are_small():
