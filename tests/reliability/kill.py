@@ -330,7 +330,7 @@ def load(*, ray: bool = False) -> None:
     commands = importlib.import_module("autodas.cli.commands")
     for case in CASES.values():
         commands.find(case.line.split()[0]).load()
-    for name in ("options", "output", "progress"):
+    for name in ("options", "main", "progress"):
         importlib.import_module(f"autodas.cli.{name}")
     importlib.import_module("autodas.reports.page")
 
