@@ -31,6 +31,7 @@ from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import run as discovery
 from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.steps.discover.evolving import ProxySearch
+from autodas.steps.discover.inputs import statistics_of
 from autodas.tables import Split
 from autodas.workbench import families
 from benchmarks.workload import ready_for_networks
@@ -178,12 +179,17 @@ def hindsight(tables: Sequence[str]) -> dict[str, str]:
     """By space: the formula whose smallest gain over #params on its tables is largest."""
     with tempfile.TemporaryDirectory() as folder:
         config = _config(Path(folder), tables, (), {"selection": "random"})
-        found = discovery.load(config)
-        search = ProxySearch(config, found)
+        search = ProxySearch(config, discovery.load(config).guiding)
         keys: dict[str, None] = {}
         evolve(
             search.algorithm(), search.evaluate, lambda told: keys.update(dict.fromkeys(told.keys))
         )
+        measured = statistics_of(config.statistics)
+        # In hindsight all labels are looked at, those of the report part as well.
+        found = [
+            families.load_family(pair, measured, config.protocol, sample=config.sample)
+            for pair in tables
+        ]
     spaces = dict.fromkeys(family.space.name for family in found)
     return {
         space: _best_of(list(keys), [family for family in found if family.space.name == space])

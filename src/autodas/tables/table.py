@@ -92,6 +92,15 @@ class Target:
         per_seed = None if self.per_seed is None else self.per_seed[index]
         return dataclasses.replace(self, values=self.values[index], per_seed=per_seed)
 
+    def knowing(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Target:
+        """The same target, unknown for all architectures but those in ``rows``."""
+        hidden = np.ones(len(self.values), dtype=bool)
+        hidden[np.asarray(rows, dtype=np.intp)] = False
+        values = np.where(hidden, np.nan, self.values)
+        runs = self.per_seed
+        per_seed = None if runs is None else np.where(hidden[:, None], np.nan, runs)
+        return dataclasses.replace(self, values=values, per_seed=per_seed)
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -178,6 +187,16 @@ class Table:
             targets={name: target.subset(index) for name, target in self.targets.items()},
             groups=None if self.groups is None else tuple(self.groups[i] for i in index),
             published={name: values[index] for name, values in self.published.items()},
+        )
+
+    def knowing(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Table:
+        """The same architectures, of which only those in ``rows`` have accuracies; the others are
+        unknown in all targets, and numbers that came with the table are left out.
+        """
+        return dataclasses.replace(
+            self,
+            targets={name: target.knowing(rows) for name, target in self.targets.items()},
+            published={},
         )
 
     def limit(self, rows: int | None) -> Table:

@@ -14,10 +14,8 @@ import pytest
 from scipy import stats
 
 from autodas.core.errors import InvalidInput, UnknownName
-from autodas.expressions import Grammar
 from autodas.scores import read_proxy
 from autodas.steps.discover import dispatch as discover
-from autodas.steps.discover import evolving as proxy_search
 from autodas.steps.discover import inputs as discover_families
 from autodas.steps.discover.ablate.rows import Outcome, mean_interval, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, chosen_studies
@@ -42,21 +40,7 @@ def outcome(results: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in results.items() if name not in passing}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick(tmp_path_factory: pytest.TempPathFactory):
-    """One cache also for what the module shares, and no grammar built twice: it takes seconds."""
-    built: dict[str, Grammar] = {}
-
-    def once(types: Any, *, fixed: Any, rules: Any) -> Grammar:
-        key = repr((sorted(types), fixed, rules))
-        if key not in built:
-            built[key] = Grammar(types, fixed=fixed, rules=rules)
-        return built[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTODAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setattr(proxy_search, "Grammar", once)
-        yield
+pytestmark = pytest.mark.usefixtures("every_grammar_once")
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import run as discovery
 from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.steps.discover.evolving import ProxySearch
+from autodas.steps.discover.sealing import GuidingFamily
 from autodas.steps.discover.summing import Library
 from autodas.tables import LabelRow, write_labels
 from autodas.workbench.families import load_family
@@ -47,6 +48,10 @@ TWO = ("digits-cnn", "digits-vit")
 def discovered(out: Path, **changes: Any) -> tuple[dict[str, Any], Any]:
     discover.run(DiscoverConfig(out=out, **(SMALL | changes)))
     return json.loads((out / "results.json").read_text()), read_proxy(out / "proxy.json")
+
+
+def guiding(pair: str, leaves: tuple[str, ...]) -> GuidingFamily:
+    return GuidingFamily(**vars(load_family(pair, leaves, Protocol())))
 
 
 def formulas(out: Path) -> list[str]:
@@ -130,7 +135,7 @@ def test_on_the_common_scale_a_sum_needs_no_scale_of_any_space(tmp_path, sizes):
 
 def test_on_the_common_scale_units_are_spreads_within_spaces(tmp_path):
     config = DiscoverConfig(out=tmp_path, **SMALL | COMMON)
-    families = [load_family(f"{name}:distilled", ("weight",), Protocol()) for name in TWO]
+    families = [guiding(f"{name}:distilled", ("weight",)) for name in TWO]
     search = ProxySearch(config, families)
     keys = ["layers_sum(l2(weight))", "layers_mean(mean(weight))"]
     library = Library(search, keys)
@@ -146,7 +151,7 @@ def test_on_the_common_scale_units_are_spreads_within_spaces(tmp_path):
 def test_what_tells_one_space_alone_apart_is_left_out_on_the_common_scale(tmp_path):
     """Attention is no statistic of CNNs; a formula that only moves on one space is like it."""
     config = DiscoverConfig(out=tmp_path, **SMALL | COMMON)
-    families = [load_family(f"{name}:distilled", ("weight",), Protocol()) for name in TWO]
+    families = [guiding(f"{name}:distilled", ("weight",)) for name in TWO]
     library = Library(ProxySearch(config, families), ["layers_sum(l2(weight))"])
     known = {f.table.name: np.arange(len(f.truth)) for f in families}
     library.raw["digits-vit"][:, 1] *= 0.01
@@ -208,7 +213,7 @@ def test_what_needs_passes_of_its_own_must_be_asked_for(tmp_path):
     config = DiscoverConfig(out=tmp_path, **(SMALL | {"limit": 4}))
     known = {}
     for which in ("shared", "most", "all"):
-        (family,) = discovery.load(replace(config, statistics=which), Silent())
+        (family,) = discovery.load(replace(config, statistics=which), Silent()).guiding
         known[which] = set(family.subjects.columns)
     assert known["shared"] < known["most"] < known["all"]
     assert known["all"] - known["most"] == {"hessian_saliency"}
@@ -226,7 +231,7 @@ def test_targets_of_one_table_share_what_was_measured(tmp_path):
     config = DiscoverConfig(
         out=tmp_path, **(SMALL | {"tables": ("digits-cnn:distilled", "digits-cnn:vanilla")})
     )
-    families = discovery.load(config, Silent())
+    families = discovery.load(config, Silent()).guiding
     assert families[0].subjects is families[1].subjects
     assert not np.array_equal(families[0].truth, families[1].truth)
     search = ProxySearch(config, families)
@@ -241,7 +246,7 @@ def test_targets_of_one_table_share_what_was_measured(tmp_path):
 
 def test_every_node_costs_parsimony(tmp_path):
     config = DiscoverConfig(out=tmp_path, **SMALL)
-    families = discovery.load(config, Silent())
+    families = discovery.load(config, Silent()).guiding
     formula = parse("neg(layers_sum(l2(weight)))")
     free = ProxySearch(config, families).fitness(formula).value
     paid = ProxySearch(replace(config, parsimony=0.01), families).fitness(formula).value
@@ -250,7 +255,7 @@ def test_every_node_costs_parsimony(tmp_path):
 
 def test_size_control_and_lift_pay_nothing_for_size(tmp_path):
     config = DiscoverConfig(out=tmp_path, **SMALL)
-    families = discovery.load(config, Silent())
+    families = discovery.load(config, Silent()).guiding
     for changes in ({"size_control": 1.0}, {"lift": True}):
         search = ProxySearch(replace(config, **changes), families)
         assert search.fitness(parse("log(params)")).value == pytest.approx(0.0, abs=1e-9)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from autodas.fitness import Fitness, Goal, Objective
 from autodas.scores.score import Values
 from autodas.statistics import STATISTICS
 from autodas.steps.discover.config import DiscoverConfig
+from autodas.steps.discover.sealing import GuidingFamily
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family
 
@@ -71,7 +72,7 @@ class ProxySearch:
         families: Where formulas are judged; those of one table share what was measured.
     """
 
-    def __init__(self, config: DiscoverConfig, families: Sequence[Family]) -> None:
+    def __init__(self, config: DiscoverConfig, families: Sequence[GuidingFamily]) -> None:
         self.config = config
         self.families = tuple(families)
         tables = {family.table.name: family for family in families}
@@ -86,7 +87,11 @@ class ProxySearch:
             list(tables.values()), size_leaves=config.size_leaves, leaves=config.leaves
         )
 
-    def objective(self, part: str, **changes: Any) -> Objective:  # noqa: ANN401 - options
+    def objective(
+        self,
+        part: Literal["search", "validation"],
+        **changes: Any,  # noqa: ANN401 - options
+    ) -> Objective:
         """What is maximised, on one part of the tables."""
         config = self.config
         options: dict[str, Any] = {

@@ -11,6 +11,7 @@ from autodas.core.progress import Progress, Silent
 from autodas.scores import Proxy
 from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
+from autodas.steps.discover.sealing import SealedFamilies
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, as_labelled, load_family, parse_pair
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
@@ -46,15 +47,15 @@ def check_tables(config: DiscoverConfig) -> None:
     refuse_unused(config.space, tables)
 
 
-def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
-    """The families; those of one table share what was measured."""
+def load(config: DiscoverConfig, progress: Progress = Silent()) -> SealedFamilies:
+    """The families, sealed; those of one table share what was measured."""
     names = [parse_pair(pair)[0] for pair in config.tables]
     measured = statistics_of(config.statistics)
     # Half of the memory is for statistics, half for remembered parts of formulas.
     share = parse_bytes(config.memory) // (2 * len(set(names)))
     read = _reader(config, progress)
     loaded: dict[str, Family] = {}
-    families = []
+    families: list[Family] = []
     for pair, name in zip(config.tables, names, strict=True):
         if name not in loaded:
             loaded[name] = read(pair, measured, labels=config.labels, memory=share)
@@ -63,7 +64,7 @@ def load(config: DiscoverConfig, progress: Progress = Silent()) -> list[Family]:
         target = parse_pair(pair)[1]
         truth = loaded[name].table.target(target).values
         families.append(replace(loaded[name], target=target, truth=truth, networks=0, seconds=0.0))
-    return families
+    return SealedFamilies(families)
 
 
 def held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[Family]:

@@ -228,7 +228,7 @@ def _breed(unit: _Epoch) -> _Done:
     config = unit.config
     if config not in _HERE:
         _HERE.clear()
-        _HERE[config] = ProxySearch(config, load(config))
+        _HERE[config] = ProxySearch(config, load(config).guiding)
     search = _HERE[config]
     algorithm = search.algorithm(derive_seed(config.seed, "island", unit.island))
     restore(algorithm, unit.earlier, unit.seen, parse, unit.immigrants)

@@ -24,6 +24,7 @@ from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
 from autodas.steps.discover.inputs import check_tables, held_out, load
 from autodas.steps.discover.islands import on_islands
+from autodas.steps.discover.sealing import GuidingFamily
 from autodas.steps.explain.collapse import check_collapse
 from autodas.steps.explain.drawing import draw
 from autodas.tables import Split
@@ -46,7 +47,8 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     asked = deciding(config)
     with RunDirectory(config.out, "discover", asked) as directory:
         start = time.perf_counter()
-        families = load(config, progress)
+        sealed = load(config, progress)
+        families = sealed.guiding
         measured = time.perf_counter() - start
         search = ProxySearch(config, families)
         journal = directory.journal.bound_to([family.table.digest for family in families])
@@ -56,7 +58,8 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         proxy.save(directory.path / "proxy.json")
         draw(proxy.terms, directory.path)
         unseen = held_out(config, proxy, progress)
-        results = _results(config, families, evolved, choice, proxy, unseen=unseen)
+        judged = sealed.opened(proxy)
+        results = _results(config, judged, evolved, choice, proxy, unseen=unseen)
         total = time.perf_counter() - start
         results["seconds"] = {"measure": measured, "evolve": total - measured, "total": total}
         directory.write_results(results)
@@ -65,7 +68,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
 
 def prepare(config: DiscoverConfig, progress: Progress = Silent()) -> int:
     """Measure what a discovery reads, so that it finds it cached; the networks run for it."""
-    return sum(family.networks for family in load(config, progress))
+    return sum(family.networks for family in load(config, progress).guiding)
 
 
 def _evolve(search: ProxySearch, journal: Journal, progress: Progress) -> Evolved:
@@ -96,7 +99,7 @@ def _evaluated(journal: Journal) -> Iterator[str]:
 def _proxy(
     config: DiscoverConfig,
     choice: ChosenProxy,
-    families: Sequence[Family],
+    families: Sequence[GuidingFamily],
     asked: str,
     progress: Progress,
 ) -> Proxy:

@@ -14,7 +14,7 @@ from autodas.expressions import Call, Expression, parse
 from autodas.fitness import Combination, FamilyFeatures, boosted, simplest
 from autodas.scores import Scale, Term
 from autodas.steps.discover.evolving import ProxySearch
-from autodas.workbench.families import Family
+from autodas.steps.discover.sealing import GuidingFamily
 
 __all__ = ["STEPS", "Library"]
 
@@ -160,12 +160,12 @@ class Library:
         return {space: Scale.fit(np.concatenate(each)) for space, each in values.items()}
 
 
-def _known(family: Family) -> Index:
+def _known(family: GuidingFamily) -> Index:
     """Rows of search and validation part."""
     return np.sort(np.concatenate([family.split.search, family.split.validation]))
 
 
-def _folds(family: Family) -> Index:
+def _folds(family: GuidingFamily) -> Index:
     """``(A,)`` fold of every architecture, by digest; the same for those that are equal."""
     labels = family.table.groups or family.table.architectures
     return np.array([int(digest("fold", label)[:8], 16) % FOLDS for label in labels])
