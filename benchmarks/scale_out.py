@@ -23,7 +23,6 @@ from autodas.core.results import Ok
 from autodas.core.runs import Journal
 from autodas.scores import get_score
 from autodas.spaces import get_space
-from autodas.steps.search.config import DEFAULT_SCORE
 from autodas.steps.search.scoring import CHUNK as AT_ONCE
 from autodas.steps.search.scoring import Scorer
 from autodas.tables.labels import LabelRow, write_labels
@@ -179,7 +178,7 @@ def _scoring(folder: Path, architectures: int) -> dict[str, float]:
     for attempt in range(2):
         scorer = Scorer(
             space,
-            get_score(DEFAULT_SCORE),
+            get_score("proxy:general"),
             Protocol("digits", "digits-cnn-teacher", 60),
             book,
             Journal(folder / f"scores-{attempt}.jsonl"),

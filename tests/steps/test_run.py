@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from autodas.cli.main import main
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.data import load_data
 from autodas.distill import evaluate
+from autodas.scores import get_score
 from autodas.steps import run
 from autodas.steps.distill import run as distill
 from autodas.steps.distill.load import load_student
 from autodas.steps.distill.run import verdict_of
 from autodas.steps.run import RunConfig
+from autodas.steps.search import default_score
 from autodas.steps.search import run as search
 from autodas.workbench.protocol import Protocol
 
@@ -233,8 +235,19 @@ def test_the_command_line_runs_it_and_writes_a_page(done, capfd):
         assert sentence.replace('"', "&#34;") in page
 
 
-def test_the_default_score_is_one_that_exists():
-    from autodas.scores import get_score
-
-    assert get_score(search.DEFAULT_SCORE).leaves
-    assert np.isclose(RunConfig().seeds, 1)
+def test_without_a_score_it_says_which_one_it_took_and_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        distill,
+        "run",
+        lambda config, progress: {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"},
+    )
+    elsewhere = replace(get_score("proxy:general"), found_on=frozenset({"resnet"}))
+    monkeypatch.setattr(default_score, "get_score", lambda name: elsewhere)
+    results = run.run(quick(tmp_path / "run", score=None))
+    assert results["score"] == "params"
+    assert RunConfig().score is None
+    (why,) = [line for line in results["why"] if "No score was named" in line]
+    assert "proxy:general has not seen digits-vit" in why
+    assert why in results["summary"]
+    searched = json.loads((tmp_path / "run" / "search" / "results.json").read_text())
+    assert (searched["score"], searched["why"]) == ("params", [why])

@@ -21,7 +21,6 @@ from autodas.spaces import get_space
 from autodas.steps.distill import run as distill
 from autodas.steps.explain.run import score_and_terms
 from autodas.steps.search import run as search
-from autodas.steps.search.run import DEFAULT_SCORE
 from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.budgets import BudgetOptions
@@ -43,8 +42,9 @@ class RunConfig(Workers, BudgetOptions):
     """Run directory; an interrupted run in it is continued."""
     space: str | None = None
     """Search space; by default one that suits the data."""
-    score: str = DEFAULT_SCORE
-    """What to rank by: a score, proxy:path/to/proxy.json, or a formula."""
+    score: str | None = None
+    """What to rank by: a score, proxy:path/to/proxy.json, or a formula; by default proxy:general on
+    the spaces that it was found on, and params on all others."""
     strategy: Strategy = "auto"
     """How to look for students, as of autodas search."""
     evaluations: int | None = None
@@ -102,7 +102,7 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "space": found["space"],
             "data": config.protocol.data,
             "teacher": config.protocol.teacher,
-            "score": config.score,
+            "score": found["score"],
             "budgets": found["budgets"],
             "student": found["students"][0],
             "accuracy": trained["accuracy"],
@@ -186,7 +186,8 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
         f"It has the highest score of the {found['within_budget']:,} students "
         + (f"with {budget} " if budget else "")
         + f"that were scored, out of {found['size']:,} that were looked at.",
-        f"The score is {config.score}: {_meaning(config.score)}.",
+        *found["why"],
+        f"The score is {found['score']}: {_meaning(found['score'])}.",
     ]
     if found["caution"] is not None:
         lines.append(f"{found['caution']}.")

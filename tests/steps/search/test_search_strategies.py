@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,26 @@ def test_a_proxy_on_a_space_that_it_was_not_found_on_comes_with_a_caution(tmp_pa
     assert "found on digits-cnn, resnet, not on digits-vit" in elsewhere["caution"]
     plain = search.run(config(tmp_path / "c", space="digits-vit", score="params", candidates=4))
     assert plain["caution"] is None
+
+
+def test_without_a_score_a_proxy_ranks_spaces_it_was_found_on_and_size_all_others(tmp_path):
+    known = search.run(config(tmp_path / "a", space="digits-cnn", score=None, candidates=4))
+    assert (known["score"], known["caution"]) == ("proxy:general", None)
+    other = search.run(config(tmp_path / "b", score=None, candidates=20))
+    assert (other["score"], other["caution"]) == ("params", None)
+    assert other["students"][0]["params"] == max(other["points"]["params"])
+    for results, space in ((known, "digits-cnn"), (other, "toy-sizes")):
+        (why,) = results["why"]
+        assert why.startswith(f"No score was named: students are ranked by {results['score']}, ")
+        assert space in why
+        assert results["summary"][-1] == why
+    written = json.loads((tmp_path / "b" / "run" / "results.json").read_text())
+    assert (written["score"], written["why"]) == ("params", other["why"])
+    named = search.run(config(tmp_path / "c", score="params", candidates=20))
+    assert named["students"] == other["students"]
+    assert named["why"] == []
+    # The file of the run makes the same run.
+    assert "score" not in tomllib.loads((tmp_path / "b" / "run" / "config.toml").read_text())
 
 
 def test_scores_in_chunks_are_the_scores_of_all_at_once(tmp_path, monkeypatch):

@@ -11,10 +11,7 @@ from autodas.steps.search.strategies import Strategy
 from autodas.workbench.budgets import BudgetOptions, Quantity
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["DEFAULT_SCORE", "SearchConfig"]
-
-DEFAULT_SCORE = "proxy:general"
-"""What students are ranked by if nobody says."""
+__all__ = ["SearchConfig"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,9 @@ class SearchConfig(Workers, BudgetOptions):
     """Run directory; an interrupted run in it is continued."""
     space: str | None = None
     """Search space; by default that of --table, else digits-cnn."""
-    score: str = DEFAULT_SCORE
-    """What to rank by: a score, proxy:path/to/proxy.json, or a formula."""
+    score: str | None = None
+    """What to rank by: a score, proxy:path/to/proxy.json, or a formula; by default proxy:general on
+    the spaces that it was found on, and params on all others."""
     strategy: Strategy = "auto"
     """Score the whole space, or evolve, trade score for cost (nsga2), or draw at random; auto takes
     spaces of up to 100,000 architectures whole."""

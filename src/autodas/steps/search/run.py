@@ -13,9 +13,10 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.runs import RunDirectory, deciding
 from autodas.data import load_data
-from autodas.scores import get_score
+from autodas.scores import Score, get_score
 from autodas.spaces import Space, get_space
-from autodas.steps.search.config import DEFAULT_SCORE, SearchConfig
+from autodas.steps.search.config import SearchConfig
+from autodas.steps.search.default_score import default_score
 from autodas.steps.search.limits import Limits, Timer
 from autodas.steps.search.results import Found, results_of
 from autodas.steps.search.scoring import Scorer, compares
@@ -33,7 +34,7 @@ from autodas.workbench.latency import check_device
 from autodas.workbench.measuring import LARGEST, space_sample
 from autodas.workbench.protocol import resolved
 
-__all__ = ["DEFAULT_SCORE", "Config", "SearchConfig", "run"]
+__all__ = ["Config", "SearchConfig", "run"]
 
 DEFAULT_SPACE = "digits-cnn"
 QUICKLY = 2_000  # larger spaces are first looked at in a few places, to refuse a budget at once
@@ -48,7 +49,8 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     Returns:
         ``students`` (best first; ``arch``, ``score``, ``params``, ``macs``, and ``memory`` and
         ``latency`` if they were asked for), ``largest``, ``random``, ``points``, ``regret`` with
-        a table, ``networks_measured`` and what was asked.
+        a table, ``networks_measured``, what was asked, the ``score`` that was used and ``why``, if
+        nobody named one.
 
     Raises:
         InvalidInput: nothing fits the budgets; the message gives the space's real range.
@@ -59,19 +61,22 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     if config.table is None:
         space = get_space(config.space or DEFAULT_SPACE)
     else:
-        name, _, target = config.table.partition(":")
-        table = load_table(name, config.space)
+        label, _, target = config.table.partition(":")
+        table = load_table(label, config.space)
         table.target(target or None)  # before anything is done
         space = space_of(table, config.space)
     config = replace(config, space=space.known_as)
-    score = get_score(config.score)
-    with RunDirectory(config.out, "search", deciding(config)) as directory:
+    asked = deciding(config)
+    name, why = (config.score, None) if config.score else default_score(space)
+    config, score = replace(config, score=name), get_score(name)
+    with RunDirectory(config.out, "search", asked) as directory:
         start = time.perf_counter()
         _same_score(directory, score.formula)
-        search = _Search(config, space, directory, progress)
+        search = _Search(config, space, score, directory, progress)
         found = search.find()
         results = results_of(config, found, search.limits, search.scorer, table)
-        results["caution"] = _caution(config.score, score.found_on, space)
+        results["why"] = [] if why is None else [why]
+        results["caution"] = _caution(name, score.found_on, space)
         search.limits.book.save()
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
@@ -109,7 +114,12 @@ class _Search:
     """One search: its limits, its scores, and where candidates come from."""
 
     def __init__(
-        self, config: SearchConfig, space: Space, directory: RunDirectory, progress: Progress
+        self,
+        config: SearchConfig,
+        space: Space,
+        score: Score,
+        directory: RunDirectory,
+        progress: Progress,
     ) -> None:
         self.config, self.space, self.progress = config, space, progress
         self.journal = directory.journal
@@ -121,7 +131,6 @@ class _Search:
         book = CostBook(space, batch=config.images_at_once, **_sizes(config, space), **shared)
         timer = Timer(book, config.images_at_once, config.device, directory.journal)
         self.limits = Limits(config.budgets, book, timer, config.seed)
-        score = get_score(config.score)
         self.scorer = Scorer(space, score, config.protocol, book, directory.journal, **shared)
 
     @property
@@ -232,4 +241,5 @@ def _summary(config: SearchConfig, results: dict[str, Any]) -> list[str]:
         )
     elif config.table is not None:
         lines.append(f"no student that was scored has a known accuracy in {config.table}")
+    lines += results["why"]
     return lines if results["caution"] is None else [*lines, results["caution"]]
