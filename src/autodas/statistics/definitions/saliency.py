@@ -113,7 +113,7 @@ def diversity_saliency(probe: Probe) -> list[float]:
 def fisher_information(probe: Probe) -> list[float]:
     """Σ over output channels of ½ mean over samples of (Σ activation · gradient)², times fan-in."""
     _ = probe.weight_gradients  # the backward pass, or that weights are frozen
-    return [probe.layer_outputs.fisher(layer.module, layer.weight) for layer in probe.layers]
+    return [probe.layer_outputs.fisher(layer.weight) for layer in probe.layers]
 
 
 @statistic(
@@ -141,11 +141,15 @@ def sign_agreement(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={Need.FORWARD, Need.OUTPUTS},
+    version=2,
     reference="Jiang et al., NeurIPS 2023 (MeCo), eq. 8",
 )
 def least_correlation(probe: Probe) -> list[float]:
-    """Smallest eigenvalue of the channels' correlations at every layer's output, first image."""
-    return [probe.layer_outputs.least_eigenvalue(layer.module) for layer in probe.layers]
+    """Smallest eigenvalue of the channels' correlations at every layer's output, first image.
+
+    Of a layer that is used several times, the sum over its uses.
+    """
+    return [probe.layer_outputs.least_eigenvalue(layer.weight) for layer in probe.layers]
 
 
 @statistic(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from autodas.core.values import SCALAR, Kind, Type
-from autodas.networks import parameters
 from autodas.statistics.catalog import statistic
 from autodas.statistics.need import Need
 from autodas.statistics.passes.probe import Probe
@@ -23,9 +22,9 @@ def out_channels(probe: Probe) -> list[float]:
     return [float(layer.weight.shape[0]) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True)
+@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True, version=2)
 def layer_macs(probe: Probe) -> list[float]:
-    """Multiply-accumulate operations of every layer for one sample."""
+    """Multiply-accumulate operations of every layer for one sample, in all its uses."""
     return [
         float(layer.weight.numel() * positions)
         for layer, positions in zip(probe.layers, probe.output_positions, strict=True)
@@ -41,10 +40,10 @@ def stage_channels(probe: Probe) -> list[float]:
 @statistic(SCALAR, size=True)
 def params(probe: Probe) -> list[float]:
     """Number of trainable parameters."""
-    return [float(parameters(probe.network))]
+    return [float(probe.params)]
 
 
 @statistic(SCALAR, size=True)
 def macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations for one image, attention included."""
-    return [float(probe.extra.cost.macs)]
+    return [float(probe.extra.macs)]

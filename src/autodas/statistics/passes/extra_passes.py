@@ -7,7 +7,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from autodas.networks import Cost, StagedNetwork, count
+from autodas.networks import StagedNetwork, count
 from autodas.statistics.need import Need, require
 from autodas.statistics.passes import gradients
 from autodas.statistics.passes.gaussian import perturbation_growth
@@ -26,7 +26,7 @@ class ExtraPasses:
         images: ``(B, C, H, W)``.
         labels: ``(B,)`` class numbers.
         layers: Where gradients are taken, one tensor per layer.
-        needs: What was announced; anything else is refused with ``InvalidInput``. Only the cost
+        needs: What was announced; anything else is refused with ``InvalidInput``. Only the MACs
             need not be announced.
     """
 
@@ -50,17 +50,16 @@ class ExtraPasses:
         return trainable_weights(self._layers)
 
     @cached_property
-    def cost(self) -> Cost:
-        """Parameters and MACs for one image."""
+    def macs(self) -> int:
+        """Multiply-accumulate operations for one image."""
         with measuring_mode(self._network, batch_statistics=False):
-            return count(self._network, self._images[:1])
+            return count(self._network, self._images[:1]).macs
 
     @cached_property
     def virtual(self) -> VirtualPass:
         """SynFlow's data-free objective and its gradients (need ``virtual``)."""
         require(Need.VIRTUAL, self._needs)
-        weights = [layer.weight for layer in self._layers]
-        return virtual_pass(self._network, weights, self._images)
+        return virtual_pass(self._network, [layer.weight for layer in self._layers], self._images)
 
     def hessian_products(self, direction: Sequence[Tensor]) -> list[Tensor]:
         """Hessian of the first 16 images times a direction (need ``hessian``).

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes import views
+from autodas.statistics.passes.replaced import replaced
 
 __all__ = ["GAUSSIAN_IMAGES", "perturbation_growth"]
 
@@ -74,32 +75,24 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     return float(growth.clamp_min(TINY).log() + log_removed)
 
 
-class _LastStage(nn.Module):
-    """The last stage of a network as the output of a module, so that weights can be replaced."""
-
-    def __init__(self, network: StagedNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network.forward_stages(images)[0][-1]
-
-
-def _last_stage(network: StagedNetwork, weights: dict[str, Tensor], images: Tensor) -> Tensor:
-    with torch.no_grad():
-        last: Tensor = torch.func.functional_call(_LastStage(network), weights, (images,))
-    return last
+def _last_stage(network: StagedNetwork, weights: dict[int, Tensor], images: Tensor) -> Tensor:
+    with replaced(network, lambda tensor: weights[id(tensor)]), torch.no_grad():
+        return network.forward_stages(images)[0][-1]
 
 
 def _has_parts(module: nn.Module) -> bool:
     return next(module.children(), None) is not None
 
 
-def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
-    """Standard normal weights, no biases, unscaled normalisation; tokens and positions stay."""
-    made = {}
-    for prefix, module in network.named_modules():
+def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[int, Tensor]:
+    """Of each parameter, by identity: standard normal weights, no biases, unscaled normalisation;
+    tokens and positions stay.
+    """
+    made: dict[int, Tensor] = {}
+    for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
+            if id(parameter) in made:
+                continue
             if name.endswith("bias"):
                 value = torch.zeros_like(parameter)
             elif isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
@@ -108,5 +101,5 @@ def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[str, Tenso
                 value = torch.ones_like(parameter)
             else:
                 value = parameter
-            made[".".join(part for part in ("network", prefix, name) if part)] = value.detach()
+            made[id(parameter)] = value.detach()
     return made

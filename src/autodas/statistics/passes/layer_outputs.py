@@ -6,12 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from autodas.statistics.need import Unmeasurable
+from autodas.statistics.passes.weights import weight_of
 
 __all__ = ["LayerOutputs"]
 
 
 class LayerOutputs:
-    """A forward hook for convolutions and linear layers.
+    """A forward hook for convolutions and linear layers; what is found adds up over all uses of a
+    weight.
 
     Attributes:
         listening: Whether the backward pass at hand is that of the loss.
@@ -19,13 +21,15 @@ class LayerOutputs:
 
     def __init__(self) -> None:
         self.listening = False
-        self._fisher: dict[nn.Module, Tensor] = {}
-        self._least: dict[nn.Module, float] = {}
+        self._fisher: dict[int, Tensor] = {}
+        self._least: dict[int, float] = {}
         self._overwritten = False
 
     def __call__(self, layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
         value = output.detach()
-        self._least[layer] = _least_eigenvalue(_channels_first(layer, value[:1])[0])
+        least = _least_eigenvalue(_channels_first(layer, value[:1])[0])
+        key = id(weight_of(layer))
+        self._least[key] = self._least.get(key, 0.0) + least
         if output.requires_grad:
             version = value._version
 
@@ -39,9 +43,10 @@ class LayerOutputs:
         self._overwritten |= changed
         per_sample = _channels_first(layer, value * gradient).sum(2)
         found = per_sample.square().mean(0) / 2
-        self._fisher[layer] = self._fisher.get(layer, torch.zeros_like(found)) + found
+        key = id(weight_of(layer))
+        self._fisher[key] = self._fisher.get(key, torch.zeros_like(found)) + found
 
-    def fisher(self, layer: nn.Module, weight: Tensor) -> float:
+    def fisher(self, weight: Tensor) -> float:
         """Sum over channels of ½ mean over samples of (Σ value · gradient)², times fan-in.
 
         Raises:
@@ -49,12 +54,12 @@ class LayerOutputs:
         """
         if self._overwritten:
             raise Unmeasurable("the network overwrites the outputs of its layers")
-        found = self._fisher.get(layer)
+        found = self._fisher.get(id(weight))
         return 0.0 if found is None else float(found.sum()) * weight[0].numel()
 
-    def least_eigenvalue(self, layer: nn.Module) -> float:
+    def least_eigenvalue(self, weight: Tensor) -> float:
         """Smallest eigenvalue of the correlation of channels over the first image's positions."""
-        return self._least.get(layer, 0.0)
+        return self._least.get(id(weight), 0.0)
 
 
 def _channels_first(layer: nn.Module, value: Tensor) -> Tensor:

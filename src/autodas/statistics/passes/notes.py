@@ -13,6 +13,7 @@ from autodas.statistics.passes import views
 from autodas.statistics.passes.blocks import blocks_of
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.watch import Watch
+from autodas.statistics.passes.weights import weight_of
 
 __all__ = ["PassNotes"]
 
@@ -29,7 +30,7 @@ class PassNotes:
 
     Attributes:
         norm_moments: Mean and variance of the channels at every normalisation layer's input.
-        positions: Layer -> number of positions per sample at which it is applied.
+        positions: Identity of a weight -> number of positions per sample at which it is applied.
         layer_outputs: What met at the outputs of layers.
         blocks: What enters the first block and what each puts out, with their graph.
         classifier_inputs: What the classifier was called with.
@@ -40,7 +41,7 @@ class PassNotes:
         self._needs = needs
         self._batch = batch
         self.norm_moments: list[tuple[Tensor, Tensor]] = []
-        self.positions: dict[nn.Module, int] = {}
+        self.positions: dict[int, int] = {}
         self.layer_outputs = LayerOutputs()
         self.blocks: list[Tensor] = []
         self.classifier_inputs: list[Tensor] = []
@@ -89,16 +90,15 @@ def _on_norm(module: nn.Module, moments: list[tuple[Tensor, Tensor]]) -> Removab
     return module.register_forward_pre_hook(keep) if isinstance(module, _NORMS) else None
 
 
-def _on_size(
-    module: nn.Module, batch: int, positions: dict[nn.Module, int]
-) -> RemovableHandle | None:
+def _on_size(module: nn.Module, batch: int, positions: dict[int, int]) -> RemovableHandle | None:
     """Note at how many positions per sample a layer is applied."""
 
     # Divided by the batch, not by the length of the output: windows of an image may be laid out
     # as a longer batch.
     def keep(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
         channels = output.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
-        positions[layer] = output.numel() // (batch * channels)
+        key = id(weight_of(layer))
+        positions[key] = positions.get(key, 0) + output.numel() // (batch * channels)
 
     def keep_attention(layer: nn.Module, _: tuple[Tensor, ...], output: tuple[Tensor]) -> None:
         keep(layer, (), output[0])

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
-from autodas.networks import StagedNetwork
+from autodas.networks import StagedNetwork, parameters
 from autodas.statistics.need import MadeBy, Need, Unmeasurable, needs_named, require
 from autodas.statistics.passes.attention_calls import AttentionCall
 from autodas.statistics.passes.blocks import BlockValues, block_values
@@ -29,7 +29,12 @@ from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.notes import PassNotes
-from autodas.statistics.passes.weights import layers_of, trainable_weights
+from autodas.statistics.passes.weights import (
+    Layer,
+    gradients_missing,
+    layers_of,
+    trainable_weights,
+)
 from autodas.statistics.teacher_signals import TeacherSignals
 
 __all__ = ["Probe"]
@@ -63,8 +68,7 @@ class Probe:
         teacher: The teacher's signals on the same images, if any statistic needs them.
 
     Attributes:
-        layers: The network's weights of two or more dimensions.
-        extra: The extra passes, each made on first use.
+        params: Number of trainable parameters.
 
     Raises:
         InvalidInput: images, labels and teacher disagree about the number of samples.
@@ -88,8 +92,7 @@ class Probe:
         self.images = images
         self.labels = labels
         self.needs = needs_named(needs, "a probe")
-        self.layers = layers_of(network)
-        self.extra = ExtraPasses(network, images, labels, self.layers, self.needs)
+        self.params = parameters(network)
         self._notes = PassNotes(self.needs, len(images))
         self._views: dict[Callable[[Tensor], Tensor], list[Tensor]] = {}
         self._teacher = teacher
@@ -101,6 +104,16 @@ class Probe:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """The network's weights of two or more dimensions."""
+        return layers_of(self.network)
+
+    @cached_property
+    def extra(self) -> ExtraPasses:
+        """The extra passes, each made on first use."""
+        return ExtraPasses(self.network, self.images, self.labels, self.layers, self.needs)
 
     @property
     def teacher(self) -> TeacherSignals:
@@ -142,7 +155,7 @@ class Probe:
             if Need.BLOCKS in self.needs:
                 met = self._notes.blocks
                 blocks = block_values(met if len(met) > 1 else stages)
-            wanted = Need.BACKWARD in self.needs and all(w.requires_grad for w in weights)
+            wanted = Need.BACKWARD in self.needs and not gradients_missing(self.layers)
             if Need.JACOBIAN in self.needs:
                 (jacobian,) = torch.autograd.grad(logits.sum(), [images], retain_graph=wanted)
             if wanted:
@@ -202,10 +215,12 @@ class Probe:
 
     @property
     def output_positions(self) -> list[int]:
-        """Positions at which each of :attr:`layers` is applied per sample (need ``sizes``)."""
+        """Positions at which each of :attr:`layers` is applied per sample, over all its uses (need
+        ``sizes``).
+        """
         require(Need.SIZES, self.needs)
         _ = self._pass
-        return [self._notes.positions.get(layer.module, 1) for layer in self.layers]
+        return [self._notes.positions.get(id(layer.weight), 1) for layer in self.layers]
 
     def _noted(self, need: Need, signals: list[S], what: str) -> list[S]:
         require(need, self.needs)
@@ -237,7 +252,7 @@ class Probe:
     def _differentiated(self, need: Need, value: S | None) -> S:
         require(need, self.needs)
         if value is None:
-            trainable_weights(self.layers)  # says that they are frozen
+            trainable_weights(self.layers)  # says why there is none
             raise InvalidInput(f"a statistic that needs {str(need)!r} must need 'forward' as well")
         return value
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes.modes import measuring_mode
+from autodas.statistics.passes.replaced import replaced
 
 __all__ = ["VirtualPass", "virtual_pass"]
 
@@ -42,21 +43,22 @@ def virtual_pass(network: StagedNetwork, weights: Sequence[Tensor], images: Tens
 
     Source: Tanaka et al., NeurIPS 2020, section 5.
     """
-    wanted = {id(weight) for weight in weights}
-    state = {
-        name: parameter.detach().abs().double().requires_grad_(id(parameter) in wanted)
-        for name, parameter in network.named_parameters()
-    }
-    buffers = {
-        name: value.double() if value.is_floating_point() else value
-        for name, value in network.named_buffers()
-    }
+    absolute = {id(weight): weight.detach().abs().double().requires_grad_() for weight in weights}
+    leaves = [absolute[id(weight)] for weight in weights]
+
+    def parameter(tensor: Tensor) -> Tensor:
+        return absolute.get(id(tensor), tensor.detach().abs().double())
+
+    def buffer(tensor: Tensor) -> Tensor:
+        return tensor.double() if tensor.is_floating_point() else tensor
+
     ones = torch.ones(1, *images.shape[1:], dtype=torch.float64)
-    with measuring_mode(network, batch_statistics=False), torch.enable_grad():
-        outputs = torch.func.functional_call(network, {**state, **buffers}, (ones,))
-        names = {id(parameter): name for name, parameter in network.named_parameters()}
-        leaves = [state[names[id(weight)]] for weight in weights]
-        objective = outputs.sum().abs().log()
+    with (
+        measuring_mode(network, batch_statistics=False),
+        replaced(network, parameter, buffer),
+        torch.enable_grad(),
+    ):
+        objective = network(ones).sum().abs().log()
         gradients = torch.autograd.grad(
             objective, leaves, allow_unused=True, materialize_grads=True
         )

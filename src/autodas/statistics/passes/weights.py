@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from autodas.statistics.need import Unmeasurable
 
-__all__ = ["Layer", "layers_of", "trainable_weights"]
+__all__ = [
+    "Layer",
+    "gradients_missing",
+    "layers_of",
+    "trainable_weights",
+    "weight_of",
+]
 
 
 @dataclass(frozen=True)
@@ -28,23 +34,42 @@ class Layer:
 
 
 def layers_of(network: nn.Module) -> list[Layer]:
-    """All weights of two or more dimensions that a matrix product or convolution uses."""
-    found = []
+    """All weights of two or more dimensions that a matrix product or convolution uses.
+
+    A weight that several modules share is one layer.
+    """
+    found: dict[int, Layer] = {}
     for prefix, module in network.named_modules():
-        if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
-            found.append(Layer(f"{prefix}.weight", module.weight, module))
-        elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
-            found.append(Layer(f"{prefix}.in_proj_weight", module.in_proj_weight, module))
-    return found
+        if isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
+            weight = weight_of(module)
+            if weight is not None:
+                name = f"{prefix}.{_weight_name(module)}"
+                found.setdefault(id(weight), Layer(name, weight, module))
+    return list(found.values())
 
 
-def trainable_weights(layers: Iterable[Layer]) -> list[Tensor]:
-    """Their weights, if all have gradients.
+def weight_of(module: nn.Module) -> Tensor | None:
+    """The weight of a layer; of attention, that of the projections of all inputs."""
+    weight = getattr(module, _weight_name(module))
+    return weight if isinstance(weight, Tensor) else None
+
+
+def _weight_name(module: nn.Module) -> str:
+    return "in_proj_weight" if isinstance(module, nn.MultiheadAttention) else "weight"
+
+
+def gradients_missing(layers: Sequence[Layer]) -> str:
+    """Why there are no gradients at the weights of layers; empty if there are."""
+    frozen = any(not layer.weight.requires_grad for layer in layers)
+    return "the network has frozen weights, which have no gradient" if frozen else ""
+
+
+def trainable_weights(layers: Sequence[Layer]) -> list[Tensor]:
+    """The weights of layers, if there are gradients at them.
 
     Raises:
         Unmeasurable: some are frozen.
     """
-    found = [layer.weight for layer in layers]
-    if not all(weight.requires_grad for weight in found):
-        raise Unmeasurable("the network has frozen weights, which have no gradient")
-    return found
+    if reason := gradients_missing(layers):
+        raise Unmeasurable(reason)
+    return [layer.weight for layer in layers]

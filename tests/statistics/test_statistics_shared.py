@@ -1,0 +1,203 @@
+"""A weight that is used twice is one weight: as if both uses were written out with it."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from statistics_toys import CHANNELS, CLASSES, images, labels, signals
+from torch import nn
+
+from autodas.core.results import Ok
+from autodas.networks import StagedNetwork
+from autodas.statistics import STATISTICS, measure
+
+OWN = [s.name for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
+WIDTH = 4
+
+
+def conv():
+    return nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+
+
+class Listed(StagedNetwork):
+    """stem – ReLU – conv – ReLU (stage 1) – conv – ReLU (stage 2) – mean – linear."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(CHANNELS, WIDTH, 3, padding=1)
+        self.body = nn.ModuleList(self.convolutions(conv()))
+        self.classifier = nn.Linear(WIDTH, CLASSES)
+
+    def convolutions(self, one):
+        return [one, one]
+
+    def forward_stages(self, x):
+        x = F.relu(self.stem(x))
+        stages = []
+        for layer in self.body:
+            x = F.relu(layer(x))
+            stages.append(x)
+        return stages, self.classifier(x.mean((2, 3)))
+
+
+class Looped(Listed):
+    """The same layer in a loop, without a second name."""
+
+    def convolutions(self, one):
+        return [one]
+
+    def forward_stages(self, x):
+        x = F.relu(self.stem(x))
+        stages = []
+        for _ in range(2):
+            x = F.relu(self.body[0](x))
+            stages.append(x)
+        return stages, self.classifier(x.mean((2, 3)))
+
+
+class Tied(Listed):
+    """Two layers that hold one weight and one bias."""
+
+    def convolutions(self, one):
+        other = copy.deepcopy(one)
+        other.weight, other.bias = one.weight, one.bias
+        return [one, other]
+
+
+class Apart(Listed):
+    """Two layers with a weight each; equal, but not the same."""
+
+    def convolutions(self, one):
+        return [one, copy.deepcopy(one)]
+
+
+SHARING = {kind.__name__: kind for kind in (Listed, Looped, Tied)}
+
+
+def measured(network, names=OWN):
+    found = measure(network, images(), labels(), names, teacher=signals(Apart()))
+    return {
+        name: [np.array(segment) for segment in result.value.segments]
+        for name, result in found.items()
+        if isinstance(result, Ok)
+    }
+
+
+def written_out(w, pixels):
+    """Logits, and what the four uses of three weights put out."""
+    (stem, one, last), outputs = w, []
+    x = F.conv2d(pixels, stem[0], stem[1], padding=1)
+    outputs.append(x)
+    for _ in range(2):
+        x = F.conv2d(x.relu(), one[0], one[1], padding=1)
+        outputs.append(x)
+    outputs.append(F.linear(x.relu().mean((2, 3)), *last))
+    return outputs[-1], outputs
+
+
+def weights(network, change=lambda w: w):
+    layers = (network.stem, network.body[0], network.classifier)
+    return [
+        tuple(change(p.detach().double()).requires_grad_() for p in (m.weight, m.bias))
+        for m in layers
+    ]
+
+
+@pytest.fixture(scope="module")
+def shared():
+    return {name: measured(kind()) for name, kind in SHARING.items()}
+
+
+@pytest.mark.parametrize("kind", SHARING)
+@pytest.mark.parametrize("name", OWN)
+def test_it_does_not_matter_how_a_weight_is_shared(kind, name, shared):
+    assert shared[kind].keys() == shared["Looped"].keys()
+    for a, b in zip(shared[kind].get(name, []), shared["Looped"].get(name, []), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", SHARING)
+def test_the_network_is_left_as_it_was(kind):
+    network = SHARING[kind]()
+    held = [(m, dict(m._parameters), dict(m._buffers)) for m in network.modules()]
+    before = copy.deepcopy(network.state_dict())
+    measured(network)
+    for module, parameters, buffers in held:
+        for name, tensor in {**parameters, **buffers}.items():
+            assert getattr(module, name) is tensor
+    for name, tensor in network.state_dict().items():
+        assert tensor.dtype == before[name].dtype
+        assert torch.equal(tensor, before[name])
+
+
+@pytest.mark.parametrize("name", ["virtual_grad", "perturbation_growth"])
+def test_the_network_is_left_as_it_was_also_by_what_fails(name, monkeypatch):
+    network = Listed()
+    before = copy.deepcopy(network.state_dict())
+
+    def fail(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network.classifier, "forward", fail)
+    monkeypatch.setattr(torch.Tensor, "log", fail)
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images(), labels(), [name])
+    after = network.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_gradients_are_those_of_both_uses(shared):
+    w = weights(Looped())
+    loss = F.cross_entropy(written_out(w, images().double())[0], labels())
+    found = torch.autograd.grad(loss, [weight for weight, _ in w])
+    values = shared["Listed"]
+    assert len(values["gradient_norm"]) == 3
+    for i, ((weight, _), gradient) in enumerate(zip(w, found, strict=True)):
+        np.testing.assert_allclose(
+            values["weight_grad"][i], gradient.flatten(), rtol=1e-3, atol=1e-7
+        )
+        assert values["gradient_norm"][i] == pytest.approx(float(gradient.norm()), rel=1e-4)
+        expected = float((weight * gradient).detach().abs().sum())
+        assert values["saliency"][i] == pytest.approx(expected, rel=1e-4)
+
+
+def test_synflow_flows_through_both_uses(shared):
+    w = weights(Looped(), torch.Tensor.abs)
+    total = written_out(w, torch.ones(1, *images().shape[1:], dtype=torch.float64))[0].sum().log()
+    found = torch.autograd.grad(total, [weight for weight, _ in w])
+    values = shared["Listed"]
+    assert values["virtual_output"][0] == pytest.approx(float(total.detach()), rel=1e-6)
+    for i, ((weight, _), gradient) in enumerate(zip(w, found, strict=True)):
+        expected = float((weight * gradient).detach().abs().sum())
+        assert values["virtual_saliency"][i] == pytest.approx(expected, rel=1e-5)
+
+
+def test_zen_draws_one_weight_for_both_uses(shared):
+    generator = torch.Generator().manual_seed(0)
+    drawn = []
+    for weight, bias in weights(Looped()):
+        value = torch.randn(weight.shape, generator=generator).double()
+        drawn.append((value, torch.zeros_like(bias)))
+    noise, change = (torch.randn(images().shape, generator=generator).double() for _ in range(2))
+    last = [written_out(drawn, x)[1][2].relu() for x in (noise, noise + 0.01 * change)]
+    growth = (last[0] - last[1]).flatten(1).norm(dim=1).mean().log()
+    assert shared["Listed"]["perturbation_growth"][0] == pytest.approx(float(growth), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["fisher_information", "least_correlation", "layer_macs"])
+def test_what_is_seen_at_outputs_adds_up_over_the_uses(name, shared):
+    stem, first, second, last = measured(Apart(), [name])[name]
+    assert second != 0
+    np.testing.assert_allclose(shared["Listed"][name], [stem, first + second, last], rtol=1e-5)
+
+
+def test_sizes_of_weights_count_them_once(shared):
+    apart = measured(Apart())
+    for name in ("numel", "weight_norm", "out_channels"):
+        np.testing.assert_array_equal(np.delete(apart[name], 2), shared["Listed"][name])
+    assert shared["Listed"]["params"][0] == sum(p.numel() for p in Looped().parameters())
+    assert shared["Listed"]["macs"] == apart["macs"]
+    assert sum(shared["Listed"]["layer_macs"]) == sum(apart["layer_macs"])
