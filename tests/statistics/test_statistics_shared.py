@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from statistics_toys import CHANNELS, CLASSES, images, labels, signals
 from torch import nn
+from torch.nn.utils import parametrizations
 
-from autodas.core.results import Ok
+from autodas.core.results import Failed, Ok
 from autodas.networks import StagedNetwork
 from autodas.statistics import STATISTICS, measure
 
@@ -201,3 +202,69 @@ def test_sizes_of_weights_count_them_once(shared):
     assert shared["Listed"]["params"][0] == sum(p.numel() for p in Looped().parameters())
     assert shared["Listed"]["macs"] == apart["macs"]
     assert sum(shared["Listed"]["layer_macs"]) == sum(apart["layer_macs"])
+
+
+# --- weights that are computed from others ----------------------------------------------------
+
+
+def parametrised(how):
+    """A toy with a computed weight in every layer, and its twin that holds what comes out."""
+    network, twin = Listed(), Listed()
+    for layer, other in (
+        (network.stem, twin.stem),
+        (network.body[0], twin.body[0]),
+        (network.classifier, twin.classifier),
+    ):
+        how(layer)
+        with torch.no_grad():
+            layer.eval()
+            other.weight.copy_(layer.weight)
+            layer.train()
+    return network, twin
+
+
+PARAMETRISATIONS = {
+    "weight_norm": parametrizations.weight_norm,
+    "spectral_norm": parametrizations.spectral_norm,
+    "orthogonal": parametrizations.orthogonal,
+}
+
+
+@pytest.mark.parametrize("how", PARAMETRISATIONS)
+def test_a_computed_weight_is_measured_as_the_weight_that_comes_out(how):
+    network, twin = parametrised(PARAMETRISATIONS[how])
+    found, expected = measured(network), measured(twin)
+    assert found.keys() == expected.keys()
+    for name in expected:
+        if name == "params":
+            continue
+        for a, b in zip(found[name], expected[name], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7, err_msg=name)
+    assert found["params"][0] == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("how", PARAMETRISATIONS)
+def test_a_network_with_computed_weights_is_left_as_it_was(how):
+    network, _ = parametrised(PARAMETRISATIONS[how])
+    before = copy.deepcopy(network.state_dict())
+    classes = [type(module) for module in network.modules()]
+    measured(network)
+    assert [type(module) for module in network.modules()] == classes
+    after = network.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    network(images()).sum().backward()
+    assert network.stem.parametrizations.weight[0] is not None
+    assert all(p.grad is not None for p in network.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+def test_a_weight_that_a_hook_computes_is_refused_where_gradients_are_needed():
+    network = Listed()
+    nn.utils.weight_norm(network.stem)
+    names = ["saliency", "virtual_saliency", "sign_agreement", "tangent_kernel", "logits"]
+    found = measure(network, images(), labels(), names)
+    reasons = {n: r.reason for n, r in found.items() if isinstance(r, Failed)}
+    assert reasons == dict.fromkeys(
+        names[:-1], "the weight of stem is computed by a hook, so that it has no gradient"
+    )

@@ -13,7 +13,7 @@ from autodas.statistics.passes import gradients
 from autodas.statistics.passes.gaussian import perturbation_growth
 from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
-from autodas.statistics.passes.weights import Layer, trainable_weights
+from autodas.statistics.passes.weights import Layer, own_weights, trainable_weights
 
 __all__ = ["ExtraPasses"]
 
@@ -59,7 +59,7 @@ class ExtraPasses:
     def virtual(self) -> VirtualPass:
         """SynFlow's data-free objective and its gradients (need ``virtual``)."""
         require(Need.VIRTUAL, self._needs)
-        return virtual_pass(self._network, [layer.weight for layer in self._layers], self._images)
+        return virtual_pass(self._network, own_weights(self._layers), self._images)
 
     def hessian_products(self, direction: Sequence[Tensor]) -> list[Tensor]:
         """Hessian of the first 16 images times a direction (need ``hessian``).

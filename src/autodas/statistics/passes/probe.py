@@ -29,6 +29,7 @@ from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.notes import PassNotes
+from autodas.statistics.passes.replaced import plain_weights
 from autodas.statistics.passes.weights import (
     Layer,
     gradients_missing,
@@ -100,6 +101,7 @@ class Probe:
 
     def __enter__(self) -> Probe:
         self._exit.enter_context(measuring_mode(self.network))
+        self._exit.enter_context(plain_weights(self.network))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,9 +10,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-__all__ = ["replaced"]
+__all__ = ["plain_weights", "replaced"]
 
 
 @contextlib.contextmanager
@@ -52,3 +54,36 @@ def _places(network: nn.Module) -> Iterator[tuple[Any, Any, Tensor, bool]]:
             for i, tensor in enumerate(module._flat_weights):
                 if tensor is not None:
                     yield module._flat_weights, i, tensor, True
+
+
+@contextlib.contextmanager
+def plain_weights(network: nn.Module) -> Iterator[None]:
+    """Let layers hold the weights that parametrisations compute for them, as weights of their own.
+
+    A parametrised weight (:mod:`torch.nn.utils.parametrize`) is another tensor at every use, so
+    that nothing could be differentiated by it. Within, it is the tensor that comes out; those it is
+    computed from are out of sight.
+    """
+    found = [module for module in network.modules() if parametrize.is_parametrized(module)]
+    kept = [(module, type(module), module._modules["parametrizations"]) for module in found]
+    values = [_computed(module) for module in found]
+    try:
+        for module, mine in zip(found, values, strict=True):
+            module.__class__ = type(module).__bases__[0]  # what it was before it was parametrised
+            del module._modules["parametrizations"]
+            module._parameters.update(mine)  # type: ignore[arg-type]  # tensors do as well
+        yield
+    finally:
+        for (module, kind, parametrizations), mine in zip(kept, values, strict=True):
+            module.__class__ = kind
+            module._modules["parametrizations"] = parametrizations
+            for name in mine:
+                module._parameters.pop(name, None)
+
+
+def _computed(module: nn.Module) -> dict[str, Tensor]:
+    """The parametrised tensors of a module, each without its history."""
+    with torch.enable_grad():
+        names = list(module.get_submodule("parametrizations")._modules)
+        values = {name: getattr(module, name) for name in names}
+    return {name: v.detach().requires_grad_(v.requires_grad) for name, v in values.items()}

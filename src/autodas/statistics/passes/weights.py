@@ -13,6 +13,7 @@ __all__ = [
     "Layer",
     "gradients_missing",
     "layers_of",
+    "own_weights",
     "trainable_weights",
     "weight_of",
 ]
@@ -58,17 +59,37 @@ def _weight_name(module: nn.Module) -> str:
     return "in_proj_weight" if isinstance(module, nn.MultiheadAttention) else "weight"
 
 
+def own_weights(layers: Sequence[Layer]) -> list[Tensor]:
+    """The weights of layers, if the layers hold them.
+
+    Raises:
+        Unmeasurable: the weight of one is computed whenever the layer is called.
+    """
+    if reason := _computed(layers):
+        raise Unmeasurable(reason)
+    return [layer.weight for layer in layers]
+
+
 def gradients_missing(layers: Sequence[Layer]) -> str:
     """Why there are no gradients at the weights of layers; empty if there are."""
     frozen = any(not layer.weight.requires_grad for layer in layers)
-    return "the network has frozen weights, which have no gradient" if frozen else ""
+    reason = "the network has frozen weights, which have no gradient" if frozen else ""
+    return _computed(layers) or reason
+
+
+def _computed(layers: Sequence[Layer]) -> str:
+    for layer in layers:
+        prefix, _, name = layer.name.rpartition(".")
+        if name not in layer.module._parameters:
+            return f"the weight of {prefix} is computed by a hook, so that it has no gradient"
+    return ""
 
 
 def trainable_weights(layers: Sequence[Layer]) -> list[Tensor]:
     """The weights of layers, if there are gradients at them.
 
     Raises:
-        Unmeasurable: some are frozen.
+        Unmeasurable: some are frozen, or computed whenever their layer is called.
     """
     if reason := gradients_missing(layers):
         raise Unmeasurable(reason)
