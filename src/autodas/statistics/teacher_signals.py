@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes.modes import measuring_mode
+from autodas.statistics.passes.views import at_least_single
 
 __all__ = ["TeacherSignals"]
 
@@ -47,14 +48,15 @@ class TeacherSignals:
     @cached_property
     def _forward(self) -> tuple[list[Tensor], Tensor]:
         hook = self.network.classifier.register_forward_pre_hook(
-            lambda _, inputs: self._classifier_inputs.append(inputs[0].detach())
+            lambda _, inputs: self._classifier_inputs.append(at_least_single(inputs[0].detach()))
         )
         try:
             with (
                 measuring_mode(self.network, batch_statistics=not self.trained),
                 torch.no_grad(),
             ):
-                return self.network.forward_stages(self.images)
+                stages, logits = self.network.forward_stages(self.images)
+                return [at_least_single(stage) for stage in stages], at_least_single(logits)
         finally:
             hook.remove()
 

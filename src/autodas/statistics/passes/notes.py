@@ -132,4 +132,6 @@ def _on_block(block: nn.Module, features: list[Tensor]) -> RemovableHandle:
 
 def _on_input(module: nn.Module, inputs: list[Tensor]) -> RemovableHandle:
     """Append what a module is called with."""
-    return module.register_forward_pre_hook(lambda _, given: inputs.append(given[0].detach()))
+    return module.register_forward_pre_hook(
+        lambda _, given: inputs.append(views.at_least_single(given[0].detach()))
+    )

@@ -30,6 +30,7 @@ from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.notes import PassNotes
 from autodas.statistics.passes.replaced import plain_weights
+from autodas.statistics.passes.views import at_least_single
 from autodas.statistics.passes.weights import (
     Layer,
     gradients_missing,
@@ -162,17 +163,18 @@ class Probe:
                 (jacobian,) = torch.autograd.grad(logits.sum(), [images], retain_graph=wanted)
             if wanted:
                 self._notes.layer_outputs.listening = True
-                gradients = torch.autograd.grad(
+                found = torch.autograd.grad(
                     F.cross_entropy(logits, self.labels),
                     [*weights, *stages],
                     allow_unused=True,
                     materialize_grads=True,
                 )
+                gradients = [at_least_single(gradient) for gradient in found]
         return _Passed(
-            [stage.detach() for stage in stages],
-            logits.detach(),
-            None if gradients is None else list(gradients[: len(weights)]),
-            None if gradients is None else list(gradients[len(weights) :]),
+            [at_least_single(stage.detach()) for stage in stages],
+            at_least_single(logits.detach()),
+            None if gradients is None else gradients[: len(weights)],
+            None if gradients is None else gradients[len(weights) :],
             None if jacobian is None else jacobian.flatten(1),
             blocks,
         )

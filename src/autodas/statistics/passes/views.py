@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
+    "at_least_single",
     "attention_map",
     "centred_gram",
     "channel_gram",
@@ -26,6 +27,11 @@ FACTORS = 4  # spatial singular vectors that are compared
 GRID = 4  # spatial attention is compared on a GRID × GRID map, whatever the resolution
 PROJECTED = 16  # channels after projection, where networks of different widths are compared
 CHANNELS = 64  # channel Grams wider than this are projected, so that spectra stay affordable
+
+
+def at_least_single(value: Tensor) -> Tensor:
+    """The same numbers in single precision, if they have less: eigenvalues need it."""
+    return value.float() if value.dtype in {torch.float16, torch.bfloat16} else value
 
 
 def spatial(feature: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.replaced import replaced
+from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["VirtualPass", "virtual_pass"]
 
@@ -34,32 +36,56 @@ def virtual_pass(network: StagedNetwork, weights: Sequence[Tensor], images: Tens
     """The logarithm of the summed outputs for an all-ones input at absolute parameters.
 
     Normalisation uses its running statistics, which are the identity in an untrained network.
-    The pass runs in double precision: products over many layers leave single precision.
+    The pass runs in double precision: products over many layers leave single precision. A network
+    that insists on a precision of its own, because it casts what it is given, runs in that of the
+    images.
 
     Args:
         network: The student; its parameters are not changed.
         weights: The parameters whose gradients are wanted.
-        images: Only the shape is used, ``(B, C, H, W)``.
+        images: Only shape and precision are used, ``(B, C, H, W)``.
+
+    Raises:
+        Unmeasurable: the outputs vanish, or are too large for a number.
 
     Source: Tanaka et al., NeurIPS 2020, section 5.
     """
-    absolute = {id(weight): weight.detach().abs().double().requires_grad_() for weight in weights}
-    leaves = [absolute[id(weight)] for weight in weights]
+    try:
+        return _virtual_pass(network, weights, images, torch.float64)
+    except RuntimeError:
+        # PyTorch says in many ways that two precisions do not go together. What is wrong with the
+        # network itself is wrong with it in its own precision as well.
+        return _virtual_pass(network, weights, images, images.dtype)
+
+
+def _virtual_pass(
+    network: StagedNetwork, weights: Sequence[Tensor], images: Tensor, precision: torch.dtype
+) -> VirtualPass:
+    absolute = {
+        id(weight): weight.detach().abs().to(precision).requires_grad_() for weight in weights
+    }
 
     def parameter(tensor: Tensor) -> Tensor:
-        return absolute.get(id(tensor), tensor.detach().abs().double())
+        return absolute.get(id(tensor), tensor.detach().abs().to(precision))
 
     def buffer(tensor: Tensor) -> Tensor:
-        return tensor.double() if tensor.is_floating_point() else tensor
+        return tensor.to(precision) if tensor.is_floating_point() else tensor
 
-    ones = torch.ones(1, *images.shape[1:], dtype=torch.float64)
+    ones = torch.ones(1, *images.shape[1:], dtype=precision)
     with (
         measuring_mode(network, batch_statistics=False),
         replaced(network, parameter, buffer),
         torch.enable_grad(),
     ):
-        objective = network(ones).sum().abs().log()
+        output = network(ones).sum().abs()
+        total = float(output.detach())
+        if not 0 < total < math.inf:
+            raise Unmeasurable(f"at absolute weights, the outputs for ones sum up to {total:g}")
+        objective = output.log()
         gradients = torch.autograd.grad(
-            objective, leaves, allow_unused=True, materialize_grads=True
+            objective,
+            [absolute[id(weight)] for weight in weights],
+            allow_unused=True,
+            materialize_grads=True,
         )
     return VirtualPass(float(objective.detach()), list(gradients))
