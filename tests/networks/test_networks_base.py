@@ -10,6 +10,7 @@ from autodas.networks import (
     VisionTransformer,
     cifar_resnet,
     cost,
+    count,
     parameters,
     resnet18,
     seeded,
@@ -67,6 +68,71 @@ def deit_tiny():
         input_shape=(3, 224, 224),
         num_classes=1000,
     )
+
+
+class Sequence(nn.Module):
+    """Rows of a picture, one after the other, through a layer and a classifier."""
+
+    def __init__(self, layer, width):
+        super().__init__()
+        self.layer, self.classifier = layer, nn.Linear(width, 10)
+
+    def forward(self, x):
+        rows = x.mean(1)
+        attends = isinstance(self.layer, nn.MultiheadAttention)
+        found = self.layer(rows, rows, rows) if attends else self.layer(rows)
+        return self.classifier((found[0] if isinstance(found, tuple) else found).mean(1))
+
+
+ATTENTION = 4 * 8 * 8 * 8 + 2 * 8 * 8 * 8  # four projections of 8 tokens, then their products
+SEQUENCES = {
+    "LSTM": (lambda: nn.LSTM(8, 5, batch_first=True), 5, 8 * 4 * 5 * 13),
+    "LSTM of two layers": (
+        lambda: nn.LSTM(8, 5, num_layers=2, batch_first=True),
+        5,
+        8 * 4 * 5 * (13 + 10),
+    ),
+    "LSTM in both directions": (
+        lambda: nn.LSTM(8, 5, bidirectional=True, batch_first=True),
+        10,
+        2 * 8 * 4 * 5 * 13,
+    ),
+    "GRU": (lambda: nn.GRU(8, 5, batch_first=True), 5, 8 * 3 * 5 * 13),
+    "RNN": (lambda: nn.RNN(8, 5, batch_first=True), 5, 8 * 5 * 13),
+    "MultiheadAttention": (
+        lambda: nn.MultiheadAttention(8, 2, batch_first=True),
+        8,
+        ATTENTION,
+    ),
+    "TransformerEncoderLayer": (
+        lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        8,
+        ATTENTION + 2 * 8 * 8 * 16,
+    ),
+}
+
+
+@pytest.mark.parametrize("where", ["shapes", "the processor", "the processor, in a training"])
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_every_way_of_counting_counts_the_same(name, where):
+    make, width, macs = SEQUENCES[name]
+
+    def build():
+        return Sequence(make(), width)
+
+    if where == "shapes":
+        found = cost(build, (3, 8, 8))
+    else:
+        found = count(build().train("training" in where), torch.zeros(1, 3, 8, 8))
+    assert found.macs == macs + 10 * width
+
+
+def test_counting_leaves_the_fast_path_of_attention_as_it_was():
+    for enabled in (True, False):
+        torch.backends.mha.set_fastpath_enabled(enabled)
+        count(nn.Linear(2, 2), torch.zeros(1, 2))
+        assert torch.backends.mha.get_fastpath_enabled() == enabled
+    torch.backends.mha.set_fastpath_enabled(True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,8 +61,14 @@ def count(network: nn.Module, image: Tensor) -> Cost:
         image: ``(1, C, H, W)`` on the network's device.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
-    with counter, torch.no_grad():
-        network(image)
+    # In evaluation mode, PyTorch computes attention on a path of its own, which is not counted.
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with counter, torch.no_grad():
+            network(image)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
     # The counter counts a multiplication and an addition as two.
     return Cost(parameters(network), counter.get_total_flops() // 2)
 
@@ -78,5 +85,20 @@ def _attention(
     return 2 * batch * heads * tokens * keys[2] * (width + values[3])
 
 
-# PyTorch has no formula for the CPU's fused attention and would count nothing for it.
-_FORMULAS = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+def _lstm(
+    inputs: tuple[int, ...],
+    to_gates: tuple[int, ...],
+    back: tuple[int, ...],
+    *_: object,
+    **__: object,
+) -> int:
+    """FLOPs of one layer and direction: inputs (steps, B, D), weights (4 H, D) and (4 H, H)."""
+    steps, batch = inputs[:2]
+    return 2 * steps * batch * (math.prod(to_gates) + math.prod(back))
+
+
+# PyTorch has no formulas for what the CPU does in one go, and would count nothing for it.
+_FORMULAS: dict[object, Callable[..., int]] = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten.mkldnn_rnn_layer: _lstm,
+}
