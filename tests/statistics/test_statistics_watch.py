@@ -48,6 +48,39 @@ SPELLINGS = {
     "celu": nn.CELU(),
     "prelu": nn.PReLU(),
     "mish": nn.Mish(),
+    "tanh": nn.Tanh(),
+    "tanh as a function": torch.tanh,
+    "tanh as a method": lambda x: x.tanh(),
+    "in-place tanh": lambda x: x.tanh_(),
+    "deprecated tanh": F.tanh,
+    "sigmoid": nn.Sigmoid(),
+    "sigmoid as a method": lambda x: x.sigmoid(),
+    "sigmoid by its other name": torch.special.expit,
+    "log of sigmoid": nn.LogSigmoid(),
+    "hard sigmoid": nn.Hardsigmoid(),
+    "softplus": nn.Softplus(),
+    "softsign": nn.Softsign(),
+    "tanh shrink": nn.Tanhshrink(),
+    "soft shrink": nn.Softshrink(),
+    "hard shrink": nn.Hardshrink(),
+    "hard tanh": nn.Hardtanh(),
+    "in-place hard tanh": F.hardtanh_,
+    "in-place leaky": F.leaky_relu_,
+    "in-place elu": F.elu_,
+    "in-place selu": F.selu_,
+    "in-place celu": F.celu_,
+    "torch selu": torch.selu,
+    "randomised leaky": nn.RReLU(),
+    "in-place randomised leaky": F.rrelu_,
+    "threshold": nn.Threshold(0.0, -1.0),
+    "in-place threshold": lambda x: F.threshold_(x, 0.0, 0.0),
+    "clamp": lambda x: x.clamp(min=0),
+    "clamp to six": lambda x: torch.clamp(x, 0, 6),
+    "clamp from below": lambda x: x.clamp_min(0.0),
+    "in-place clamp": lambda x: x.clamp_(min=0),
+    "in-place clamp from below": lambda x: x.clamp_min_(0),
+    "clip": lambda x: torch.clip(x, min=0),
+    "clamp as hard tanh": lambda x: x.clamp(-1, 1),
 }
 
 
@@ -60,6 +93,72 @@ def test_activations_are_seen_before_they_act(spelling, backward):
     (kernel,) = measure(network, images(), labels(), names)["activation_kernel"].value.segments
     expected = [[(a == b).mean() for b in signs] for a in signs]
     np.testing.assert_allclose(kernel, expected, rtol=1e-6)
+
+
+def test_every_elementwise_activation_of_torch_is_seen():
+    makes = {
+        **dict.fromkeys(nn.modules.activation.__all__, lambda kind: kind()),
+        "Threshold": lambda kind: kind(0.1, 20.0),
+        "GLU": lambda kind: kind(1),
+    }
+    others = {"Softmax", "Softmax2d", "Softmin", "LogSoftmax", "MultiheadAttention"}
+    assert len(makes) > 25
+    for name, make in makes.items():
+        if name not in others:
+            with Watch(activations=True, attention=False) as watch:
+                make(getattr(nn, name)).eval()(torch.randn(4, 6))
+            assert len(watch.signs) == 1, name
+
+
+def test_a_switch_that_is_not_at_zero_is_seen_where_it_is():
+    x = torch.tensor([[-1.0, 0.2, 0.4, 2.0]])
+    with Watch(activations=True, attention=False) as watch:
+        F.threshold(x, 0.3, -7.0)
+        F.glu(x, dim=1)
+    threshold, gate = watch.signs
+    assert threshold.tolist() == [[False, False, True, True]]
+    assert gate.tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize(
+    "protects",
+    [
+        lambda x: x.clamp_min(1e-6),
+        lambda x: x.clamp(max=80.0),
+        lambda x: torch.clamp(x, x - 1, x + 1),
+        lambda x: x.clamp(min=-5.0),
+    ],
+)
+def test_a_clamp_that_protects_is_no_activation(protects):
+    found = measure(Flat(protects), images(), labels(), ["activation_kernel"])
+    assert found["activation_kernel"].reason == "the network has no activation layers"
+
+
+class Gated(Flat):
+    """Beside its activation, it gates with a parameter, and looks at windows of an image."""
+
+    def __init__(self):
+        super().__init__(nn.ReLU())
+        self.gate = nn.Parameter(torch.linspace(-1, 1, 9))
+        self.gates = nn.Parameter(torch.linspace(-1, 1, 5 * 9).view(5, 9))
+
+    def forward_stages(self, x):
+        hidden = self.hidden(x.flatten(1)) * self.gate.sigmoid() * F.softplus(self.gates).mean(0)
+        windows = F.relu(hidden.view(-1, 3))  # three of each image, one after the other
+        scale = F.softplus(self.gate.exp())
+        hidden = windows.view(-1, 9) * scale
+        return [hidden[:, None]], self.classifier(hidden)
+
+
+def test_only_what_belongs_to_an_image_counts():
+    network = Gated()
+    signs = (network.hidden(images().flatten(1)) > 0).numpy()
+    names = ["activation_kernel", "distinct_units", "linear_regions"]
+    found = measure(network, images(), labels(), names)
+    (kernel,) = found["activation_kernel"].value.segments
+    np.testing.assert_allclose(kernel, [[(a == b).mean() for b in signs] for a in signs], rtol=1e-6)
+    assert found["distinct_units"].value.segments[0] == len({tuple(unit) for unit in signs.T})
+    assert found["linear_regions"].value.segments[0] == len({tuple(image) for image in signs})
 
 
 def test_in_place_activations_change_no_number():

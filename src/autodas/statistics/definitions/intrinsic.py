@@ -127,6 +127,7 @@ def norm_var(probe: Probe) -> list[Tensor]:
 @statistic(
     NETWORK_GRAM,
     needs={Need.FORWARD, Need.ACTIVATIONS},
+    version=2,
     reference="Mellor et al., ICML 2021 (NASWOT), eq. 2",
 )
 def activation_kernel(probe: Probe) -> list[Tensor]:

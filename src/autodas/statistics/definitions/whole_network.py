@@ -59,6 +59,7 @@ def gradient_balance(probe: Probe) -> list[float]:
 @statistic(
     SCALAR,
     needs={Need.FORWARD, Need.ACTIVATIONS},
+    version=2,
     reference="Mellor et al., ICML 2021 (NASWOT), eq. 2",
 )
 def activation_log_det(probe: Probe) -> list[float]:
@@ -73,6 +74,7 @@ def activation_log_det(probe: Probe) -> list[float]:
 @statistic(
     SCALAR,
     needs={Need.FORWARD, Need.ACTIVATIONS},
+    version=2,
     reference="Chen et al., ICLR 2021 (TE-NAS), sec. 3.1.2",
 )
 def linear_regions(probe: Probe) -> list[float]:
@@ -84,6 +86,7 @@ def linear_regions(probe: Probe) -> list[float]:
 @statistic(
     SCALAR,
     needs={Need.FORWARD, Need.ACTIVATIONS},
+    version=2,
     reference="Peng et al., ICLR 2024 (SWAP), def. 3.2",
 )
 def distinct_units(probe: Probe) -> list[float]:

@@ -204,8 +204,17 @@ class Probe:
 
     @property
     def activation_signs(self) -> list[Tensor]:
-        """Whether each activation unit's input is positive (need ``activations``)."""
-        return self._noted(Need.ACTIVATIONS, self._notes.seen.signs, "activation layers")
+        """Whether the input of each activation unit is above its switch, ``(B, …)`` for every call
+        (need ``activations``).
+        """
+        self._noted(Need.ACTIVATIONS, self._notes.seen.signs, "activation layers")
+        batch = len(self.images)
+        # Windows of an image may be laid out as a longer batch, one image after the other. What
+        # has another length belongs to no image.
+        whole = [s for s in self._notes.seen.signs if s.ndim > 1 and len(s) % batch == 0]
+        if not whole:
+            raise Unmeasurable("the network has no activation layers")
+        return [signs.reshape(batch, -1) for signs in whole]
 
     @property
     def attentions(self) -> list[AttentionCall]:

@@ -11,28 +11,20 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from autodas.statistics.passes.activation_calls import SWITCHES
 from autodas.statistics.passes.attention_calls import ATTENTION_FUNCTIONS, AttentionCall
 
 __all__ = ["Watch"]
-
-_ACTIVATIONS: frozenset[Callable[..., Any]] = frozenset(
-    {
-        *(F.relu, F.relu_, F.relu6, F.hardtanh, F.leaky_relu, F.prelu, F.elu, F.celu, F.selu),
-        *(F.gelu, F.silu, F.hardswish, F.mish),
-        *(torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
-    }
-)
 
 
 class Watch(TorchFunctionMode):
     """While active, keeps what activation functions and attention see.
 
     Args:
-        activations: Keep, for every activation call, which inputs are positive.
+        activations: Keep, for every activation call, which inputs are above its switch.
         attention: Keep, for every scaled dot-product attention, queries and keys.
 
     Attributes:
@@ -55,10 +47,15 @@ class Watch(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function returns
         kwargs = kwargs or {}
-        if self.activations and func in _ACTIVATIONS:
+        if self.activations and func in SWITCHES:
             # Before the call, because an in-place activation overwrites its input.
-            self.signs.append((args[0] if args else kwargs["input"]).detach() > 0)
+            self._note(args[0] if args else kwargs["input"], SWITCHES[func](*args, **kwargs))
         elif self.attention and func in ATTENTION_FUNCTIONS:
             with torch.no_grad():
                 self.attentions.append(ATTENTION_FUNCTIONS[func](*args, **kwargs))
         return func(*args, **kwargs)
+
+    def _note(self, value: Tensor, above: Tensor | None) -> None:
+        # A parameter that gates is the same for all images.
+        if above is not None and not isinstance(value, nn.Parameter):
+            self.signs.append(above)
