@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from autodas.networks import StagedNetwork
+from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.replaced import replaced
-from autodas.statistics.unmeasurable import Unmeasurable
 
 __all__ = ["VirtualPass", "virtual_pass"]
 
