@@ -10,13 +10,12 @@ import torch
 
 from autodas.core import keys
 from autodas.core.keys import key_of, source_of
-from autodas.networks.weights import weights_digest
+from autodas.networks import weights_digest
 from autodas.spaces import get_space
 from autodas.workbench import costs, measuring
-from autodas.workbench import initial_weights as module
+from autodas.workbench import measuring as module
 from autodas.workbench.costs import CostBook
-from autodas.workbench.initial_weights import initial_weights
-from autodas.workbench.measuring import cache_key
+from autodas.workbench.measuring import cache_key, initial_weights
 from autodas.workbench.protocol import DIGITS
 from autodas.workbench.source_digest import own_files, source_digest
 

@@ -18,7 +18,6 @@ from typing import Any
 from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
 from autodas.cli.signals import Stopped, stopping
-from autodas.cli.streams import open_closed_streams
 from autodas.core.errors import AutodasError
 from autodas.core.places import CACHE_VARIABLE, stand_in
 from autodas.core.plugins import load_plugins
@@ -71,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; ``autodas --help`` says what each means."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     status = DONE
-    open_closed_streams()
+    _open_closed_streams()
     try:
         with stopping():
             status = _answer(given)
@@ -209,3 +208,20 @@ def _help() -> str:
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {command.name:{width}}{command.help}" for command in COMMANDS.values()]
     return HELP.format(version=__version__, commands="\n".join(lines))
+
+
+def _open_closed_streams() -> None:
+    """Put the null device in the place of standard streams that are closed.
+
+    Python has None for them, which cannot be printed to. And the next file that is opened would
+    get the number of such a stream, and all that C libraries and workers write to it.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free: this one, as those below it are open by now.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+            setattr(sys, name, stream)

@@ -23,8 +23,7 @@ from autodas.distill.evaluation import Quality, quality
 from autodas.distill.loop import Loop, TrainingDiverged
 from autodas.distill.recipe import Recipe
 from autodas.distill.teacher_logits import evaluating, usable
-from autodas.networks import set_drop_path
-from autodas.networks.weights import weights_digest
+from autodas.networks import set_drop_path, weights_digest
 from autodas.teachers import Teacher
 
 __all__ = ["OutOfTime", "TrainingDiverged", "TrainingResult", "train"]

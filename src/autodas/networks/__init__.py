@@ -5,7 +5,7 @@ few points on the way to its logits (:class:`StagedNetwork`). :func:`seeded` ini
 network reproducibly, :func:`cost` counts parameters and MACs without allocating weights.
 """
 
-from autodas.networks.base import StagedNetwork, seeded
+from autodas.networks.base import StagedNetwork, seeded, weights_digest
 from autodas.networks.cost import Cost, cost, count, parameters
 from autodas.networks.mobile import MobileNet
 from autodas.networks.nasbench101 import CellNetwork101
@@ -35,4 +35,5 @@ __all__ = [
     "resnet18",
     "seeded",
     "set_drop_path",
+    "weights_digest",
 ]

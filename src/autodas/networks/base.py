@@ -5,13 +5,21 @@ Initial weights are drawn from PyTorch's generator, see :func:`seeded`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["StagedNetwork", "fan_in_normal", "kaiming", "seeded", "truncated_normal"]
+__all__ = [
+    "StagedNetwork",
+    "fan_in_normal",
+    "kaiming",
+    "seeded",
+    "truncated_normal",
+    "weights_digest",
+]
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -91,3 +99,13 @@ def truncated_normal(network: nn.Module, std: float = 0.02) -> None:
             nn.init.trunc_normal_(module.weight, std=std)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 of all tensors of a network's state, with their names, types and shapes."""
+    found = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        # Seen as bytes: some types of numbers NumPy does not have.
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from autodas.backends.workers import Workers
 from autodas.core.errors import InvalidInput
+from autodas.scores import get_score
+from autodas.spaces import Space
 from autodas.steps.search.strategies import Strategy
 from autodas.workbench.budgets import BudgetOptions, Quantity
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["SearchConfig"]
+__all__ = ["SearchConfig", "default_score"]
+
+PROXY = "proxy:general"
+SIZE = "params"
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,21 @@ class SearchConfig(Workers, BudgetOptions):
         for name, least in (("top", 1), ("random", 0), ("candidates", 0)):
             if (value := getattr(self, name)) < least:
                 raise InvalidInput(f"{name} must be at least {least}, got {value}")
+
+
+def default_score(space: Space) -> tuple[str, str]:
+    """What students are ranked by if nobody says, and in one sentence why it is this.
+
+    A proxy where it has seen labels, else #params: on spaces left out of a discovery, sums of
+    formulas ranked no better than #params (docs/proxies.md).
+    """
+    found_on = get_score(PROXY).found_on
+    if space.known_as in found_on:
+        return PROXY, (
+            f"No score was named: students are ranked by {PROXY}, which was found on "
+            f"{space.name} among others."
+        )
+    return SIZE, (
+        f"No score was named: students are ranked by {SIZE}, because {PROXY} has not seen "
+        f"{space.name}, and ranked no better than #params on spaces that it had not seen."
+    )

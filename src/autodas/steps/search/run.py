@@ -15,8 +15,7 @@ from autodas.core.runs import RunDirectory, deciding
 from autodas.data import load_data
 from autodas.scores import Score, get_score
 from autodas.spaces import Space, get_space
-from autodas.steps.search.config import SearchConfig
-from autodas.steps.search.default_score import default_score
+from autodas.steps.search.config import SearchConfig, default_score
 from autodas.steps.search.limits import Limits, Timer
 from autodas.steps.search.results import Found, results_of
 from autodas.steps.search.scoring import Scorer, compares
