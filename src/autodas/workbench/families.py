@@ -29,6 +29,7 @@ __all__ = [
     "as_labelled",
     "load_family",
     "parse_pair",
+    "parted",
     "subjects_of",
     "with_labels",
 ]
@@ -121,18 +122,14 @@ def load_family(
         space: Of the architectures, if the table itself does not say.
         cache: Folder of the statistics cache.
         jobs: Processes, or workers.
-        limit: Only the first rows of the table.
-        sample: Only so many rows, those whose digests are smallest.
-        labels: Only so many rows of the search part, as :func:`with_labels` says.
+        limit: As of :func:`parted`.
+        sample: The same.
+        labels: The same.
         memory: Bytes of statistics to keep in memory, the rest on disk; None for all.
         progress: Hears of every architecture.
     """
     name, target = parse_pair(pair)
-    table = table_among(name, space)
-    if limit is not None:
-        table = table.limit(limit)
-    if sample is not None:
-        table = sampled(table, sample)
+    table, parts = parted(name, space, limit=limit, sample=sample, labels=labels)
     truth = table.target(target).values
     students, protocol = space_of(table, space), as_labelled(protocol, table)
     subjects, networks, seconds = subjects_of(
@@ -140,10 +137,33 @@ def load_family(
     )
     if memory is not None:
         subjects = subjects.within(memory)
-    parts = split(table.architectures, groups=table.groups)
-    if labels is not None:
-        parts = with_labels(parts, table.architectures, labels)
     return Family(students, table, target, truth, parts, subjects, protocol, networks, seconds)
+
+
+def parted(
+    name: str,
+    space: str | None = None,
+    *,
+    limit: int | None = None,
+    sample: int | None = None,
+    labels: int | None = None,
+) -> tuple[Table, Split]:
+    """A table as far as it is asked for, and its parts.
+
+    Args:
+        name: Of the table.
+        space: Of the architectures, if the table itself does not say.
+        limit: Only its first rows.
+        sample: Only so many rows, those whose digests are smallest.
+        labels: Only so many rows of the search part, as :func:`with_labels` says.
+    """
+    table = table_among(name, space)
+    if limit is not None:
+        table = table.limit(limit)
+    if sample is not None:
+        table = sampled(table, sample)
+    parts = split(table.architectures, groups=table.groups)
+    return table, parts if labels is None else with_labels(parts, table.architectures, labels)
 
 
 def as_labelled(protocol: Protocol, table: Table) -> Protocol:

@@ -43,6 +43,12 @@ def folder(tmp_path, monkeypatch):
         text = json.dumps(json.loads(get_space(REFERENCE).encode(arch)), sort_keys=False)
         lines.append('"' + text.replace('"', '""') + f'",{60 + i % 9 + i / 10}')
     Path("mine.csv").write_text("\n".join(lines) + "\n")
+    rows = {"few": ["1-1-1,60", "1-1-3,61", "1-1-5,62"]}
+    stages = [f"{a}-{b}-{c}" for a in (1, 3, 5, 7) for b in (1, 3, 5, 7) for c in (1, 3, 5, 7)]
+    rows["none"] = [f"{stage}," for stage in stages]
+    rows["even"] = [f"{stage},60" for stage in stages]
+    for name, lines in rows.items():
+        Path(f"{name}.csv").write_text("\n".join(["arch,kd_acc", *lines]) + "\n")
     return tmp_path
 
 
@@ -80,8 +86,13 @@ def test_beside_a_table_that_says_its_space(capsys):
         ("discover --tables mine.csv --space nowhere:SPACE", "cannot import nowhere"),
         ("discover --tables mine.csv:vanilla --space SPACE", "target of table mine 'vanilla'"),
         ("discover --tables digits-cnn --held-out mine.csv", "does not show its space"),
-        ("discover --tables none.csv", "no such file"),
+        ("discover --tables nowhere.csv", "no such file"),
         ("discover --tables mine.csv --ablate terms", "does not show its space"),
+        ("discover --tables few.csv", "table few.csv: no formula can be judged on its"),
+        ("discover --tables none.csv", "its search part of 32 architectures (fewer than 3"),
+        ("discover --tables even.csv", "its search part of 32 architectures (constant"),
+        ("discover --tables digits-cnn --limit 8", "no formula can be judged"),
+        ("discover --tables even.csv --ablate terms", "no formula can be judged"),
         ("benchmark --table mine.csv", "does not show its space"),
         ("benchmark --table mine.csv --space pit", "space 'pit'"),
         ("explain params --table mine.csv", "does not show its space"),

@@ -7,14 +7,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
+from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
+from autodas.core.results import Failed
+from autodas.fitness import correlate
 from autodas.scores import Proxy
+from autodas.scores.score import Values
 from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import SealedFamilies
 from autodas.workbench.budgets import parse_bytes
-from autodas.workbench.families import Family, as_labelled, load_family, parse_pair
-from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
+from autodas.workbench.families import Family, as_labelled, load_family, parse_pair, parted
+from autodas.workbench.ground_truth import refuse_unused, space_of
 from autodas.workbench.protocol import resolved
 
 __all__ = ["check_tables", "held_out", "load", "statistics_of"]
@@ -35,16 +41,36 @@ def check_tables(config: DiscoverConfig) -> None:
 
     Raises:
         AutodasError: a table, its space, its target or what its students are measured with is not
-            to be had, or no table is of the space that was asked for.
+            to be had, it has too few accuracies, or no table is of the space that was asked for.
     """
     tables = []
     for pair in (*config.tables, *config.held_out):
         name, target = parse_pair(pair)
-        table = table_among(name, config.space)
-        table.target(target)
+        table, parts = parted(
+            name,
+            config.space,
+            limit=config.limit,
+            sample=config.sample,
+            labels=config.labels if pair in config.tables else None,
+        )
+        truth = table.target(target).values
         resolved(as_labelled(config.protocol, table), space_of(table, config.space))
         tables.append(table)
+        if pair in config.tables:
+            _rankable(pair, "search", truth[parts.search])
+            _rankable(pair, "validation", truth[parts.validation])
     refuse_unused(config.space, tables)
+
+
+def _rankable(pair: str, part: str, truth: Values) -> None:
+    """Refuse a part that no formula can be judged on."""
+    known = truth[np.isfinite(truth)]
+    found = correlate(known, known)
+    if isinstance(found, Failed):
+        raise InvalidInput(
+            f"table {pair}: no formula can be judged on its {part} part of {len(truth)} "
+            f"architectures ({found.reason}); use a table with more accuracies"
+        )
 
 
 def load(config: DiscoverConfig, progress: Progress = Silent()) -> SealedFamilies:
