@@ -134,6 +134,35 @@ def test_the_network_is_left_as_it_was(kind):
         assert torch.equal(tensor, before[name])
 
 
+class Recurrent(StagedNetwork):
+    def __init__(self):
+        super().__init__()
+        self.rows, self.classifier = nn.LSTM(12, 5, batch_first=True), nn.Linear(5, CLASSES)
+
+    def forward_stages(self, x):
+        tokens, _ = self.rows(x.transpose(1, 2).flatten(2))
+        return [tokens], self.classifier(tokens[:, -1])
+
+
+def test_a_recurrent_layer_has_its_own_weights_afterwards():
+    network = Recurrent()
+    measure(network, images(), labels(), ["virtual_output", "perturbation_growth"])
+    held = [getattr(network.rows, name) for name in network.rows._flat_weights_names]
+    assert all(a is b for a, b in zip(network.rows._flat_weights, held, strict=True))
+    assert {weight.dtype for weight in held} == {torch.float32}
+
+
+def test_synflow_flows_through_a_recurrent_layer():
+    network = Recurrent()
+    found = measured(network, ["virtual_output"])["virtual_output"][0]
+    absolute = copy.deepcopy(network).double()
+    with torch.no_grad():
+        for parameter in absolute.parameters():
+            parameter.abs_()
+        total = absolute(torch.ones(1, *images().shape[1:]).double()).sum()
+    assert found == pytest.approx(float(total.log()), rel=1e-6)
+
+
 @pytest.mark.parametrize("name", ["virtual_grad", "perturbation_growth"])
 def test_the_network_is_left_as_it_was_also_by_what_fails(name, monkeypatch):
     network = Listed()

@@ -41,19 +41,18 @@ def replaced(
     finally:
         for holder, key, tensor, _ in places:
             holder[key] = tensor
+        for module in network.modules():
+            if isinstance(module, nn.RNNBase):
+                module._init_flat_weights()  # it has a list of them, renewed when it is called
 
 
-def _places(network: nn.Module) -> Iterator[tuple[Any, Any, Tensor, bool]]:
-    """Dictionary or list, key, tensor there, and whether it is a parameter."""
+def _places(network: nn.Module) -> Iterator[tuple[dict[str, Any], str, Tensor, bool]]:
+    """Dictionary, key, tensor there, and whether it is a parameter."""
     for module in network.modules():
         for holder, is_parameter in ((module._parameters, True), (module._buffers, False)):
             for name, tensor in holder.items():
                 if tensor is not None:
                     yield holder, name, tensor, is_parameter
-        if isinstance(module, nn.RNNBase):  # which keeps a list of its weights beside them
-            for i, tensor in enumerate(module._flat_weights):
-                if tensor is not None:
-                    yield module._flat_weights, i, tensor, True
 
 
 @contextlib.contextmanager
