@@ -221,6 +221,13 @@ def test_condition_of_a_rank_deficient_matrix_is_that_of_its_range():
     assert PRIMITIVES.get("condition").function(gram[None])[0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_no_matrix_has_a_worse_condition_than_the_zero_matrix():
+    worst = PRIMITIVES.get("condition").function(np.zeros((1, 4, 4)))[0]
+    assert worst == pytest.approx(math.log(1e5))
+    nearly_singular = np.diag([1.0, 1.0001e-5])[None]
+    assert PRIMITIVES.get("condition").function(nearly_singular)[0] <= worst
+
+
 def test_bures_of_commuting_matrices_is_the_distance_of_roots():
     x, y = np.diag([4.0, 1.0])[None], np.diag([1.0, 9.0])[None]
     assert PRIMITIVES.get("bures").function(x, y)[0] == pytest.approx(np.hypot(1, 2))

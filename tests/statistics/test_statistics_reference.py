@@ -309,6 +309,11 @@ def tangent_kernel(c: Case):
     return [np.array([[a @ b for b in rows] for a in rows])]
 
 
+def tangent_condition(c: Case):
+    values = np.linalg.eigvalsh(tangent_kernel(c)[0])
+    return [min(np.log(values.max() / max(values.min(), 1e-30)), np.log(1e5))]
+
+
 class OneOf(tuple):
     """Values that are equally right, because rounding alone decides between them."""
 
@@ -683,6 +688,7 @@ DERIVED = {
     "class_jacobian_spread": class_jacobian_spread,
     "perturbation_growth": perturbation_growth,
     "tangent_kernel": tangent_kernel,
+    "tangent_condition": tangent_condition,
     "hint_distance": lambda c: c.per_pair(lambda f: f, hint_distance),
     "congruence_distance": lambda c: c.per_pair(congruence, lambda s, t: ((s - t) ** 2).mean()),
     "pair_distance": lambda c: c.per_pair(relative_distances, huber),

@@ -20,6 +20,8 @@ from autodas.primitives.protect import EPSILON, bounded
 
 __all__ = ["centred", "eigenvalues", "once_each", "symmetric"]
 
+_NOISE = 1e-5  # share of the largest eigenvalue below which others are rounding errors of float32
+
 
 def once_each(function: Callable[[FloatArray], FloatArray]) -> Callable[[FloatArray], FloatArray]:
     """Let a costly function of ``(m, n, n)`` see equal matrices once.
@@ -123,12 +125,15 @@ def effective_rank(values: FloatArray) -> FloatArray:
 
 @reduction_of_spectrum("condition", latex=r"\log\kappa\left({0}\right)")
 def condition(values: FloatArray) -> FloatArray:
-    """Log of largest over smallest |λ| above 1e-5 of the largest; 0 for the zero matrix."""
+    """Log of largest over smallest |λ| above 1e-5 of the largest; log 1e5 for the zero matrix."""
     # Smaller ones are zero up to float32 rounding: a rank-deficient matrix is judged on its range.
+    # The zero matrix has none, and its condition is as bad as can be.
     size = np.abs(values)
     largest = size.max(axis=1)
-    smallest = np.where(size > 1e-5 * largest[:, None], size, np.inf).min(axis=1)
+    smallest = np.where(size > _NOISE * largest[:, None], size, np.inf).min(axis=1)
     known = largest > 0
     return np.where(
-        known, np.log(np.where(known, largest, 1.0) / np.where(known, smallest, 1.0)), 0.0
+        known,
+        np.log(np.where(known, largest, 1.0) / np.where(known, smallest, 1.0)),
+        -np.log(_NOISE),
     )

@@ -90,7 +90,7 @@ SCORES_ = (
     ("l2_norm", "layers_sum(weight_norm)", 1, "norms of the weights", _ABDELFATTAH),
     (
         "ntk",
-        "neg(condition(tangent_kernel))",
+        "neg(tangent_condition)",
         -1,
         "minus the log of the tangent kernel's condition number",
         "Chen et al., ICLR 2021 (TE-NAS)",

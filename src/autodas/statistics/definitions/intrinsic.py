@@ -139,6 +139,7 @@ def activation_kernel(probe: Probe) -> list[Tensor]:
 @statistic(
     NETWORK_GRAM,
     needs={Need.FORWARD, Need.JACOBIAN},
+    version=2,
     reference="Mellor et al., arXiv:2006.04647v1 (jacob_cov)",
 )
 def jacobian_gram(probe: Probe) -> list[Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from autodas.statistics.passes.probe import Probe
 BLOCK_VECTOR = Type(Kind.VECTOR, "block")
 TANGENT_GRAM = Type(Kind.GRAM, "", "tangent")
 SMALL = 1e-5  # added to correlations and their eigenvalues by the scores that take their logarithms
+LEAST_SHARE = 1e-5  # of the largest eigenvalue, that single precision tells from zero
 PATTERN_IMAGES = 64  # as many signs fit into one integer
 
 
@@ -105,6 +108,7 @@ def distinct_units(probe: Probe) -> list[float]:
 @statistic(
     SCALAR,
     needs={Need.FORWARD, Need.JACOBIAN},
+    version=2,
     reference="Mellor et al., arXiv:2006.04647v1 (jacob_cov), eq. 3",
 )
 def jacobian_spread(probe: Probe) -> list[float]:
@@ -116,6 +120,7 @@ def jacobian_spread(probe: Probe) -> list[float]:
 @statistic(
     SCALAR,
     needs={Need.FORWARD, Need.JACOBIAN},
+    version=2,
     reference="Lopes et al., ICANN 2021 (EPE-NAS), eqs. 4-6",
 )
 def class_jacobian_spread(probe: Probe) -> list[float]:
@@ -143,3 +148,18 @@ def perturbation_growth(probe: Probe) -> list[float]:
 def tangent_kernel(probe: Probe) -> list[Tensor]:
     """Inner products of the first 8 samples' gradients of the summed logits at all weights."""
     return [probe.extra.tangent_kernel]
+
+
+@statistic(
+    SCALAR, needs={Need.TANGENT}, reference="Chen et al., ICLR 2021 (TE-NAS), sec. 3.1.1, eq. 2"
+)
+def tangent_condition(probe: Probe) -> list[float]:
+    """Log of the largest over the smallest eigenvalue of the tangent kernel, at most log 1e5.
+
+    A kernel without full rank, or without any entry, has the largest value there is: its condition
+    is infinite, and single precision does not tell eigenvalues below 1e-5 of the largest from zero.
+    """
+    values = torch.linalg.eigvalsh(probe.extra.tangent_kernel)
+    largest = float(values[-1])
+    share = float(values[0]) / largest if largest > 0 else 0.0
+    return [-math.log(max(share, LEAST_SHARE))]

@@ -43,6 +43,8 @@ __all__ = ["Probe"]
 
 S = TypeVar("S")
 
+ROUNDING = 1e-6  # a deviation below this share of a value is an error of single precision
+
 
 @dataclass(frozen=True)
 class _Passed:
@@ -296,11 +298,18 @@ class Probe:
 
     @cached_property
     def jacobian_correlation(self) -> Tensor:
-        """``(B, B)``: correlations of the samples' input gradients; 0 where there is none."""
-        rows = self.jacobian.double()
-        rows = rows - rows.mean(1, keepdim=True)
-        rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-30)
+        """``(B, B)``: correlations of the samples' input gradients.
+
+        A gradient that vanishes, or is the same everywhere, tells an image apart from no other: its
+        correlations count as 1.
+        """
+        gradients = self.jacobian.double()
+        rows = gradients - gradients.mean(1, keepdim=True)
+        lengths = rows.norm(dim=1, keepdim=True)
+        rows = rows / lengths.clamp_min(1e-30)
         correlation: Tensor = rows @ rows.T
+        flat = (lengths <= ROUNDING * gradients.norm(dim=1, keepdim=True)).flatten()
+        correlation[flat], correlation[:, flat] = 1.0, 1.0
         return correlation
 
     @cached_property
