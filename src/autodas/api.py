@@ -27,7 +27,7 @@ from autodas.core.places import expanded
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import deciding
-from autodas.scores import Proxy, Score, get_score, read_proxy
+from autodas.scores import Proxy, Score, get_score, needed, read_proxy, scored
 from autodas.scores.resolve import PREFIX, shipped_path, shipped_proxies
 from autodas.spaces import Space, get_space
 from autodas.steps import MODULES
@@ -178,7 +178,8 @@ def score(
         ``(A,)`` numbers in the order of ``architectures``, higher meaning better.
 
     Raises:
-        AutodasError: the score has no values there, or an argument cannot be used.
+        AutodasError: the score has no values there, an architecture has none because its network
+            gives the same outputs for all images, or an argument cannot be used.
     """
     chosen, known = _score(name), _space(space)
     texts = [each if isinstance(each, str) else known.encode(each) for each in architectures]
@@ -190,16 +191,20 @@ def score(
     subjects, _, _ = subjects_of(
         known,
         different,
-        sorted(chosen.leaves),
+        sorted(needed(chosen)),
         _configured(Protocol, protocol),
         cache=None if cache is None else Path(cache),
         jobs=jobs,
         progress=progress,
     )
-    values = chosen.compute(subjects)
+    values = scored(chosen, subjects)
     if isinstance(values, Failed):
         raise AutodasError(f"{chosen.name} has no values on {known.name}: {values.reason}")
-    found = dict(zip(different, values.value, strict=True))
+    found = {}
+    for text, value in zip(different, values.value, strict=True):
+        if isinstance(value, Failed):
+            raise AutodasError(f"{chosen.name} has no value for {text}: {value.reason}")
+        found[text] = value.value
     return np.asarray([found[text] for text in texts], dtype=np.float64)
 
 

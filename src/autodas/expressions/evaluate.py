@@ -15,7 +15,7 @@ from autodas.core.values import Column, Kind
 from autodas.expressions.node import Expression, Leaf
 from autodas.primitives import LIMIT, PRIMITIVES, LayoutMismatch, Primitive, apply
 
-__all__ = ["Evaluator", "is_constant"]
+__all__ = ["ROUNDING", "Evaluator", "is_constant"]
 
 # Values up to this many bytes are numbers per layer or architecture: cheap to keep, dear to lose.
 _SMALL = 1 << 16
@@ -25,7 +25,7 @@ _SMALL = 1 << 16
 # table would take ten times the memory it is allowed.
 _OVERHEAD = 1024
 
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 
 
 def is_constant(scores: npt.NDArray[np.float64]) -> bool:
@@ -34,7 +34,7 @@ def is_constant(scores: npt.NDArray[np.float64]) -> bool:
     The spread is compared with the largest magnitude: at most 1e-6 of it is no information.
     """
     spread = float(np.max(scores) - np.min(scores))
-    return spread <= _ROUNDING * float(np.max(np.abs(scores)))
+    return spread <= ROUNDING * float(np.max(np.abs(scores)))
 
 
 class _Unavailable(Exception):

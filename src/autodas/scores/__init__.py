@@ -14,6 +14,7 @@ from autodas.scores.proxy import Proxy, read_proxy
 from autodas.scores.resolve import get_score, score_names
 from autodas.scores.scale import Scale
 from autodas.scores.score import SCORES, Score, Subjects, leaf_types, of_expression
+from autodas.scores.signal import needed, scored
 from autodas.scores.terms import Term, calibrated, formula_of, score_of
 
 __all__ = [
@@ -27,8 +28,10 @@ __all__ = [
     "formula_of",
     "get_score",
     "leaf_types",
+    "needed",
     "of_expression",
     "read_proxy",
     "score_names",
     "score_of",
+    "scored",
 ]

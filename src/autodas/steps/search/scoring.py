@@ -15,7 +15,7 @@ from autodas.core.progress import Progress
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.runs import Journal
 from autodas.core.values import SCALAR, Column, Layout
-from autodas.scores import Score, Subjects
+from autodas.scores import Score, Subjects, needed, scored
 from autodas.spaces import Space
 from autodas.spaces.nasbench201 import NasBench201, isomorphism_class
 from autodas.workbench.costs import CostBook
@@ -114,6 +114,9 @@ class Scorer:
                 self.networks += networks
                 self.journal.append({"architectures": [], "scores": [], "networks": networks})
         fitted = self.score.calibrate(name, subjects)
+        if isinstance(fitted, Failed) and subjects.missing:
+            whole = [text for text in sample if not self._measured([text])[0].missing]
+            fitted = self.score.calibrate(name, self._measured(whole)[0]) if whole else fitted
         if isinstance(fitted, Failed):
             raise AutodasError(f"{self.score.name} has no scale for {name}: {fitted.reason}")
         self.score = fitted.value
@@ -137,7 +140,7 @@ class Scorer:
         return subjects_of(
             self.space,
             architectures,
-            sorted(self.score.leaves),
+            sorted(needed(self.score)),
             self.protocol,
             cache=self.cache,
             jobs=self.jobs,
@@ -164,16 +167,35 @@ class Scorer:
         )
 
     def _compute(self, chunk: Sequence[str]) -> list[Result[float]]:
+        """The score of each architecture; one without has no part in that of the others."""
+        together = self._scored(chunk)
+        if isinstance(together, Failed):
+            reasons = self._unscored(chunk)
+            if not reasons:
+                return [Failed(together.reason)] * len(chunk)
+        else:
+            pairs = zip(chunk, together.value, strict=True)
+            reasons = {text: each.reason for text, each in pairs if isinstance(each, Failed)}
+            if not reasons or not compares(self.score):
+                return together.value
+        rest = [text for text in chunk if text not in reasons]
+        found = dict(zip(rest, self._compute(rest) if rest else (), strict=True))
+        return [Failed(reasons[text]) if text in reasons else found[text] for text in chunk]
+
+    def _unscored(self, chunk: Sequence[str]) -> dict[str, str]:
+        """Why those have no score that spoil their chunk: it is halved until they stand alone."""
+        found = self._scored(chunk)
+        if not isinstance(found, Failed):
+            return {}
+        if len(chunk) == 1:
+            return {chunk[0]: found.reason}
+        middle = len(chunk) // 2
+        return self._unscored(chunk[:middle]) | self._unscored(chunk[middle:])
+
+    def _scored(self, chunk: Sequence[str]) -> Result[list[Result[float]]]:
         subjects, networks, _ = self._measured(chunk)
         self.networks += networks
-        values = self.score.compute(subjects.within(MEMORY))
-        if not isinstance(values, Failed):
-            return [Ok(float(value)) for value in values.value]
-        if len(chunk) == 1 or compares(self.score):
-            return [Failed(values.reason)] * len(chunk)
-        # One network without a value spoils its chunk: halve it until it stands alone.
-        middle = len(chunk) // 2
-        return self._compute(chunk[:middle]) + self._compute(chunk[middle:])
+        return scored(self.score, subjects.within(MEMORY))
 
 
 def _column(numbers: Sequence[int]) -> Column:
