@@ -1,4 +1,4 @@
-"""Names, random streams and schedules."""
+"""Names and random streams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, UnknownName
 from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive, derive_seed
-from autodas.evolution.selection import Constant, Linear
 
 
 @pytest.fixture
@@ -123,20 +122,6 @@ def test_a_stream_is_not_disturbed_by_another() -> None:
     alone = derive(3, "mutation").random(4)
     derive(3, "crossover").random(100)
     assert np.array_equal(derive(3, "mutation").random(4), alone)
-
-
-@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.floats(0, 1))
-def test_schedules_start_and_end_where_they_say(start: float, end: float, at: float) -> None:
-    low, high = min(start, end), max(start, end)
-    schedule = Linear(start, end)
-    assert schedule(0.0) == pytest.approx(start)
-    assert schedule(1.0) == pytest.approx(end, abs=1e-9)
-    assert low - 1e-9 <= schedule(at) <= high + 1e-9
-    assert Constant(start)(at) == start
-
-
-def test_a_schedule_midway() -> None:
-    assert Linear(0.5, 0.1)(0.25) == pytest.approx(0.4)
 
 
 def test_silence_is_progress() -> None:

@@ -14,7 +14,7 @@ from torch.nn.utils import parametrizations
 from autodas.core.results import Failed, Ok
 from autodas.networks import StagedNetwork, seeded
 from autodas.scores import SCORES, Subjects, get_score, needed, scored
-from autodas.scores.shipped import shipped_proxies
+from autodas.scores.resolve import shipped_proxies
 from autodas.statistics import STATISTICS, TeacherSignals, columns, measure
 
 B, WIDTH = 6, 6
