@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autodas.networks import StagedNetwork
-from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.views import at_least_single
+from autodas.statistics.passes.without_trace import measuring_mode
 
 __all__ = ["TeacherSignals"]
 

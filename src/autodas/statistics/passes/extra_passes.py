@@ -11,9 +11,9 @@ from autodas.networks import StagedNetwork, count
 from autodas.statistics.need import Need, require
 from autodas.statistics.passes import gradients
 from autodas.statistics.passes.gaussian import perturbation_growth
-from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
 from autodas.statistics.passes.weights import Layer, own_weights, trainable_weights
+from autodas.statistics.passes.without_trace import measuring_mode
 
 __all__ = ["ExtraPasses"]
 

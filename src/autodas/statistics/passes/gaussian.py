@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes import views
-from autodas.statistics.passes.replaced import replaced
+from autodas.statistics.passes.without_trace import replaced
 
 __all__ = ["GAUSSIAN_IMAGES", "perturbation_growth"]
 

@@ -27,9 +27,7 @@ from autodas.statistics.passes.attention_calls import AttentionCall
 from autodas.statistics.passes.blocks import BlockValues, block_values
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
-from autodas.statistics.passes.modes import measuring_mode
 from autodas.statistics.passes.notes import PassNotes
-from autodas.statistics.passes.replaced import plain_weights
 from autodas.statistics.passes.views import at_least_single
 from autodas.statistics.passes.weights import (
     Layer,
@@ -37,6 +35,7 @@ from autodas.statistics.passes.weights import (
     layers_of,
     trainable_weights,
 )
+from autodas.statistics.passes.without_trace import measuring_mode, plain_weights
 from autodas.statistics.teacher_signals import TeacherSignals
 
 __all__ = ["Probe"]

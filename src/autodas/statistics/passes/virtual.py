@@ -11,8 +11,7 @@ from torch import Tensor
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
-from autodas.statistics.passes.modes import measuring_mode
-from autodas.statistics.passes.replaced import replaced
+from autodas.statistics.passes.without_trace import measuring_mode, replaced
 
 __all__ = ["VirtualPass", "virtual_pass"]
 

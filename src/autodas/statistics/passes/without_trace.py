@@ -1,7 +1,8 @@
-"""Other tensors in a network for a while: each is found by what it is, not by its name.
+"""Measure a network without leaving a trace in it: another mode and other tensors for a while.
 
-A weight may be reached by several names, because a module is used twice or two modules share it. It
-is replaced everywhere by one other tensor and put back everywhere, whatever happens in between.
+A tensor is found by what it is, not by its name: a weight may be reached by several names, because
+a module is used twice or two modules share it. It is replaced everywhere by one other tensor and
+put back everywhere, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-__all__ = ["plain_weights", "replaced"]
+__all__ = ["measuring_mode", "plain_weights", "replaced"]
 
 
 @contextlib.contextmanager
@@ -86,3 +87,35 @@ def _computed(module: nn.Module) -> dict[str, Tensor]:
         names = list(module.get_submodule("parametrizations")._modules)
         values = {name: getattr(module, name) for name in names}
     return {name: v.detach().requires_grad_(v.requires_grad) for name, v in values.items()}
+
+
+@contextlib.contextmanager
+def measuring_mode(network: nn.Module, *, batch_statistics: bool = True) -> Iterator[None]:
+    """Evaluation mode, except that BatchNorm uses the batch's own statistics if asked to.
+
+    Untrained networks have no running statistics worth using, and dropout would make scores
+    random. A network that is random all the same draws the same numbers every time. No buffer
+    changes; modes and the global random state are restored afterwards.
+    """
+    modes = {module: module.training for module in network.modules()}
+    norms = [m for m in modes if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    tracking = [norm.track_running_stats for norm in norms]
+    # The fused attention of evaluation mode passes hooks by and differs in the last digits.
+    fused = torch.backends.mha.get_fastpath_enabled()
+    random_state = torch.random.get_rng_state()
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        torch.default_generator.manual_seed(0)
+        network.eval()
+        for norm in norms if batch_statistics else ():
+            norm.train()
+            # Not afterwards restored but never updated: later passes must not see this one.
+            norm.track_running_stats = False
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        torch.random.set_rng_state(random_state)
+        for module, training in modes.items():
+            module.training = training
+        for norm, tracked in zip(norms, tracking, strict=True):
+            norm.track_running_stats = tracked
