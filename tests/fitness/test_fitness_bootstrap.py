@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed
-from autodas.fitness import Yardstick, bootstrap
+from autodas.fitness import Yardstick, bootstrap, row
 from autodas.fitness.bootstrap import ROWS_AT_ONCE, Resamples, interval_of
 
 
@@ -86,6 +86,17 @@ def test_resamples_draw_n_of_n_and_depend_on_the_seed():
     assert (first != other).any()
     # about 1/e of the architectures are left out of a resample
     assert (first == 0).mean() == pytest.approx(np.exp(-1), abs=0.03)
+
+
+def test_resamples_that_order_nothing_are_undefined_and_warn_nobody():
+    resamples = Resamples(3, 200, 0)
+    x, y = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0])
+    nothing = [len(set(y[weights > 0])) == 1 for weights in resamples.weights]
+    assert 0 < sum(nothing) < 200
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for found in (resamples.taus(x, y), resamples.rhos(x, y), resamples.weighted_taus(x, y)):
+            assert np.isnan(found).tolist() == nothing
 
 
 def test_the_interval_is_that_of_the_percentiles():
@@ -256,3 +267,18 @@ def test_no_size_to_compare_with_is_no_failure():
     row = honest_row(truth, truth, same, same).value
     assert row.tau == pytest.approx(1.0)
     assert (row.delta_params, row.delta_params_p, row.significance) == (None, None, None)
+
+
+@pytest.mark.parametrize(("n", "resamples"), [(1000, 1000), (1001, 200), (3000, 200), (3001, 100)])
+def test_the_more_architectures_the_fewer_resamples(monkeypatch, n, resamples):
+    drawn = []
+
+    class Noted(Resamples):
+        def __init__(self, n, n_boot, seed):
+            drawn.append((n, n_boot))
+
+    monkeypatch.setattr(row, "Resamples", Noted)
+    monkeypatch.setattr(row, "GivenSize", lambda *_, n_boot, **__: drawn.append((n, n_boot)))
+    # Nothing is computed for a truth that orders nothing.
+    row.Yardstick(np.zeros(n), np.ones(n), np.ones(n))
+    assert drawn == [(n, resamples)] * 2

@@ -160,6 +160,57 @@ def test_the_simplest_of_equals_is_taken_and_a_clear_winner_kept():
     assert simplest([part], [[bad], [good], [almost]])[0] == 1
 
 
+def spread_of_difference(truth: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
+    """Standard error of the difference of two τ on the same architectures, by a plain bootstrap."""
+    rng, found = np.random.default_rng(1), []
+    for _ in range(1000):
+        rows = rng.integers(0, len(truth), len(truth))
+        taus = [scipy.stats.kendalltau(each[rows], truth[rows]).statistic for each in (one, other)]
+        found.append(taus[0] - taus[1])
+    return float(np.std(found))
+
+
+@pytest.mark.parametrize(("blur", "within"), [(0.33, True), (0.41, False)])
+def test_good_enough_is_what_lies_within_one_standard_error(blur, within):
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=60)
+    part = FamilyFeatures(np.zeros((60, 1)), truth, "a")
+    good = truth + 0.3 * rng.normal(size=60)
+    simple = truth + blur * rng.normal(size=60)
+    number, means, errors = simplest([part], [[simple], [good]])
+    error = spread_of_difference(truth, good, simple)
+    assert means == pytest.approx(
+        [scipy.stats.kendalltau(each, truth).statistic for each in (simple, good)]
+    )
+    assert errors[0] == pytest.approx(error, rel=0.1)
+    gap = (means[1] - means[0]) / error
+    assert (0.5 < gap < 0.9) if within else (1.1 < gap < 2.0)
+    assert number == (0 if within else 1)
+    assert simplest([part], [[simple], [good]], resamples=400) == (number, means, errors)
+
+
+def test_families_count_by_weight_when_sums_are_compared():
+    parts = [made(0), FamilyFeatures(made(1).features, made(1).truth, "other", weight=3.0)]
+    sums = [[part.features[:, n] for part in parts] for n in (3, 7)]
+    _, means, _ = simplest(parts, sums, resamples=2)
+    for values, mean in zip(sums, means, strict=True):
+        taus = [
+            scipy.stats.kendalltau(own, part.truth).statistic
+            for own, part in zip(values, parts, strict=True)
+        ]
+        assert mean == pytest.approx((taus[0] + 3.0 * taus[1]) / 4.0)
+
+
+def test_by_default_there_are_two_hundred_steps_of_a_fifth_of_the_fit():
+    part = made(4, noise=2.0)
+    path = boosted([part], 12)
+    assert len(path) == 200
+    fits = [
+        np.linalg.lstsq(part.features[:, [n]], ranks(part.truth), rcond=None) for n in range(12)
+    ]
+    assert path[0].weights == pytest.approx(fits[path[0].chosen[0]][0] / 5)
+
+
 def test_a_constant_sum_counts_as_knowing_nothing():
     truth = np.arange(20.0)
     part = FamilyFeatures(np.zeros((20, 1)), truth, "a")

@@ -134,6 +134,16 @@ def test_bins_by_hand():
     assert tau_within_bins(flat, truth, params).value.value == pytest.approx(0.5)
 
 
+def test_bins_count_by_their_pairs():
+    # Eight in order and sixteen backwards, of which equal sizes stay together.
+    params = np.repeat([1.0, 2.0], (8, 16))
+    truth = np.arange(24.0)
+    score = np.concatenate([np.arange(8.0), -np.arange(16.0)])
+    found = tau_within_bins(score, truth, params).value
+    assert (found.bins, found.n) == (2, 24)
+    assert found.value == pytest.approx((28 - 120) / (28 + 120))
+
+
 def test_no_bin_is_made_of_too_few():
     x = np.arange(7.0)
     assert tau_within_bins(x, x, x) == Failed("no bin of at least 8 architectures")

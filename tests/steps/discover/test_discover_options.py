@@ -156,6 +156,11 @@ def test_what_tells_one_space_alone_apart_is_left_out_on_the_common_scale(tmp_pa
     known = {f.table.name: np.arange(len(f.truth)) for f in families}
     library.raw["digits-vit"][:, 1] *= 0.01
     assert np.isinf(library._spread(known)).tolist() == [False, True]
+    for share, lopsided in ((0.78, False), (0.82, True)):
+        for name, part in zip(TWO, (share, 1 - share), strict=True):
+            values = library.raw[name][:, 1]
+            library.raw[name][:, 1] = np.sqrt(part) * values / values.std()
+        assert np.isinf(library._spread(known)).tolist() == [False, lopsided]
 
 
 def test_the_collapse_check_stands_in_the_proxy_file_and_in_the_verdict(of_sums):

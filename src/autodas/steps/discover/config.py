@@ -54,8 +54,8 @@ class DiscoverConfig(Workers):
     migrants: int = 3
     """How many of them go."""
     selection: Literal["adaptive", "fixed", "tournament", "nsga2", "random"] = "adaptive"
-    """Elite that shrinks over the run, elite of fixed size (p_min), binary tournament, NSGA-II on
-    (fitness, correlation beyond size, shortness), or random search."""
+    """Elite that shrinks over the run, elite of fixed size (p_min), tournaments of three, NSGA-II
+    on (fitness, correlation beyond size, shortness), or random search."""
     p_max: float = 0.5
     """Elite ratio at the start."""
     p_min: float = 0.1

@@ -1,0 +1,153 @@
+"""Settings that nobody names, the law by which parents are drawn, and what is done with ties."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from evolution_toys import rng
+
+from autodas.core.results import Ok
+from autodas.evolution import (
+    NSGA2,
+    AdaptiveElite,
+    EliteEvolution,
+    FixedElite,
+    Rates,
+    RegularisedEvolution,
+    Resident,
+    Tournament,
+    Variation,
+    merged,
+    revived,
+)
+from autodas.evolution.history import GenerationRecord
+
+# So many genomes that none is drawn twice.
+NUMBERS = Variation(
+    lambda source: int(source.integers(1 << 60)),
+    lambda genome, source: int(source.integers(1 << 60)),
+    lambda one, other, source: int(source.integers(1 << 60)),
+    str,
+)
+
+
+def bred(algorithm, points):
+    """Candidates of the generation after one in which these points were told, in order of id."""
+    algorithm.ask()
+    algorithm.tell([Ok(float(point[0])) for point in points], points)
+    return algorithm.ask()
+
+
+def shares(candidates):
+    counts = Counter(str(each.origin.value) for each in candidates)
+    return {name: count / len(candidates) for name, count in counts.items()}
+
+
+def falling(count):
+    """Points of which each dominates all later ones: rank and id are the same."""
+    return [(float(-i), float(-i)) for i in range(count)]
+
+
+def test_elites_are_those_of_the_paper_unless_named():
+    assert [AdaptiveElite().ratio(t) for t in (0.0, 0.5, 1.0)] == pytest.approx([0.5, 0.3, 0.1])
+    assert [FixedElite().ratio(t) for t in (0.0, 1.0)] == [0.2, 0.2]
+    source = rng()
+    draws = np.bincount([Tournament().draw(4, 0.0, source) for _ in range(8000)])
+    # the best of three even draws from 4: ranks 0..3 with probability 37, 19, 7, 1 of 64
+    assert draws / 8000 == pytest.approx(np.array([37, 19, 7, 1]) / 64, abs=0.02)
+
+
+def test_an_elite_of_one_has_the_best_as_every_parent_whatever_the_pressure():
+    assert AdaptiveElite(0.1, 0.1, 1.0).draw(5, 0.0, rng()) == 0
+
+
+def test_elite_evolution_draws_a_tenth_anew_and_crosses_half_of_the_rest():
+    algorithm = EliteEvolution(NUMBERS, population=1000, generations=3, seed=0)
+    found = shares(bred(algorithm, falling(1000)))
+    assert found["newcomer"] == 0.1
+    assert found["crossover"] == pytest.approx(0.45, abs=0.05)
+    rounded = EliteEvolution(NUMBERS, population=10, generations=3, seed=0, newcomers=0.27)
+    assert shares(bred(rounded, falling(10)))["newcomer"] == 0.3
+
+
+def test_nsga2_draws_a_tenth_anew_and_crosses_nine_tenths_of_the_rest():
+    algorithm = NSGA2(NUMBERS, population=300, generations=3, seed=0)
+    found = shares(bred(algorithm, falling(300)))
+    assert found["newcomer"] == 0.1
+    assert found["crossover"] == pytest.approx(0.81, abs=0.05)
+
+
+def test_nsga2_mutates_half_of_the_children_of_two():
+    touched = []
+    counted = Variation(
+        NUMBERS.random,
+        lambda genome, source: touched.append(genome) or NUMBERS.mutate(genome, source),
+        NUMBERS.crossover,
+        str,
+    )
+    candidates = bred(NSGA2(counted, population=300, generations=3, seed=0), falling(300))
+    crossed = sum(len(each.parents) == 2 for each in candidates)
+    of_one = sum(len(each.parents) == 1 for each in candidates)
+    assert (len(touched) - of_one) / crossed == pytest.approx(0.5, abs=0.1)
+
+
+def test_parents_of_nsga2_win_tournaments_of_two():
+    algorithm = NSGA2(
+        NUMBERS, population=400, generations=3, seed=0, newcomers=0.0, rates=Rates(crossover=0.0)
+    )
+    candidates = bred(algorithm, falling(400))
+    upper = np.mean([each.parents[0] < 200 for each in candidates])
+    assert upper == pytest.approx(3 / 4, abs=0.05)  # of three it would be 7/8
+
+
+@pytest.mark.parametrize("points", [[(1.0, 2.0, 3.0)] * 4, [(0.0, 0.0, 0.0)] * 4])
+def test_of_exact_equals_in_three_objectives_the_first_told_stays(points):
+    algorithm = NSGA2(NUMBERS, population=4, generations=3, seed=0)
+    first = algorithm.ask()
+    algorithm.tell([Ok(0.0)] * 4, points)
+    algorithm.ask()
+    algorithm.tell([Ok(0.0)] * 4, points)
+    assert [each.candidate.id for each in algorithm.population] == [each.id for each in first]
+    assert len(algorithm.front) == 4
+
+
+def test_what_is_better_in_the_third_objective_alone_is_in_front():
+    algorithm = NSGA2(NUMBERS, population=4, generations=3, seed=0)
+    algorithm.ask()
+    algorithm.tell(
+        [Ok(0.0)] * 4, [(1.0, 1.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.0, 1.0), (2.0, 0.0, 0.0)]
+    )
+    assert [each.candidate.id for each in algorithm.front] == [1, 3]
+
+
+def test_regularised_evolution_holds_tournaments_of_ten_different_ones_and_only_mutates():
+    algorithm = RegularisedEvolution(NUMBERS, population=10, generations=3, seed=0, children=10)
+    candidates = bred(algorithm, [(float(i == 6),) for i in range(10)])
+    # All ten take part, so the best is always the parent.
+    assert {each.parents for each in candidates} == {(6,)}
+    algorithm = RegularisedEvolution(NUMBERS, population=40, generations=3, seed=0, children=40)
+    assert shares(bred(algorithm, falling(40))) == {"mutation": 1.0}
+
+
+def record(median=None, **counts):
+    return GenerationRecord(
+        generation=1, evaluated=4, best=1.0, best_now=1.0, median=median, elite_ratio=None,
+        distinct_keys=4, distinct_fitness=4, failures=counts, origins=counts,
+    )  # fmt: skip
+
+
+def test_the_median_of_islands_is_the_middle_one():
+    assert merged([record(each) for each in (0.9, 0.1, None, 0.4)]).median == 0.4
+    assert merged([record()]).median is None
+
+
+def test_counts_of_islands_are_added_up_by_name():
+    found = merged([record(a=3, b=1), record(a=1), record(a=3, c=2)])
+    assert found.failures == found.origins == {"a": 7, "b": 1, "c": 2}
+
+
+@pytest.mark.parametrize(("number", "origin"), [(-1, "newcomer"), (0, "random"), (1, "random")])
+def test_those_from_elsewhere_are_newcomers(number, origin):
+    assert revived(Resident(number, "7", 1.0), int).candidate.origin.value == origin
