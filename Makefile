@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 CHECKED := src tests benchmarks examples
 NUMBERS := tests/statistics tests/expressions tests/scores
 
-.PHONY: demo test extras test-kernels test-slow test-ray fuzz lint format bench docs clean help
+.PHONY: demo test extras test-kernels test-slow test-ray fuzz mutants lint format bench docs clean help
 
 demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
@@ -41,6 +41,11 @@ test-ray: $(STAMP)  ## the tests on real Ray clusters of this machine
 fuzz: $(STAMP)  ## a million inputs for everything that reads text
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[fuzz]"
 	$(BIN)/python tests/reliability/fuzz.py --inputs 1000000
+
+mutants: $(STAMP)  ## hours: which wrong lines no test notices (SAMPLE=200, ROOM=fitness)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutants]"
+	$(BIN)/python tests/reliability/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(foreach room,$(ROOM),--room $(room))
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check $(CHECKED)

@@ -1,0 +1,232 @@
+"""Which wrong lines do the tests not notice? ``make mutants [SAMPLE=200] [ROOM=fitness]``.
+
+Where mathematics is done and where data could be lost, single operators, numbers and decorators are
+changed, one at a time (by cosmic-ray), and the tests of that room are run on the changed copy. A
+mutant whose tests all pass survived: a defect of that kind would not be noticed. All of them take
+many hours; what is done is kept in a database for each room, and the same command goes on. A sample
+is the beginning of one fixed random order, so that a larger one contains the smaller ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cosmic_ray.work_db import WorkDB
+    from cosmic_ray.work_item import MutationSpec, WorkResult
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".mutants"
+NEEDED = ("src", "tests", "docs", "proxies", "pyproject.toml", "README.md", "CONTRIBUTING.md")
+PATIENCE = 4.0  # times what the tests take without a change, from where on they hang
+LEAST_PATIENCE = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class Room:
+    """Source files and the tests that are to notice their changes.
+
+    Attributes:
+        sources: Folders of ``src/autodas``.
+        tests: Files and folders of ``tests``.
+    """
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+ROOMS = {
+    "core": Room(("core",), ("core",)),
+    "primitives": Room(("primitives",), ("primitives",)),
+    "backends": Room(("backends",), ("backends",)),
+    "evolution": Room(("evolution",), ("evolution",)),
+    "fitness": Room(("fitness",), ("fitness",)),
+    "statistics": Room(("statistics/definitions", "statistics/passes"), ("statistics",)),
+    "scores": Room(("scores",), ("scores",)),
+    "losses": Room(
+        ("distill/losses",),
+        ("distill/test_distill_losses.py", "distill/test_distill_catalogue.py"),
+    ),
+}
+
+
+def main() -> int:
+    """Try mutants of the rooms, and say what survived."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--sample", type=int, help="mutants of all rooms together; all by default")
+    options.add_argument("--room", choices=ROOMS, action="append", help="this one; all by default")
+    options.add_argument("--seed", type=int, default=0, help="of the order of the sample")
+    chosen = options.parse_args()
+    names = chosen.room or list(ROOMS)
+    sessions = {name: Session(name) for name in names}
+    keys = [(key, name) for name, each in sessions.items() for key in each.ordered(chosen.seed)]
+    todo = sorted(keys)[: chosen.sample]
+    for name, session in sessions.items():
+        session.run([key for key, room in todo if room == name])
+    print(report({name: each.outcomes() for name, each in sessions.items()}))
+    return 0
+
+
+def order(spec: MutationSpec, seed: int) -> str:
+    """What a mutant is sorted by: as good as random, and the same on every machine."""
+    what = (spec.module_path.as_posix(), spec.operator_name, spec.occurrence, seed)
+    return hashlib.sha256(repr(what).encode()).hexdigest()
+
+
+def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where types are written, as (line, column) of start and end; nothing there is ever run."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        for name in ("annotation", "returns"):
+            each = getattr(node, name, None)
+            if isinstance(each, ast.expr):
+                end = (each.end_lineno or each.lineno, each.end_col_offset or 0)
+                found.append(((each.lineno, each.col_offset), end))
+    return found
+
+
+def is_run(spec: MutationSpec, types: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> bool:
+    """Whether the changed place is more than the writing of a type."""
+    return not any(start <= spec.start_pos and spec.end_pos <= end for start, end in types)
+
+
+class Session:
+    """The mutants of one room: a copy of the repository, and what is known of each.
+
+    Args:
+        name: Of the room.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name, self.room = name, ROOMS[name]
+        tests = (ROOT / "tests" / each for each in self.room.tests)
+        sources = sorted(self._files(ROOT))
+        content = [*sources, *(f for each in tests for f in _python_files(each))]
+        known = hashlib.sha256(b"".join(path.read_bytes() for path in content)).hexdigest()[:12]
+        # Other code or other tests are another session.
+        self.folder = FOLDER / f"{name}-{known}"
+        self.tree = self.folder / "tree"
+        self._copy()
+        self.database = self._opened()
+
+    def _files(self, root: Path) -> Iterable[Path]:
+        for each in self.room.sources:
+            for path in _python_files(root / "src" / "autodas" / each):
+                if path.name != "__init__.py":
+                    yield path
+
+    def _copy(self) -> None:
+        """A fresh copy: one that was left behind may hold the mutant it was killed with."""
+        shutil.rmtree(self.tree, ignore_errors=True)
+        self.tree.mkdir(parents=True)
+        for name in NEEDED:
+            source = ROOT / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, self.tree / name, ignore=ignored)
+            else:
+                shutil.copy(source, self.tree / name)
+
+    def _opened(self) -> WorkDB:
+        from cosmic_ray.commands.init import init
+        from cosmic_ray.work_db import WorkDB
+
+        database = WorkDB(self.folder / "session.sqlite", WorkDB.Mode.create)
+        if not database.num_work_items:
+            os.chdir(self.tree)
+            modules = [path.relative_to(self.tree) for path in self._files(self.tree)]
+            init(modules, database, {})
+        return database
+
+    def ordered(self, seed: int) -> list[str]:
+        """The keys of what is run, by :func:`order`."""
+        os.chdir(self.tree)
+        types: dict[Path, Any] = {}
+        self.items = {}
+        for item in self.database.work_items:
+            (spec,) = item.mutations
+            path = spec.module_path
+            if path not in types:
+                types[path] = annotations(path.read_text(encoding="utf-8"))
+            if is_run(spec, types[path]):
+                self.items[order(spec, seed)] = item
+        return sorted(self.items)
+
+    def run(self, keys: Sequence[str]) -> None:
+        """Try those mutants that nobody has tried."""
+        from cosmic_ray.mutating import mutate_and_test
+
+        done = {job for job, _ in self.database.results}
+        todo = [self.items[key] for key in keys if self.items[key].job_id not in done]
+        if not todo:
+            return
+        os.chdir(self.tree)
+        os.environ["PYTHONPATH"] = os.pathsep.join(
+            [str(self.tree / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
+        words = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow"]
+        words += ["-p", "no:cacheprovider", *(f"tests/{each}" for each in self.room.tests)]
+        patience, command = self._patience(words), shlex.join(words)
+        for number, item in enumerate(todo, start=1):
+            result = mutate_and_test(item.mutations, command, patience)
+            self.database.set_result(item.job_id, result)
+            print(f"{self.name} {number}/{len(todo)}: {_outcome(result)}", flush=True)
+
+    def _patience(self, words: Sequence[str]) -> float:
+        """Seconds after which the tests count as hanging.
+
+        Raises:
+            SystemExit: they fail without a change.
+        """
+        start = time.monotonic()
+        if subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode:
+            raise SystemExit(f"tests fail without a change: {shlex.join(words)}")
+        return max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - start))
+
+    def outcomes(self) -> tuple[int, list[tuple[MutationSpec, WorkResult]]]:
+        """How many mutants there are, and those that were tried."""
+        known = dict(self.database.results)
+        tried = [i for i in self.items.values() if i.job_id in known]
+        return len(self.items), [(i.mutations[0], known[i.job_id]) for i in tried]
+
+
+def _python_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def _outcome(result: WorkResult) -> str:
+    return "not run" if result.test_outcome is None else result.test_outcome.value
+
+
+def report(rooms: dict[str, tuple[int, list[tuple[MutationSpec, WorkResult]]]]) -> str:
+    """Shares by room, and the survivors with their changes."""
+    lines = [f"{'room':<12}{'mutants':>9}{'tried':>8}{'killed':>8}{'survived':>10}{'killed %':>10}"]
+    survivors = []
+    for name, (count, tried) in rooms.items():
+        outcomes = [_outcome(result) for _, result in tried]
+        killed, survived = outcomes.count("killed"), outcomes.count("survived")
+        share = f"{100 * killed / (killed + survived):.1f}" if killed + survived else "–"
+        lines.append(f"{name:<12}{count:>9}{len(tried):>8}{killed:>8}{survived:>10}{share:>10}")
+        survivors += [each for each in tried if _outcome(each[1]) == "survived"]
+    survivors.sort(key=lambda each: (each[0].module_path, each[0].start_pos))
+    for spec, result in survivors:
+        lines += ["", f"{spec.module_path}:{spec.start_pos[0]} survived"]
+        changed = (line for line in (result.diff or "").splitlines() if line[:1] in {"-", "+"})
+        lines += [f"  {line}" for line in changed if line[:3] not in {"---", "+++"}]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
