@@ -221,6 +221,50 @@ def test_condition_of_a_rank_deficient_matrix_is_that_of_its_range():
     assert PRIMITIVES.get("condition").function(gram[None])[0] == pytest.approx(expected, rel=1e-4)
 
 
+VANISHING = {  # of nine zeros, or a 3 × 3 matrix of them, beside something that varies
+    **dict.fromkeys(
+        [
+            "mean",
+            "sum",
+            "std",
+            "var",
+            "min",
+            "max",
+            "median",
+            "l1",
+            "l2",
+            "entropy",
+            "fraction_positive",
+        ],
+        0.0,
+    ),
+    **dict.fromkeys(
+        ["trace", "nuclear_norm", "effective_rank", "cosine", "pearson", "inner_product", "cka"], 0
+    ),
+    "log_det": 3 * math.log(1e-20),
+    "condition": math.log(1e5),
+}
+APART = {"l1_distance", "l2_distance", "smooth_l1", "kl", "kl_t4", "bures"}
+"""How far zeros are from something depends on what that is."""
+
+
+@pytest.mark.parametrize(
+    "primitive",
+    [p for p in PRIMITIVES if p.form.name.endswith(("REDUCTION", "DISTANCE"))],
+    ids=lambda p: p.name,
+)
+def test_numbers_of_what_vanishes_are_the_least_that_there_is_or_the_worst(primitive):
+    of_matrices = primitive.form in (Form.MATRIX_REDUCTION, Form.MATRIX_DISTANCE)
+    zeros = np.zeros((1, 3, 3) if of_matrices else (1, 9))
+    varied = np.diag([4.0, 2.0, 1.0])[None] if of_matrices else np.arange(1.0, 10.0)[None]
+    options = {"weight": np.ones(1)} if primitive.weighted else {}
+    got = primitive.function(*[zeros, varied][: primitive.arity], **options)[0]
+    if primitive.name in APART:
+        assert got > 0
+    else:
+        assert got == pytest.approx(VANISHING[primitive.name], abs=1e-9)
+
+
 def test_no_matrix_has_a_worse_condition_than_the_zero_matrix():
     worst = PRIMITIVES.get("condition").function(np.zeros((1, 4, 4)))[0]
     assert worst == pytest.approx(math.log(1e5))
