@@ -14,12 +14,24 @@ are counted and carried in the history; they are never parents and never the bes
 Searches side by side, on machines of their own, are made of :func:`snapshot` and :func:`restore`
 (:mod:`autodas.evolution.snapshot`).
 
+:class:`SuccessiveHalving` chooses among arms that are given, by trying them at growing fidelity, as
+a :class:`Bracket` from :func:`plan_bracket` or :func:`hyperband` says; it is asked and told the
+same way.
+
 After a crash, :func:`replay` tells a fresh search what the journal holds, and the next ``ask``
 returns what the undisturbed run would have asked.
 """
 
 from autodas.evolution.algorithm import Algorithm, Asked, RandomSearch, evolve, replay
+from autodas.evolution.brackets import Bracket, Rung, hyperband, plan_bracket
 from autodas.evolution.elite import EliteEvolution
+from autodas.evolution.halving import (
+    ArmResult,
+    Request,
+    RungRecord,
+    Standing,
+    SuccessiveHalving,
+)
 from autodas.evolution.history import GenerationRecord
 from autodas.evolution.individual import Candidate, Individual, Told, by_fitness
 from autodas.evolution.nsga2 import NSGA2, crowding_distance, non_dominated_fronts
@@ -32,7 +44,9 @@ __all__ = [
     "NSGA2",
     "AdaptiveElite",
     "Algorithm",
+    "ArmResult",
     "Asked",
+    "Bracket",
     "Candidate",
     "EliteEvolution",
     "FixedElite",
@@ -43,16 +57,23 @@ __all__ = [
     "RandomSearch",
     "Rates",
     "RegularisedEvolution",
+    "Request",
     "Resident",
+    "Rung",
+    "RungRecord",
     "Snapshot",
+    "Standing",
+    "SuccessiveHalving",
     "Told",
     "Tournament",
     "Variation",
     "by_fitness",
     "crowding_distance",
     "evolve",
+    "hyperband",
     "merged",
     "non_dominated_fronts",
+    "plan_bracket",
     "replay",
     "restore",
     "revived",

@@ -11,7 +11,15 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.evolution.variation import Origin
 
-__all__ = ["Candidate", "Individual", "Told", "by_fitness", "judge"]
+__all__ = [
+    "Candidate",
+    "Individual",
+    "Told",
+    "by_fitness",
+    "judge",
+    "result_from_json",
+    "result_to_json",
+]
 
 G = TypeVar("G")
 
@@ -83,10 +91,7 @@ class Told:
         """Plain values for a journal; a failure becomes ``{"failed": reason}``."""
         return {
             "keys": list(self.keys),
-            "fitness": [
-                each.value if isinstance(each, Ok) else {"failed": each.reason}
-                for each in self.fitness
-            ],
+            "fitness": [result_to_json(each) for each in self.fitness],
             "objectives": [list(each) for each in self.objectives],
         }
 
@@ -100,14 +105,20 @@ class Told:
         try:
             return cls(
                 tuple(str(key) for key in record["keys"]),
-                tuple(_result(value) for value in record["fitness"]),
+                tuple(result_from_json(value) for value in record["fitness"]),
                 tuple(tuple(float(v) for v in each) for each in record["objectives"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"not a record of a told generation ({error!r})") from None
 
 
-def _result(value: Any) -> Result[float]:  # noqa: ANN401 - comes from JSON
+def result_to_json(result: Result[float]) -> float | dict[str, str]:
+    """A number, or ``{"failed": reason}``."""
+    return result.value if isinstance(result, Ok) else {"failed": result.reason}
+
+
+def result_from_json(value: Any) -> Result[float]:  # noqa: ANN401 - comes from JSON
+    """The inverse of :func:`result_to_json`; raises what ``float`` does for anything else."""
     return Failed(str(value["failed"])) if isinstance(value, dict) else Ok(float(value))
 
 
