@@ -17,7 +17,7 @@ from autodas.steps.distill import run as distill
 from autodas.steps.distill.load import load_student
 from autodas.steps.distill.run import verdict_of
 from autodas.steps.run import RunConfig
-from autodas.steps.search import default_score
+from autodas.steps.search import config as search_config
 from autodas.steps.search import run as search
 from autodas.workbench.protocol import Protocol
 
@@ -242,7 +242,7 @@ def test_without_a_score_it_says_which_one_it_took_and_why(tmp_path, monkeypatch
         lambda config, progress: {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"},
     )
     elsewhere = replace(get_score("proxy:general"), found_on=frozenset({"resnet"}))
-    monkeypatch.setattr(default_score, "get_score", lambda name: elsewhere)
+    monkeypatch.setattr(search_config, "get_score", lambda name: elsewhere)
     results = run.run(quick(tmp_path / "run", score=None))
     assert results["score"] == "params"
     assert RunConfig().score is None
