@@ -96,6 +96,14 @@ def test_a_score_upside_down_is_as_good_as_upright(combine, lift):
     assert upright.value == objective({"a": params + hidden}).value.value
 
 
+def test_a_score_that_is_as_good_upside_down_stays_upright():
+    truth = np.arange(5.0)
+    found, upright = (
+        Objective([Goal("a", truth), Goal("b", truth)]).either_way({"a": truth, "b": -truth}).value
+    )
+    assert (found.value, found.parts, upright) == (0.0, {"a": 1.0, "b": -1.0}, True)
+
+
 def test_rows_select_sizes_as_well():
     params, macs, hidden, truth = world(8)
     rows = np.arange(10, 35)
