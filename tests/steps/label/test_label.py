@@ -235,12 +235,12 @@ def test_kill_9_loses_nothing_and_the_table_is_the_same(undisturbed, tmp_path):
     running = subprocess.Popen(command, start_new_session=True)
     journal = Journal(out / "journal.jsonl")
     deadline = time.monotonic() + 120
-    while len(journal.records()) < 2 and time.monotonic() < deadline:
+    while not journal.records() and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     saved = journal.records()
-    assert 2 <= len(saved) < 12
+    assert 1 <= len(saved) < 12
     run(replace(SMALL, out=out))  # in this process: the backend may change between attempts
     assert len(journal.records()) == 12  # nothing was trained twice
     assert journal.records()[: len(saved)] == saved
