@@ -35,8 +35,12 @@ class Known:
         return to_text(expression)
 
     def on_validation(self, text):
-        upright = self.told.get(text, self.told.get(text.removeprefix("neg(")[:-1]))
-        return Ok(Fitness(upright[1], {}))
+        if text in self.told:
+            _, value, upright = self.told[text]
+        else:
+            _, value, upright = self.told[text.removeprefix("neg(")[:-1]]
+            upright = not upright
+        return Ok(Fitness(value if upright else -value, {}))
 
 
 def chosen(search, *formulas):

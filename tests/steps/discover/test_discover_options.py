@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Silent
 from autodas.core.runs import Journal
-from autodas.evolution import Told
+from autodas.evolution import Told, evolve
 from autodas.expressions import parse, to_text
 from autodas.reports import build
 from autodas.scores import Term, read_proxy
@@ -212,6 +214,27 @@ def test_nsga2_keeps_three_aims(tmp_path):
             assert len(aims) in (0, 3)
             if aims:
                 assert aims[2] == -parse(key).size
+
+
+def test_aims_of_a_formula_and_of_its_negative_differ_in_length_alone(tmp_path):
+    config = DiscoverConfig(out=tmp_path, **SMALL | {"selection": "nsga2"})
+    families = [guiding("digits-cnn:distilled", ("weight",))]
+    search = ProxySearch(config, families)
+    texts = ("layers_std(std(weight))", "neg(layers_std(std(weight)))")
+    asked = [SimpleNamespace(genome=parse(text)) for text in texts]
+    upright, turned = search.objectives(asked, search.evaluate(asked))
+    assert upright[:2] == turned[:2]
+    assert upright[1] != 0.0
+    assert turned[2] == upright[2] - 1
+
+
+def test_no_more_than_three_formulas_of_one_fitness_survive(tmp_path):
+    config = DiscoverConfig(out=tmp_path, **SMALL | {"population": 30, "max_nodes": 3})
+    search = ProxySearch(config, [guiding("digits-cnn:distilled", ("weight",))])
+    algorithm = search.algorithm()
+    evolve(algorithm, search.evaluate, lambda told: None)
+    counts = Counter(each.value for each in algorithm.population)
+    assert max(counts.values()) == 3
 
 
 def test_what_needs_passes_of_its_own_must_be_asked_for(tmp_path):
