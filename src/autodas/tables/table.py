@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,16 @@ import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput, UnknownName
 
-__all__ = ["OtherSpace", "Part", "Table", "Target", "Training", "frozen"]
+__all__ = [
+    "RUNG_COLUMNS",
+    "OtherSpace",
+    "Part",
+    "RungLabels",
+    "Table",
+    "Target",
+    "Training",
+    "frozen",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -102,6 +112,48 @@ class Target:
         return dataclasses.replace(self, values=values, per_seed=per_seed)
 
 
+RUNG_COLUMNS = ("accuracy", "cross_entropy", "kd_loss")
+
+
+@dataclass(frozen=True, eq=False)
+class RungLabels:
+    """What the architectures of a table had reached at one rung.
+
+    Attributes:
+        fidelity: Fraction of a full training.
+        training: With a teacher or without.
+        cost: Optimiser steps as a fraction of those of a full training.
+        seeds: Numbers of the repetitions, S of them.
+        accuracy: ``(A, S)`` on the validation part, in percent; NaN where there is none.
+        cross_entropy: ``(A, S)`` on the validation part, in nats.
+        kd_loss: ``(A, S)`` distance from the teacher on the validation part; NaN without one. It
+            has the scale of that teacher.
+    """
+
+    fidelity: Fraction
+    training: Training
+    cost: Fraction
+    seeds: tuple[int, ...]
+    accuracy: Floats
+    cross_entropy: Floats
+    kd_loss: Floats
+
+    def __post_init__(self) -> None:
+        for name in RUNG_COLUMNS:
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    @property
+    def name(self) -> str:
+        """As in ``distilled@1/9``."""
+        return f"{self.training}@{self.fidelity}"
+
+    def subset(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> RungLabels:
+        """The same of some architectures."""
+        index = np.asarray(rows, dtype=np.intp)
+        parts: dict[str, Any] = {name: getattr(self, name)[index] for name in RUNG_COLUMNS}
+        return dataclasses.replace(self, **parts)
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Accuracies of architectures of one space.
@@ -117,6 +169,7 @@ class Table:
             (isomorphic cells); None where all are different.
         published: ``(A,)`` other numbers that came with the table, such as scores by its authors.
         meta: What else the file says: teacher, recipe, versions.
+        rungs: Short trainings of the architectures, the shortest first.
     """
 
     name: str
@@ -128,6 +181,7 @@ class Table:
     groups: tuple[str, ...] | None = None
     published: Mapping[str, Floats] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    rungs: tuple[RungLabels, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.architectures)
@@ -139,6 +193,7 @@ class Table:
             **{name: len(target.values) for name, target in self.targets.items()},
             **{name: len(values) for name, values in self.published.items()},
             **({"groups": len(self.groups)} if self.groups is not None else {}),
+            **{each.name: len(each.accuracy) for each in self.rungs},
         }
         for name, length in lengths.items():
             if length != count:
@@ -187,6 +242,7 @@ class Table:
             targets={name: target.subset(index) for name, target in self.targets.items()},
             groups=None if self.groups is None else tuple(self.groups[i] for i in index),
             published={name: values[index] for name, values in self.published.items()},
+            rungs=tuple(each.subset(index) for each in self.rungs),
         )
 
     def knowing(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from autodas.distill import (
     train,
 )
 from autodas.distill.several import train_on_several
+from autodas.distill.short import image_losses, kd_loss, short_training
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher
@@ -52,6 +54,8 @@ class Setup:
         recipe: How.
         seed: Of initial weights and batches. They depend on nothing else, so trainings of one
             seed with and without teachers differ in nothing but the teachers.
+        fidelity: Of a full training, in (0, 1]: a short training, judged on a validation part cut
+            from the training images; None for a full one, judged on the test part.
     """
 
     space: str
@@ -60,6 +64,7 @@ class Setup:
     data: str
     recipe: Recipe
     seed: int
+    fidelity: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ class Unit:
     def key(self) -> str:
         """Digest of what decides the numbers, rounding included."""
         setup = vars(self.setup) | {"recipe": self.setup.recipe.describe()}
+        setup["fidelity"] = None if self.setup.fidelity is None else str(self.setup.fidelity)
         return digest(setup, self.where.device, self.where.amp, self.where.devices)
 
     @property
@@ -148,7 +154,8 @@ def train_unit(unit: Unit) -> dict[str, Any]:
 
     Returns:
         ``accuracy`` in percent, ``seconds``, ``history``, ``quality``, and ``notes`` if something
-        had to be said; where the run directory is not there, as ``parcel`` what belongs in it.
+        had to be said; where the run directory is not there, as ``parcel`` what belongs in it. Of
+        a short training, also what :func:`_judged` says.
 
     Raises:
         OutOfTime: the deadline passed.
@@ -158,15 +165,19 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     if time_left is not None and time_left <= 0:
         raise OutOfTime
     torch.set_num_threads(1)
-    data, notes = load_data(unit.setup.data), Notes()
+    data, recipe, notes = load_data(unit.setup.data), unit.setup.recipe, Notes()
+    if (fidelity := unit.setup.fidelity) is not None:
+        data, recipe, pace = short_training(data, recipe, fidelity)
     network = _initial(unit.setup, data)
-    training = _trained(unit, network, data, notes, time_left)
+    training = _trained(unit, network, data, recipe, notes=notes, time_left=time_left)
     found: dict[str, Any] = {
         "accuracy": training.accuracy,
         "seconds": training.seconds,
         "history": training.history,
         "quality": asdict(training.quality),
     }
+    if fidelity is not None:
+        found |= _judged(unit.setup, network, data) | {"cost": str(pace.cost)}
     if notes.lines:
         found["notes"] = notes.lines
     if unit.kept is not None and unit.kept.export:
@@ -188,8 +199,28 @@ def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
     )
 
 
+def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, Any]:
+    """``losses``: cross-entropy of each validation image; ``kd_loss``, if there are teachers.
+
+    The two are never added up: the second has the scale of the teachers.
+    """
+    found: dict[str, Any] = {
+        "losses": [round(each, 4) for each in image_losses(network, data).tolist()]
+    }
+    if setup.teachers:
+        teachers = [load_teacher(name) for name in setup.teachers]
+        found["kd_loss"] = kd_loss(network, teachers, data, setup.recipe.temperature)
+    return found
+
+
 def _trained(
-    unit: Unit, network: StagedNetwork, data: ImageData, notes: Notes, time_left: float | None
+    unit: Unit,
+    network: StagedNetwork,
+    data: ImageData,
+    recipe: Recipe,
+    *,
+    notes: Notes,
+    time_left: float | None,
 ) -> TrainingResult:
     setup, where, kept = unit.setup, unit.where, unit.kept
     teachers = [load_teacher(name) for name in setup.teachers] or None
@@ -197,7 +228,7 @@ def _trained(
         return train_on_several(
             network,
             data,
-            setup.recipe,
+            recipe,
             seed=setup.seed,
             devices=where.devices,
             teacher=teachers,
@@ -208,7 +239,7 @@ def _trained(
     return train(
         network,
         data,
-        setup.recipe,
+        recipe,
         seed=setup.seed,
         teacher=teachers,
         device=_in_turn(where.device),

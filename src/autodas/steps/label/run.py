@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Container, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.data import load_data
 from autodas.distill import OutOfTime
 from autodas.spaces import get_space
+from autodas.steps.label.known import known_trainings
 from autodas.steps.label.sample import sample_students
-from autodas.steps.label.table import Entry, header_of, noise_of, row_of, summary_of
+from autodas.steps.label.table import Entry, header_of, noise_of, rows_of, summary_of
 from autodas.tables.labels import write_labels
+from autodas.tables.rungs import fidelity_of
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
@@ -57,6 +60,11 @@ class LabelConfig(Workers):
     """Also train every student without the teacher, from the same initial weights."""
     sample_seed: int = 0
     """Seed of the sample of architectures."""
+    rungs: tuple[str, ...] = ()
+    """Also train every student for these fractions of a training, 1/27 1/9 1/3: the schedule is
+    shrunk to them, and they are judged on a validation part cut from the training images."""
+    known: str | None = field(default=None, metadata={"decides": False})
+    """A table of the same recipe, teacher and data: what it holds is not trained again."""
     temperature: float | None = None
     """Temperature of the soft targets, in place of the recipe's."""
     kd_weight: float | None = None
@@ -119,7 +127,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "table": str(book.table),
             "students": len({row.arch for row in rows}),
             "trained": len(book.done) - before,
-            "failed": sum(row.accuracy is None for row in rows),
+            "failed": book.failed,
             "left": len(units) - len(book.done),
             "noise": noise,
             "seconds": time.perf_counter() - start,
@@ -137,10 +145,17 @@ class _Book:
         self.config, self.directory, self.units = config, directory, units
         self.table = directory.path / "table.csv"
         self.done = _finished(directory, units)
+        if config.known is not None:
+            self.done = known_trainings(config.known, units) | self.done
         for entry in self.done:
             # A kill may have come between journal and checkpoint.
             units[entry].forget_checkpoint()
         self.written = time.monotonic()
+
+    @property
+    def failed(self) -> int:
+        """How many trainings gave no accuracy."""
+        return sum("accuracy" not in record for record in self.done.values())
 
     @property
     def waiting(self) -> dict[Entry, Unit]:
@@ -158,7 +173,7 @@ class _Book:
 
     def write(self, *, final: bool) -> tuple[list[Any], dict[str, Any]]:
         """Write the table of what is there; the agreement of seeds only in the ``final`` one."""
-        rows = [row_of(entry, self.done[entry]) for entry in self.units if entry in self.done]
+        rows = rows_of({entry: self.done[entry] for entry in self.units if entry in self.done})
         if not rows:
             raise AutodasError(
                 "the time limit passed before the first training was finished; "
@@ -170,10 +185,11 @@ class _Book:
             students=self.config.students,
             seeds=self.config.seeds,
             sample_seed=self.config.sample_seed,
+            rungs=_costs(self.done),
             noise=noise,
             command=command_line("label", self.config),
         )
-        if left := len(self.units) - len(rows):
+        if left := len(self.units) - len(self.done):
             header["unfinished"] = left
         write_labels(self.table, rows, header)
         return rows, noise
@@ -212,15 +228,33 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
     deadline = None if limit is None else time.time() + 60 * limit
     where = Where(config.device, config.amp, deadline=deadline)
     kept = Kept(Home(config.out.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
-    units = {}
+    units, rungs = {}, _fidelities(config)
     for arch in map(space.encode, sample_students(space, config.students, config.sample_seed)):
         for number in range(config.seeds):
             seed = derive_seed(number, "label", space.name, arch)
             for training in ("distilled", "vanilla") if config.vanilla else ("distilled",):
                 teachers = (config.teacher,) if training == "distilled" else ()
                 setup = Setup(space.known_as, arch, teachers, config.data, recipe, seed)
-                units[Entry(arch, number, training)] = Unit(setup, where, kept)
+                entry = Entry(arch, number, training)
+                units[entry] = Unit(setup, where, kept)
+                for rung, fidelity in rungs.items():
+                    # Another seed: what a rung says must not share its luck with the label.
+                    own = derive_seed(seed, "rung", str(fidelity))
+                    short = replace(setup, seed=own, fidelity=fidelity)
+                    units[replace(entry, rung=rung)] = Unit(short, where, kept)
     return units
+
+
+def _fidelities(config: LabelConfig) -> dict[str, Fraction]:
+    """The rungs by the text that names their columns, the shortest first."""
+    found = sorted(set(map(fidelity_of, config.rungs)))
+    return {str(fidelity): fidelity for fidelity in found}
+
+
+def _costs(done: Mapping[Entry, Mapping[str, Any]]) -> dict[str, str]:
+    """What each rung costs, in full trainings; the same for all students."""
+    found = {entry.rung: record["cost"] for entry, record in done.items() if "cost" in record}
+    return dict(sorted(found.items(), key=lambda item: fidelity_of(item[0])))
 
 
 def _check(config: LabelConfig) -> None:
@@ -238,7 +272,7 @@ def _finished(directory: RunDirectory, wanted: Container[Entry]) -> dict[Entry, 
     """What earlier attempts have finished. A failure is tried again: its cause may be gone."""
     done = {}
     for record in directory.journal.records():
-        entry = Entry(record["arch"], record["seed"], record["training"])
+        entry = Entry(record["arch"], record["seed"], record["training"], record.get("rung", ""))
         if entry in wanted and "accuracy" in record:
             done[entry] = record
     return done
@@ -266,4 +300,9 @@ def _train_all(
 def _outcome(result: Result[dict[str, Any]]) -> dict[str, Any]:
     if isinstance(result, Failed):
         return {"reason": result.reason, "details": result.details}
-    return {name: result.value[name] for name in ("accuracy", "seconds")}
+    found = result.value
+    outcome = {name: found[name] for name in ("accuracy", "seconds")}
+    if "cost" in found:
+        outcome |= {"cross_entropy": found["quality"]["cross_entropy"], "cost": found["cost"]}
+        outcome |= {"kd_loss": found["kd_loss"]} if "kd_loss" in found else {}
+    return outcome

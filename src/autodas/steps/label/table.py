@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -13,11 +14,12 @@ from autodas.core.runs import environment
 from autodas.data import load_data
 from autodas.tables.labels import LabelRow
 from autodas.tables.noise import label_noise
+from autodas.tables.rungs import rung_columns
 from autodas.tables.table import Part, Target, Training
 from autodas.teachers import load_teacher
 from autodas.workbench.training import Unit
 
-__all__ = ["Entry", "header_of", "noise_of", "row_of", "summary_of"]
+__all__ = ["Entry", "header_of", "noise_of", "rows_of", "summary_of"]
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,43 @@ class Entry:
         arch: Architecture string.
         seed: Number of the repetition, from 0.
         training: ``"distilled"`` or ``"vanilla"``.
+        rung: Fidelity of a short training, such as ``"1/9"``; empty for the full one.
     """
 
     arch: str
     seed: int
     training: str
+    rung: str = ""
+
+    @property
+    def full(self) -> Entry:
+        """The full training of the same row."""
+        return replace(self, rung="")
 
 
-def row_of(entry: Entry, record: Mapping[str, Any]) -> LabelRow:
-    """What the table says of a training."""
-    accuracy = record.get("accuracy")
-    return LabelRow(
-        entry.arch,
-        None if accuracy is None else round(accuracy, 4),
-        entry.seed,
-        entry.training,
-        record.get("reason", ""),
-    )
+def rows_of(records: Mapping[Entry, Mapping[str, Any]]) -> list[LabelRow]:
+    """The table's rows: one for each full training that is there, with the rungs that are.
+
+    Args:
+        records: In the order of the wanted units, so that equal tables have equal columns.
+    """
+    rungs: dict[Entry, dict[str, float | int | str]] = defaultdict(dict)
+    reasons: dict[Entry, list[str]] = defaultdict(list)
+    for entry, record in records.items():
+        if entry.rung:
+            for name, column in rung_columns(entry.rung).items():
+                value = record.get(name)
+                rungs[entry.full][column] = "" if value is None else round(value, 4)
+        if reason := record.get("reason"):
+            reasons[entry.full].append(f"at {entry.rung}: {reason}" if entry.rung else reason)
+    rows = []
+    for entry, record in records.items():
+        if not entry.rung:
+            accuracy = record.get("accuracy")
+            known = None if accuracy is None else round(accuracy, 4)
+            place = (entry.arch, known, entry.seed, entry.training)
+            rows.append(LabelRow(*place, "; ".join(reasons[entry]), rungs[entry]))
+    return rows
 
 
 def noise_of(rows: Sequence[LabelRow], dataset: str) -> dict[str, Any]:
@@ -79,10 +101,14 @@ def header_of(
     students: int,
     seeds: int,
     sample_seed: int,
+    rungs: Mapping[str, str],
     noise: Mapping[str, Any],
     command: str,
 ) -> dict[str, Any]:
-    """What stands beside the table; ``unit`` is one of its trainings with the teacher."""
+    """What stands beside the table; ``unit`` is one of its trainings with the teacher.
+
+    ``rungs`` holds what each costs, in full trainings.
+    """
     setup, where = unit.setup, unit.where
     data, teacher = load_data(setup.data), load_teacher(setup.teachers[0])
     header = {
@@ -100,6 +126,7 @@ def header_of(
         "students": students,
         "seeds": list(range(seeds)),
         "sample_seed": sample_seed,
+        **({"rungs": dict(rungs)} if rungs else {}),
         "noise": dict(noise),
         "packages": environment()["packages"],
         "command": command,

@@ -1,0 +1,78 @@
+"""A validation part cut from the training images: choices do not look at the test part."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from autodas.core.errors import InvalidInput
+from autodas.core.rng import derive
+from autodas.data.images import ImageData
+
+__all__ = ["VALIDATION_SHARE", "for_choosing", "stratified"]
+
+VALIDATION_SHARE = 0.2
+"""Share of the training images that choices are made on, if nobody says."""
+
+
+@lru_cache(maxsize=4)
+def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0) -> ImageData:
+    """The data set as choices may see it: its training part, cut in two; no test images.
+
+    Args:
+        data: With at least two training images of every class that has any.
+        share: Of the training images that become the validation part, in (0, 1).
+        seed: Of the draw, which is stratified by class.
+
+    Returns:
+        A data set of the same name whose training part are the images left for fitting, and whose
+        test part is the validation part.
+
+    Raises:
+        InvalidInput: the share leaves one of both parts without images.
+    """
+    labels = data.train_labels
+    count = round(share * len(labels))
+    if not 0 < count < len(labels):
+        raise InvalidInput(
+            f"a validation part of {share:g} of {len(labels)} training images of {data.name} "
+            "leaves nothing on one side; take a share between 0 and 1, or more images"
+        )
+    held = stratified(labels, count, seed, "validation part")
+    kept = torch.ones(len(labels), dtype=torch.bool)
+    kept[held] = False
+    fitting, judging = ((data.train_images[which], labels[which]) for which in (kept, held))
+    return ImageData.of_tensors(data.name, fitting, judging, data.num_classes, data.normalisation)
+
+
+def stratified(labels: Tensor, count: int, seed: int, purpose: str) -> Tensor:
+    """Numbers, ascending, of ``count`` images whose class shares are those of all images.
+
+    Quotas are rounded by largest remainders, so that the shares are met to within one image; a
+    smaller draw takes of each class images that a larger one takes as well.
+
+    Args:
+        labels: ``(N,)`` int64.
+        count: In ``0 … N``.
+        seed: Of the draw.
+        purpose: Tells draws of one seed apart.
+    """
+    classes, sizes = np.unique(labels.numpy(), return_counts=True)
+    quotas = _quotas(sizes, count)
+    chosen = []
+    for label, quota in zip(classes.tolist(), quotas, strict=True):
+        members = np.flatnonzero(labels.numpy() == label)
+        chosen.append(members[derive(seed, purpose, label).permutation(len(members))[:quota]])
+    return torch.from_numpy(np.sort(np.concatenate(chosen)))
+
+
+def _quotas(sizes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    exact = count * sizes / sizes.sum()
+    quotas: npt.NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    most = np.argsort(quotas - exact, kind="stable")
+    quotas[most[: count - int(quotas.sum())]] += 1
+    return quotas

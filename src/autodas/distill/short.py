@@ -1,0 +1,135 @@
+"""Short trainings: the whole schedule of a recipe in a fraction of its steps.
+
+A schedule is shrunk and never cut: until the learning rate falls, accuracies say little of where
+they will end, and afterwards almost everything (docs/choosing.md shows it on public curves).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from autodas.core.errors import InvalidInput
+from autodas.data import ImageData
+from autodas.data.validation import for_choosing, stratified
+from autodas.distill.losses.logits import soft_target_loss
+from autodas.distill.recipe import Recipe
+from autodas.distill.shifted_views import predict
+from autodas.distill.teacher_logits import evaluating
+from autodas.teachers import Teacher, at_native_size, matched
+
+__all__ = ["Pace", "image_losses", "kd_loss", "pace_of", "short_training"]
+
+LENGTHS = 4  # lengths of an epoch that are tried, to come near the wanted number of steps
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a short training spends its steps.
+
+    Attributes:
+        epochs: Passes over its images.
+        batches: Optimiser steps of each.
+        images: Training images that it takes.
+        cost: Its steps as a share of those of a full training.
+    """
+
+    epochs: int
+    batches: int
+    images: int
+    cost: Fraction
+
+
+def pace_of(recipe: Recipe, fidelity: Fraction, *, fitting: int, images: int) -> Pace:
+    """The pace whose steps come nearest to ``fidelity`` times those of a full training.
+
+    Args:
+        recipe: Of the full training.
+        fidelity: In (0, 1].
+        fitting: Images that may be trained on, at least 1: the validation part is not among them.
+        images: Training images of the full training.
+
+    Raises:
+        InvalidInput: the fidelity is out of its range.
+    """
+    if not 0 < fidelity <= 1:
+        raise InvalidInput(f"a rung is a fraction of a training in (0, 1], got {fidelity}")
+    full = recipe.epochs * math.ceil(images / recipe.batch_size)
+    most = math.ceil(fitting / recipe.batch_size)
+    wanted = max(1, round(fidelity * full))
+    least = math.ceil(wanted / most)
+    tries = [(n, max(1, min(most, round(wanted / n)))) for n in range(least, least + LENGTHS)]
+    epochs, batches = min(tries, key=lambda pair: (abs(pair[0] * pair[1] - wanted), pair))
+    count = min(fitting, batches * recipe.batch_size)
+    return Pace(epochs, batches, count, Fraction(epochs * batches, full))
+
+
+@lru_cache(maxsize=32)
+def short_training(
+    data: ImageData, recipe: Recipe, fidelity: Fraction
+) -> tuple[ImageData, Recipe, Pace]:
+    """What a training on data and recipe becomes at a fidelity: its images, its recipe, its pace.
+
+    The images are those of :func:`autodas.data.validation.for_choosing`: what was the test part is
+    not among them, the validation part takes its place. Where an epoch takes fewer than there are,
+    they are always the same ones, stratified, so that all candidates are judged alike. Warm-up and
+    decay of the learning rate are shares of the steps and shrink with them.
+
+    Raises:
+        InvalidInput: the fidelity is out of its range, or there are too few images to cut a
+            validation part.
+    """
+    parts = for_choosing(data)
+    labels = parts.train_labels
+    pace = pace_of(recipe, fidelity, fitting=len(labels), images=len(data.train_labels))
+    chosen = stratified(labels, pace.images, 0, "short training")
+    part = ImageData.of_tensors(
+        data.name,
+        (parts.train_images[chosen], labels[chosen]),
+        (parts.test_images, parts.test_labels),
+        data.num_classes,
+        data.normalisation,
+    )
+    return part, recipe.changed(epochs=pace.epochs), pace
+
+
+def image_losses(network: nn.Module, data: ImageData) -> Tensor:
+    """``(M,)`` cross-entropy of each image of the second part, in nats, on the CPU."""
+    device = next(network.parameters()).device
+    with evaluating([network]):
+        logits = predict(network, data.test_images.to(device), data.ready).cpu().float()
+    return F.cross_entropy(logits, data.test_labels, reduction="none")
+
+
+def kd_loss(
+    network: nn.Module, teachers: Sequence[Teacher], data: ImageData, temperature: float
+) -> float:
+    """Distance of a student from its teachers on the second part: T² · KL of the soft targets.
+
+    Of several teachers, to the mean of their logits. It is comparable between students of the same
+    teachers only: it carries the scale of theirs.
+    """
+    device = next(network.parameters()).device
+    with evaluating([network]):
+        mine = predict(network, data.test_images.to(device), data.ready).cpu().float()
+    theirs = torch.stack([_judged_logits(each, data) for each in teachers]).mean(dim=0)
+    return float(soft_target_loss(mine, theirs, temperature))
+
+
+@lru_cache(maxsize=8)
+def _judged_logits(teacher: Teacher, data: ImageData) -> Tensor:
+    """``(M, K)`` logits of a teacher for the second part; kept for the next student."""
+    suited = matched(teacher, data).network
+
+    def ready(images: Tensor) -> Tensor:
+        return at_native_size(suited, data.ready(images))
+
+    with evaluating([suited]):
+        return predict(suited, data.test_images, ready).float()
