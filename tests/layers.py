@@ -62,7 +62,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "distill": _CORE | {"data", "networks", "teachers"},
     "workbench": _CORE
     | {"backends", "data", "networks", "tables", "spaces", "teachers", "statistics"}
-    | {"scores", "distill"},
+    | {"scores", "distill", "evolution"},
     "steps.label": _CORE
     | {"backends", "data", "networks", "tables", "spaces", "teachers", "distill", "workbench"},
     "steps.distill": _CORE | {"backends", "networks", "spaces", "teachers", "distill", "workbench"},

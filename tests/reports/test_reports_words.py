@@ -87,6 +87,18 @@ def test_a_broken_formula_shows_its_nesting() -> None:
     assert broken(text, 200) == text
 
 
+def test_the_comma_after_a_broken_argument_counts_as_well() -> None:
+    assert broken("f(abcdefgh(i, jklm), n)", 18).splitlines() == [
+        "f(",
+        "  abcdefgh(",
+        "    i,",
+        "    jklm",
+        "  ),",
+        "  n",
+        ")",
+    ]
+
+
 DEEP = "f(" * 3000 + "x" + ")" * 3000
 
 

@@ -15,10 +15,12 @@ from autodas.core.errors import InvalidInput
 from autodas.core.runs import RunDirectory, deciding
 from autodas.steps import MODULES
 
-# Where, how fast, how long and what to show beside; of ablations, more seeds are added.
+# Where, how fast, how long, what to show beside, and what need not be done again; of ablations,
+# more seeds are added.
 ASIDE = {
     *("out", "cache", "page", "tracking", "ablation_seeds"),
     *("jobs", "backend", "ray_address", "ray_gpus", "memory", "time_limit"),
+    "known",
 }
 REQUIRED = {"explain": {"proxy": "params"}}
 

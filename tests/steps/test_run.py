@@ -15,15 +15,22 @@ from autodas.scores import get_score
 from autodas.steps import run
 from autodas.steps.distill import run as distill
 from autodas.steps.distill.load import load_student
-from autodas.steps.distill.run import verdict_of
+from autodas.steps.distill.verdict import gain_of, verdict_of
 from autodas.steps.run import RunConfig
 from autodas.steps.search import config as search_config
 from autodas.steps.search import run as search
 from autodas.workbench.protocol import Protocol
 
+NOT_COMPARED = {"with_teacher": None, "vanilla": None}
+UNTRAINED = {
+    **{"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"},
+    "students": [{"role": "chosen", "taught": True} | NOT_COMPARED],
+}
+
 
 def quick(out, **options):
     given = {"space": "digits-vit", "score": "params", "max_params": "3k", "jobs": 1}
+    given["trainings"] = 1
     return RunConfig(**{"out": out, **given, **options})
 
 
@@ -36,7 +43,7 @@ def done(tmp_path_factory):
 def test_it_ends_with_the_trained_and_exported_best_student(done):
     out, results = done
     found = json.loads((out / "search" / "results.json").read_text())
-    assert results["student"] == found["students"][0]
+    assert results["student"] == found["students"][0] | {"taught": True}
     assert results["student"]["params"] <= 3000
     data = load_data("digits")
     student = load_student(out / results["student_path"])
@@ -73,12 +80,7 @@ def test_comparison_trains_others_and_is_off_by_default(done, monkeypatch, tmp_p
 
     def fake(config, progress):
         asked.append(config)
-        return {
-            "accuracy": 1.0,
-            "teacher_accuracy": None,
-            "student_path": "s",
-            "verdict": ["a", "b"],
-        }
+        return UNTRAINED
 
     monkeypatch.setattr(distill, "run", fake)
     results = run.run(quick(tmp_path / "run", seeds=2, recipe="digits-cnn-short"))
@@ -103,7 +105,7 @@ def test_a_choice_other_than_the_largest_says_where_the_largest_comes(tmp_path, 
     monkeypatch.setattr(
         distill,
         "run",
-        lambda config, progress: {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"},
+        lambda config, progress: UNTRAINED,
     )
     results = run.run(quick(tmp_path / "run", score="neg(params)"))
     scores = json.loads((tmp_path / "run" / "search" / "results.json").read_text())["points"]
@@ -159,7 +161,7 @@ def test_epochs_reach_the_training(tmp_path, monkeypatch):
 
     def fake(config, progress):
         asked.append(config.epochs)
-        return {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"}
+        return UNTRAINED
 
     monkeypatch.setattr(distill, "run", fake)
     run.run(quick(tmp_path / "run", epochs=2))
@@ -181,7 +183,7 @@ def test_a_sum_of_formulas_is_told_in_short():
 
 def test_students_that_come_out_equal_are_called_so():
     def student(role):
-        return {"role": role, "accuracy": 50.0, "vanilla": []}
+        return {"role": role, "accuracy": 50.0, "taught": True, "gain": None} | NOT_COMPARED
 
     _, line = verdict_of("mobile", [student("chosen"), student("largest")])
     assert line == "mobile: as good as the largest that fits (50.00 %)"
@@ -201,8 +203,9 @@ def test_a_teacher_that_does_harm_is_named_and_both_students_are_exported(tmp_pa
 
 @pytest.mark.parametrize(("taught", "alone", "told"), [(35.4, 45.1, True), (45.1, 35.4, False)])
 def test_the_verdict_tells_when_the_teacher_makes_the_student_worse(taught, alone, told):
-    gain = distill.gain_of([taught], [alone])
-    chosen = {"role": "chosen", "accuracy": taught, "vanilla": [alone], "gain": gain}
+    gain = gain_of([taught], [alone])
+    chosen = {"role": "chosen", "accuracy": taught, "taught": True, "gain": gain}
+    chosen |= {"vanilla": [alone], "with_teacher": [taught]}
     lines = verdict_of("some-space", [chosen])
     assert any("worse, by 9.70 points over 1 seed" in line for line in lines) is told
 
@@ -239,7 +242,7 @@ def test_without_a_score_it_says_which_one_it_took_and_why(tmp_path, monkeypatch
     monkeypatch.setattr(
         distill,
         "run",
-        lambda config, progress: {"accuracy": 1.0, "teacher_accuracy": None, "student_path": "s"},
+        lambda config, progress: UNTRAINED,
     )
     elsewhere = replace(get_score("proxy:general"), found_on=frozenset({"resnet"}))
     monkeypatch.setattr(search_config, "get_score", lambda name: elsewhere)

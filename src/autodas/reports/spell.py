@@ -127,15 +127,14 @@ def _call(tokens: list[str], at: int, depth: int = 0) -> tuple[Call | None, int]
     return (name, arguments), at
 
 
-def _lines(call: Call, indent: int, width: int) -> list[str]:
-    line = " " * indent + _flat(call)
+def _lines(call: Call, indent: int, width: int, end: str = "") -> list[str]:
+    line = " " * indent + _flat(call) + end
     if len(line) <= width or not call[1]:
         return [line]
-    parts = [_lines(argument, indent + 2, width) for argument in call[1]]
-    for part in parts[:-1]:
-        part[-1] += ","
-    inner = [text for part in parts for text in part]
-    return [" " * indent + call[0] + "(", *inner, " " * indent + ")"]
+    *others, last = call[1]
+    parts = [_lines(argument, indent + 2, width, ",") for argument in others]
+    inner = [text for part in [*parts, _lines(last, indent + 2, width)] for text in part]
+    return [" " * indent + call[0] + "(", *inner, " " * indent + ")" + end]
 
 
 def _flat(call: Call) -> str:

@@ -30,6 +30,9 @@ class DemoConfig(Workers):
     """Run directory; what is already done in it is not done again."""
     generations: int = 40
     """Generations of the proxy search."""
+    trainings: float | str = 3.0
+    """What choosing a student may cost, in full trainings, the final one included; 1: the proxy
+    alone decides."""
     size_leaves: bool = False
     """Whether the formula may use sizes. Without them, as in the paper, it can only know what
     weights, features, gradients and the teacher show."""
@@ -46,6 +49,7 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """Discover a proxy on both digit spaces, find and train a student with it in each."""
     if config.generations < 1:
         raise InvalidInput(f"generations must be at least 1, got {config.generations}")
+    searches = {space: _search_config(config, space) for space in BUDGETS}  # refuses early
     start = time.perf_counter()
     shared: dict[str, Any] = {"seed": config.seed, **config.options}
     steps = [f"{step}-{space}" for space in BUDGETS for step in ("search", "distill")]
@@ -63,11 +67,14 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
     )
     progress.note(f"found {found['proxy']['text']}")
     students, parts = [], {"search": [], "distill": []}  # type: ignore[var-annotated]
-    for space, budget in BUDGETS.items():
-        for step, name in (("search", f"search-{space}"), ("distill", f"distill-{space}")):
-            parts[step].append(name)
-            _student_step(step, config, space, budget, progress)
-        students.append(read_checked_json(config.out / f"distill-{space}" / "results.json"))
+    for space, wanted in searches.items():
+        search.run(wanted, progress)
+        trained = config.out / f"distill-{space}"
+        options = {"out": trained, "search": wanted.out, "seed": config.seed, **config.options}
+        distill.run(distill.Config(**options), progress)
+        parts["search"].append(wanted.out.name)
+        parts["distill"].append(trained.name)
+        students.append(read_checked_json(trained / "results.json"))
     results = {
         "command": "demo",
         "discover": "discover",
@@ -78,33 +85,17 @@ def run(config: DemoConfig, progress: Progress = Silent()) -> dict[str, Any]:
     return results | {"summary": _summary(found, students)}
 
 
-def _student_step(
-    step: str, config: DemoConfig, space: str, budget: int, progress: Progress
-) -> None:
-    out = config.out / f"{step}-{space}"
-    if step == "search":
-        search.run(
-            search.Config(
-                out=out,
-                space=space,
-                score=f"proxy:{config.out / 'discover' / 'proxy.json'}",
-                max_params=budget,
-                seed=config.seed,
-                **config.options,
-                cache=config.cache,
-            ),
-            progress,
-        )
-    else:
-        distill.run(
-            distill.Config(
-                out=out,
-                search=config.out / f"search-{space}",
-                seed=config.seed,
-                **config.options,
-            ),
-            progress,
-        )
+def _search_config(config: DemoConfig, space: str) -> search.Config:
+    return search.Config(
+        out=config.out / f"search-{space}",
+        space=space,
+        score=f"proxy:{config.out / 'discover' / 'proxy.json'}",
+        max_params=BUDGETS[space],
+        trainings=config.trainings,
+        seed=config.seed,
+        **config.options,
+        cache=config.cache,
+    )
 
 
 def _summary(found: dict[str, Any], students: list[dict[str, Any]]) -> list[str]:

@@ -23,9 +23,11 @@ from autodas.steps.explain.run import score_and_terms
 from autodas.steps.search import run as search
 from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
-from autodas.workbench.budgets import BudgetOptions
+from autodas.workbench.arms import NO_TEACHER
+from autodas.workbench.budgets import Amount, BudgetOptions
 from autodas.workbench.protocol import Protocol, resolved
 from autodas.workbench.recipes import recipe_for
+from autodas.workbench.trainings import Trainings
 
 __all__ = ["Config", "RunConfig", "run"]
 
@@ -49,6 +51,10 @@ class RunConfig(Workers, BudgetOptions):
     """How to look for students, as of autodas search."""
     evaluations: int | None = None
     """Architectures that are scored unless the space is taken whole."""
+    trainings: Amount = 3.0
+    """What the whole may cost, in full trainings of one student, the final one included, or in
+    minutes here (20m). 1: the score alone chooses the student; more: short trainings of finalists
+    do, with the teacher and without."""
     recipe: str | None = None
     """Training recipe; by default one that suits the space."""
     epochs: int | None = None
@@ -69,6 +75,8 @@ class RunConfig(Workers, BudgetOptions):
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
         super().__post_init__()
+        # Nobody has seen it yet.
+        object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
         if self.seeds < 1:
             raise InvalidInput(f"seeds must be at least 1, got {self.seeds}")
 
@@ -82,8 +90,10 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
     The search lies in ``search``, the training and the exported student in ``distill``.
 
     Returns:
-        ``student`` (``arch``, ``score``, ``params``, ``macs``), ``accuracy`` in percent,
-        ``teacher_accuracy``, ``student_path`` and ``why``, sentences for people.
+        ``student`` (``arch``, ``score``, ``params``, ``macs``, ``taught``), ``accuracy`` (percent),
+        ``teacher_accuracy``, ``contest`` (rungs, arms, costs; None if the score alone has chosen),
+        ``student_path`` and ``why``, sentences for people; with ``compare`` also ``largest`` and
+        ``random``, each with ``arch`` and ``accuracy``.
 
     Raises:
         InvalidInput: nothing fits the budgets; the message gives the space's real range.
@@ -104,12 +114,14 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "teacher": config.protocol.teacher,
             "score": found["score"],
             "budgets": found["budgets"],
-            "student": found["students"][0],
+            "student": found["chosen"],
+            "contest": found["contest"],
             "accuracy": trained["accuracy"],
             "teacher_accuracy": trained["teacher_accuracy"],
             "student_path": str(Path("distill") / trained["student_path"]),
             "why": _why(config, found) + _gained(config, trained),
             "networks_measured": found["networks_measured"],
+            **_compared(trained),
             "seconds": time.perf_counter() - start,
         }
         directory.write_results(results)
@@ -152,6 +164,9 @@ def _search_config(config: RunConfig) -> search.Config:
         **config.limits,
         strategy=config.strategy,
         evaluations=config.evaluations,
+        trainings=config.trainings,
+        recipe=config.recipe,
+        epochs=config.epochs,
         random=1,
         protocol=config.protocol,
         seed=config.seed,
@@ -161,12 +176,14 @@ def _search_config(config: RunConfig) -> search.Config:
 
 
 def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Config:
+    # Those that it is compared with learn from the teacher, whatever the chosen one does.
+    taught = found["chosen"]["taught"] or config.compare
     return distill.Config(
         out=config.out / "distill",
         search=config.out / "search" if config.compare else None,
         space=str(config.space),
-        arch=found["students"][0]["arch"],
-        teacher=str(config.protocol.teacher),
+        arch=found["chosen"]["arch"],
+        teacher=str(config.protocol.teacher) if taught else NO_TEACHER,
         data=str(config.protocol.data),
         recipe=config.recipe,
         epochs=config.epochs,
@@ -177,13 +194,25 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
     )
 
 
+def _compared(trained: Mapping[str, Any]) -> dict[str, Any]:
+    """The largest that fits and a random one, if they were trained."""
+    roles = {"largest": "largest", "random 1": "random"}
+    return {
+        roles[each["role"]]: {name: each[name] for name in ("arch", "accuracy", "params", "macs")}
+        for each in trained["students"]
+        if each["role"] in roles
+    }
+
+
 def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
     """Why this student, in plain sentences."""
-    best, budget = found["students"][0], config.budgets.in_words()
+    best, budget = found["chosen"], config.budgets.in_words()
+    scores, largest = found["points"]["score"], found["largest"]
+    rank = 1 + sum(score > best["score"] for score in scores)
     lines = [
         f"Chosen: {best['arch']} of {found['space']}, with {best['params']:,} parameters and "
         f"{best['macs']:,} multiply-accumulates per image.",
-        f"It has the highest score of the {found['within_budget']:,} students "
+        f"{_place(rank)} of the {found['within_budget']:,} students "
         + (f"with {budget} " if budget else "")
         + f"that were scored, out of {found['size']:,} that were looked at.",
         *found["why"],
@@ -191,7 +220,6 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
     ]
     if found["caution"] is not None:
         lines.append(f"{found['caution']}.")
-    scores, largest = found["points"]["score"], found["largest"]
     if largest["params"] <= best["params"]:
         lines.append("No student that fits is larger.")
     else:
@@ -200,11 +228,15 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
             f"The largest that fits, with {largest['params']:,} parameters, comes out as number "
             f"{rank:,} of {len(scores):,}."
         )
-    if len(found["students"]) > 1:
+    if found["contest"] is None and len(found["students"]) > 1:
         second = found["students"][1]
         same = " with the same score" if second["score"] == best["score"] else ""
         lines.append(f"The runner-up{same} is {second['arch']}, {second['params']:,} parameters.")
     return lines
+
+
+def _place(rank: int) -> str:
+    return "It has the highest score" if rank == 1 else f"By the score it is number {rank:,}"
 
 
 def _meaning(name: str) -> str:
@@ -232,12 +264,15 @@ def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
     teacher, known = config.protocol.teacher, trained["teacher_accuracy"]
     beside = "" if known is None else f"; the teacher reaches {known:.2f} %"
     times = "once" if config.seeds == 1 else f"{config.seeds} times"
+    student = trained["students"][0]
+    ways = (f"with the teacher {teacher}", "on the labels alone")
+    own, other = ways if student["taught"] else reversed(ways)
     lines = [
-        f"Trained {times} on {config.protocol.data} with the teacher {teacher}, it reaches "
+        f"Trained {times} on {config.protocol.data} {own}, it reaches "
         f"{trained['accuracy']:.2f} % on test images{beside}."
     ]
     if config.compare:
-        alone = float(np.mean(trained["students"][0]["vanilla"]))
-        lines.append(f"Trained on the labels alone it reaches {alone:.2f} %.")
+        known = student["vanilla" if student["taught"] else "with_teacher"]
+        lines.append(f"Trained {other} it reaches {float(np.mean(known)):.2f} %.")
         lines += trained["verdict"][1:]
     return lines

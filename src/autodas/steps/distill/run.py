@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from autodas.backends import Backend
 from autodas.backends.workers import Workers
@@ -22,12 +21,14 @@ from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
 from autodas.distill import Recipe
 from autodas.spaces import SPACES, get_space
+from autodas.steps.distill.verdict import OTHER, gain_of, verdict_of
 from autodas.teachers import load_teacher
+from autodas.workbench.arms import NO_TEACHER
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
 
-__all__ = ["Config", "DistillConfig", "gain_of", "run", "verdict_of"]
+__all__ = ["Config", "DistillConfig", "run"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DistillConfig(Workers):
     arch: str | None = None
     """Architecture to train (ignored with --search)."""
     teacher: str = "digits-cnn-teacher"
-    """Teacher to learn from."""
+    """Teacher to learn from; none for labels alone."""
     data: str = "digits"
     """Data set to train on."""
     recipe: str | None = None
@@ -52,7 +53,8 @@ class DistillConfig(Workers):
     seeds: int = 3
     """Trainings of each student, with different initial weights and batches."""
     vanilla: bool = True
-    """Also train the chosen student without the teacher."""
+    """Also train the chosen student without the teacher; with it, if a search has found that it
+    learns better from labels alone."""
     seed: int = 0
     """Base of all seeds."""
     losses: tuple[str, ...] | None = None
@@ -77,8 +79,6 @@ class DistillConfig(Workers):
 
 Config = DistillConfig
 TRACKING = "tracking"
-VANILLA = "without-teacher"
-"""Folder of the student that learnt from labels alone."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class _Student:
     arch: str
     params: int
     macs: int
+    taught: bool = True
 
 
 def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         "distill",
         deciding(config),
         resolved={"students": [student.arch for student in students]},
-        folders=(CHECKPOINTS, TRACKING, VANILLA),
+        folders=(CHECKPOINTS, TRACKING, *OTHER.values()),
     ) as directory:
         start = time.perf_counter()
         units = _units(config, space_name, recipe, students)
@@ -126,14 +127,22 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
         space = get_space(config.space)
         arch = space.decode(config.arch)
         cost = space.cost(arch)
-        return space.known_as, [_Student("chosen", space.encode(arch), cost.params, cost.macs)]
+        taught = config.teacher != NO_TEACHER
+        text = space.encode(arch)
+        return space.known_as, [_Student("chosen", text, cost.params, cost.macs, taught)]
     path = config.search / "results.json"
     found = read_checked_json(path)
     try:
-        named = [("chosen", found["students"][0]), ("largest", found["largest"])]
+        named = [("chosen", found["chosen"]), ("largest", found["largest"])]
         named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
         students = [
-            _Student(role, str(each["arch"]), int(each["params"]), int(each["macs"]))
+            _Student(
+                role,
+                str(each["arch"]),
+                int(each["params"]),
+                int(each["macs"]),
+                bool(each.get("taught", True)),
+            )
             for role, each in named
         ]
         name = str(found["space"])
@@ -166,7 +175,7 @@ def _units(
     units = {}
     where, place = Where(config.device, config.amp, config.devices), Home(config.out.absolute())
     for student in students:
-        for taught in (True, False) if config.vanilla and student.role == "chosen" else (True,):
+        for taught in _ways(config, student):
             teachers = (config.teacher, *config.more_teachers) if taught else ()
             for i in range(config.seeds):
                 exported = student.role == "chosen" and i == 0
@@ -178,12 +187,18 @@ def _units(
                     Kept(
                         place,
                         export=exported,
-                        into="" if taught else VANILLA,
+                        into="" if taught == student.taught else OTHER[taught],
                         formats=config.formats if exported else (),
                         tracking=f"{TRACKING}/{name}" if config.tracking else None,
                     ),
                 )
     return units
+
+
+def _ways(config: DistillConfig, student: _Student) -> tuple[bool, ...]:
+    """With the teacher or without: the student's own way, and the other one to compare with."""
+    both = config.vanilla and student.role == "chosen" and config.teacher != NO_TEACHER
+    return (student.taught, not student.taught) if both else (student.taught,)
 
 
 def _train_all(
@@ -239,14 +254,15 @@ def _results(
     setup = next(iter(units.values())).setup
     shown = []
     for student in students:
-        taught = accuracies(student.role, True) or []
-        vanilla = accuracies(student.role, False)
-        first = trained[units[student.role, True, 0].key]
+        taught, vanilla = (accuracies(student.role, way) for way in (True, False))
+        own = (taught if student.taught else vanilla) or []
+        first = trained[units[student.role, student.taught, 0].key]
         shown.append(
             asdict(student)
             | {
-                "accuracies": taught,
-                "accuracy": float(np.mean(taught)),
+                "accuracies": own,
+                "accuracy": float(np.mean(own)),
+                "with_teacher": taught,
                 "vanilla": vanilla,
                 "gain": gain_of(taught, vanilla),
                 "history": first["history"],
@@ -256,7 +272,7 @@ def _results(
     return {
         "space": setup.space,
         "teacher": config.teacher,
-        "teacher_accuracy": load_teacher(config.teacher).accuracy,
+        "teacher_accuracy": _accuracy_of(config.teacher),
         "data": config.data,
         "recipe": setup.recipe.describe(),
         "seeds": config.seeds,
@@ -267,55 +283,5 @@ def _results(
     }
 
 
-def gain_of(taught: Sequence[float], vanilla: Sequence[float] | None) -> dict[str, Any] | None:
-    """What the teacher adds: mean difference of trainings of the same seeds, in points.
-
-    Args:
-        taught: Accuracies with the teacher, by seed.
-        vanilla: Without, by the same seeds; None if there are none.
-
-    Returns:
-        ``mean``, ``seeds``, and with two seeds or more ``low`` and ``high``: the interval of
-        Student's t for the mean difference, 95 %; None without ``vanilla``.
-    """
-    if not vanilla:
-        return None
-    difference = np.subtract(taught, vanilla)
-    found: dict[str, Any] = {"mean": float(difference.mean()), "seeds": len(difference)}
-    if len(difference) > 1:
-        error = float(difference.std(ddof=1)) / len(difference) ** 0.5
-        reach = float(stats.t.ppf(0.975, len(difference) - 1)) * error
-        found |= {"low": found["mean"] - reach, "high": found["mean"] + reach}
-    return found
-
-
-def verdict_of(space: str, students: Sequence[dict[str, Any]]) -> list[str]:
-    """What came out, in plain sentences."""
-    chosen = students[0]
-    lines = [f"{space}: the chosen student reaches {chosen['accuracy']:.2f} %"]
-    if chosen["vanilla"]:
-        lines[0] += f" with the teacher, {np.mean(chosen['vanilla']):.2f} % without"
-    gain = chosen.get("gain")
-    if gain is not None and "low" in gain:
-        lines[0] += (
-            f" ({gain['mean']:+.2f} points, 95 % interval {gain['low']:+.2f} to "
-            f"{gain['high']:+.2f} over {gain['seeds']} seeds)"
-        )
-    if gain is not None and gain["mean"] < 0:
-        lines.append(
-            f"{space}: with the teacher the student is worse, by {-gain['mean']:.2f} points over "
-            f"{gain['seeds']} {'seed' if gain['seeds'] == 1 else 'seeds'}; the one that learnt "
-            f"from labels alone is exported, too (folder {VANILLA})"
-        )
-    for role, others in (
-        ("the largest that fits", [s for s in students if s["role"] == "largest"]),
-        ("random students", [s for s in students if s["role"].startswith("random")]),
-    ):
-        if others:
-            mean = float(np.mean([s["accuracy"] for s in others]))
-            gap = chosen["accuracy"] - mean
-            far = (
-                f"{abs(gap):.2f} points {'above' if gap > 0 else 'below'}" if gap else "as good as"
-            )
-            lines.append(f"{space}: {far} {role} ({mean:.2f} %)")
-    return lines
+def _accuracy_of(teacher: str) -> float | None:
+    return None if teacher == NO_TEACHER else load_teacher(teacher).accuracy

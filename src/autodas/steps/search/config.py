@@ -10,8 +10,9 @@ from autodas.core.errors import InvalidInput
 from autodas.scores import get_score
 from autodas.spaces import Space
 from autodas.steps.search.strategies import Strategy
-from autodas.workbench.budgets import BudgetOptions, Quantity
+from autodas.workbench.budgets import Amount, BudgetOptions, Quantity
 from autodas.workbench.protocol import Protocol
+from autodas.workbench.trainings import Trainings
 
 __all__ = ["SearchConfig", "default_score"]
 
@@ -38,6 +39,17 @@ class SearchConfig(Workers, BudgetOptions):
     default."""
     candidates: int = 0
     """Take this many sampled architectures for the whole space; 0 for all of it."""
+    trainings: Amount = 1.0
+    """What the choice may cost, in full trainings of one student, the final one included, or in
+    minutes here (20m); 1: the score alone decides, more: short trainings of finalists do."""
+    finalists: int | None = None
+    """Name so many finalists, the best by the score and others near it; no more are tried."""
+    without_teacher: bool = True
+    """Also try finalists without the teacher, which can make a student worse."""
+    recipe: str | None = None
+    """Recipe whose schedule short trainings shrink; by default one that suits the space."""
+    epochs: int | None = None
+    """Passes over the training images of a full training, in place of the recipe's."""
     top: int = 10
     """How many students to report."""
     pareto: Quantity | None = None
@@ -56,8 +68,10 @@ class SearchConfig(Workers, BudgetOptions):
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
         super().__post_init__()
-        for name, least in (("top", 1), ("random", 0), ("candidates", 0)):
-            if (value := getattr(self, name)) < least:
+        # Nobody has seen it yet.
+        object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
+        for name, least in (("top", 1), ("random", 0), ("candidates", 0), ("finalists", 1)):
+            if (value := getattr(self, name)) is not None and value < least:
                 raise InvalidInput(f"{name} must be at least {least}, got {value}")
 
 

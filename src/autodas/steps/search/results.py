@@ -18,7 +18,7 @@ from autodas.tables import Table
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.latency import device_name
 
-__all__ = ["Found", "front", "results_of"]
+__all__ = ["Found", "chosen_of", "front", "ranking", "results_of"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ def results_of(
 ) -> dict[str, Any]:
     """Content of ``results.json``, without what it took."""
     params = dict(zip(found.scores, limits.book.get("params", list(found.scores)), strict=True))
-    # Of equal scores the smaller student first: it costs less.
-    ranked = sorted(found.scores, key=lambda text: (-found.scores[text], params[text], text))
+    ranked = ranking(found, limits)
     largest = max(found.scores, key=lambda text: (params[text], text))
     compared = found.largest or (largest, found.scores[largest])
     if limits.book.one("params", compared[0]) < params[largest]:
@@ -84,6 +83,12 @@ def results_of(
         target = str(config.table).partition(":")[2] or None
         results["regret"] = _regret(limits, found.scores, table, target)
     return results
+
+
+def ranking(found: Found, limits: Limits) -> list[str]:
+    """Architectures, best score first; of equal scores the smaller student, which costs less."""
+    params = dict(zip(found.scores, limits.book.get("params", list(found.scores)), strict=True))
+    return sorted(found.scores, key=lambda text: (-found.scores[text], params[text], text))
 
 
 def front(scores: Mapping[str, float], costs: Sequence[float]) -> list[str]:
@@ -133,6 +138,23 @@ class Students:
             **({"memory": book.one("memory", text)} if self.memory else {}),
             **({"latency": timed.to_json()} if timed is not None else {}),
         }
+
+
+def chosen_of(
+    found: Found, limits: Limits, contest: Mapping[str, Any] | None, results: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The student that is to be trained: the winner of the contest, else the best score.
+
+    With ``taught``, whether it is to learn from the teacher.
+    """
+    if contest is None:
+        return {**results["students"][0], "taught": True}
+    arm = contest["arms"][contest["winner"]]
+    students = Students(limits, memory="memory" in results["students"][0])
+    return {
+        **students.to_json(arm["arch"], found.scores[arm["arch"]]),
+        "taught": bool(arm["teachers"]),
+    }
 
 
 def _random(config: SearchConfig, found: Found) -> Sequence[tuple[str, float]]:

@@ -16,8 +16,9 @@ from autodas.data import load_data
 from autodas.scores import Score, get_score
 from autodas.spaces import Space, get_space
 from autodas.steps.search.config import SearchConfig, default_score
+from autodas.steps.search.finalists import contest_between, finalists
 from autodas.steps.search.limits import Limits, Timer
-from autodas.steps.search.results import Found, results_of
+from autodas.steps.search.results import Found, chosen_of, ranking, results_of
 from autodas.steps.search.scoring import Scorer, compares
 from autodas.steps.search.strategies import (
     Evolution,
@@ -26,12 +27,14 @@ from autodas.steps.search.strategies import (
     random_fitting,
     within,
 )
+from autodas.steps.search.text import contest_in_words, summary_of
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.costs import CostBook
 from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.latency import check_device
 from autodas.workbench.measuring import LARGEST, space_sample
 from autodas.workbench.protocol import resolved
+from autodas.workbench.training import CHECKPOINTS
 
 __all__ = ["Config", "SearchConfig", "run"]
 
@@ -68,18 +71,22 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     asked = deciding(config)
     name, why = (config.score, None) if config.score else default_score(space)
     config, score = replace(config, score=name), get_score(name)
-    with RunDirectory(config.out, "search", asked) as directory:
+    with RunDirectory(config.out, "search", asked, folders=(CHECKPOINTS,)) as directory:
         start = time.perf_counter()
         _same_score(directory, score.formula)
         search = _Search(config, space, score, directory, progress)
         found = search.find()
         results = results_of(config, found, search.limits, search.scorer, table)
-        results["why"] = [] if why is None else [why]
         results["caution"] = _caution(name, score.found_on, space)
+        ranked = ranking(found, search.limits)
+        results["finalists"] = finalists(ranked, config.finalists or 0)
+        results["contest"] = contest_between(config, space, ranked, directory, progress)
+        results["chosen"] = chosen_of(found, search.limits, results["contest"], results)
+        results["why"] = [*([] if why is None else [why]), *contest_in_words(results["contest"])]
         search.limits.book.save()
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
-    return results | {"summary": _summary(config, results)}
+    return results | {"summary": summary_of(config, results)}
 
 
 def _caution(name: str, found_on: frozenset[str], space: Space) -> str | None:
@@ -217,28 +224,3 @@ def _sorted_out(scores: dict[str, Result[float]]) -> tuple[dict[str, float], Cou
     """Numbers by architecture, and how often there was none for which reason."""
     fine = {text: value.value for text, value in scores.items() if isinstance(value, Ok)}
     return fine, Counter(v.reason for v in scores.values() if isinstance(v, Failed))
-
-
-def _summary(config: SearchConfig, results: dict[str, Any]) -> list[str]:
-    best, within_budget = results["students"][0], results["within_budget"]
-    budget = config.budgets.in_words()
-    lines = [
-        f"best of {within_budget:,} students of {results['space']}"
-        + (f" with {budget}" if budget else "")
-        + f" by {config.score}: {best['arch']} "
-        f"({best['params']:,} parameters, {best['macs']:,} MACs)"
-    ]
-    if config.pareto is not None:
-        count = len(results["students"])
-        lines.append(f"{count} students that none beats in both score and {config.pareto}")
-    if regret := results.get("regret"):
-        lines.append(
-            f"of {regret['scored']:,} students of known accuracy the score takes "
-            f"{regret['chosen']:.2f} %; of all {regret['n']:,} that fit, the best has "
-            f"{regret['oracle']:.2f} %, the largest {regret['largest']:.2f} %, the mean is "
-            f"{regret['random']:.2f} %"
-        )
-    elif config.table is not None:
-        lines.append(f"no student that was scored has a known accuracy in {config.table}")
-    lines += results["why"]
-    return lines if results["caution"] is None else [*lines, results["caution"]]

@@ -1,0 +1,100 @@
+"""From scores to one student: the finalists of a search, and the contest between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from autodas.core.progress import Progress
+from autodas.core.runs import RunDirectory
+from autodas.data import load_data
+from autodas.evolution import Bracket
+from autodas.spaces import Space
+from autodas.steps.search.config import SearchConfig
+from autodas.workbench.arms import arms_of, plan
+from autodas.workbench.contest import Contest, ContestRun
+from autodas.workbench.protocol import resolved
+from autodas.workbench.recipes import recipe_for
+from autodas.workbench.trainings import Trainings, seconds_of_a_training
+
+__all__ = ["contest_between", "finalists"]
+
+BEST = 0.1  # share of the candidates that finalists are spread over
+MOST = 81  # finalists, if nobody says how many
+PROBE = Fraction(1, 9)  # of a training, to see how long one takes
+
+
+def finalists(ranked: Sequence[str], count: int) -> list[str]:
+    """The first of a ranking and others spread evenly over its best tenth.
+
+    Neighbours in a ranking of thousands are nearly the same student; spread out, finalists differ.
+
+    Args:
+        ranked: Architectures, best first.
+        count: How many are wanted; fewer if there are no more.
+    """
+    if count < 2:
+        return list(ranked[:count])
+    count = min(count, len(ranked))
+    last = max(count, round(BEST * len(ranked))) - 1
+    places = np.linspace(0, last, count).round().astype(int)
+    return [ranked[int(place)] for place in places]
+
+
+def contest_between(
+    config: SearchConfig,
+    space: Space,
+    ranked: Sequence[str],
+    directory: RunDirectory,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """Let finalists of a ranking train for a while, to choose one.
+
+    Args:
+        config: Says what it may cost.
+        space: Of the students.
+        ranked: Their architectures, best score first.
+        directory: Of the search, whose journal keeps what is trained.
+        progress: Is told of trainings.
+
+    Returns:
+        As :meth:`autodas.workbench.contest.ContestRun.results`, and ``trainings`` (what was
+        allowed); None if the score alone decides.
+
+    Raises:
+        InvalidInput: the budget, the recipe or the data do not allow it.
+        AutodasError: no finalist could be trained.
+    """
+    trainings = Trainings.parsed(config.trainings)
+    if not trainings.chooses:
+        return None
+    protocol = resolved(config.protocol, space)
+    data, recipe = (
+        load_data(str(protocol.data)),
+        recipe_for(space, config.recipe, epochs=config.epochs),
+    )
+    ways: list[tuple[str, ...]] = [(str(protocol.teacher),)]
+    ways += [()] if config.without_teacher else []
+    contest = Contest(
+        space.known_as,
+        str(protocol.data),
+        recipe,
+        arms_of(ranked[:1], ways),
+        Bracket(),
+        config.seed,
+    )
+    seconds = None
+    if trainings.number is None:
+        seconds = seconds_of_a_training(contest.unit(contest.arms[0], PROBE), directory.journal)
+    runner = config.workers.runner()
+    budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
+    most = config.finalists or MOST
+    bracket = plan(budget, min(most, len(ranked)) * len(ways), data, recipe)
+    architectures = finalists(ranked, min(most, -(-max(1, bracket.arms) // len(ways))))
+    contest = replace(contest, arms=arms_of(architectures, ways), bracket=bracket)
+    found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
+    return {"trainings": float(1 + budget)} | found

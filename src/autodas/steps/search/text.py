@@ -1,0 +1,95 @@
+"""What a search tells people: the best students, and how finalists were decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from autodas.steps.search.config import SearchConfig
+
+__all__ = ["contest_in_words", "summary_of"]
+
+
+def summary_of(config: SearchConfig, results: Mapping[str, Any]) -> list[str]:
+    """What people are told at the end."""
+    best, within_budget = results["students"][0], results["within_budget"]
+    budget = config.budgets.in_words()
+    lines = [
+        f"best of {within_budget:,} students of {results['space']}"
+        + (f" with {budget}" if budget else "")
+        + f" by {config.score}: {best['arch']} "
+        f"({best['params']:,} parameters, {best['macs']:,} MACs)"
+    ]
+    if config.pareto is not None:
+        count = len(results["students"])
+        lines.append(f"{count} students that none beats in both score and {config.pareto}")
+    if regret := results.get("regret"):
+        lines.append(
+            f"of {regret['scored']:,} students of known accuracy the score takes "
+            f"{regret['chosen']:.2f} %; of all {regret['n']:,} that fit, the best has "
+            f"{regret['oracle']:.2f} %, the largest {regret['largest']:.2f} %, the mean is "
+            f"{regret['random']:.2f} %"
+        )
+    elif config.table is not None:
+        lines.append(f"no student that was scored has a known accuracy in {config.table}")
+    lines += results["why"]
+    if results["contest"] is not None:
+        chosen = results["chosen"]
+        how = "with the teacher" if chosen["taught"] else "from labels alone"
+        lines.append(f"chosen by short trainings: {chosen['arch']}, to be trained {how}")
+    lines += [f"finalist {i + 1}: {arch}" for i, arch in enumerate(results["finalists"])]
+    return lines if results["caution"] is None else [*lines, results["caution"]]
+
+
+def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
+    """Why this finalist, what the score alone would have taken, and how sure that is."""
+    if contest is None:
+        return []
+    if not contest["rungs"]:
+        return ["The trainings that are allowed leave none to compare: the score alone decides."]
+    arms, rungs, winner = contest["arms"], contest["rungs"], contest["winner"]
+    trained = ", then ".join(
+        f"{len(rung['results'])} for {rung['fidelity']} of a training" for rung in rungs
+    )
+    last = {each["arm"]: each for each in rungs[-1]["results"]}
+    best = last[winner]
+    return [
+        f"Of {len(arms)} ways to get a student, {trained} ({contest['cost']:.3g} full trainings in "
+        f"all): {_named(arms[winner])} had the lowest cross-entropy on validation images, "
+        f"{best['cross_entropy']:.3g}, and {best['accuracy']:.1f} % of them right.",
+        *_instead(contest),
+        *_doubted(contest),
+    ]
+
+
+def _named(arm: Mapping[str, Any]) -> str:
+    return f"{arm['arch']} {'with the teacher' if arm['teachers'] else 'from labels alone'}"
+
+
+def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
+    """What would have been taken without a contest, on the highest rung that both have seen."""
+    first, winner = contest["first"], contest["winner"]
+    if first == winner:
+        yield "The score alone would have taken the same."
+        return
+    for rung in reversed(contest["rungs"]):
+        found = {each["arm"]: each["accuracy"] for each in rung["results"]}
+        if found.get(first) is not None and found.get(winner) is not None:
+            gap = found[winner] - found[first]
+            yield (
+                f"The score alone would have taken {_named(contest['arms'][first])}: at "
+                f"{rung['fidelity']} of a training it has {abs(gap):.1f} points "
+                f"{'fewer' if gap >= 0 else 'more'} on validation images."
+            )
+            return
+    yield f"The score alone would have taken {_named(contest['arms'][first])}, which failed."
+
+
+def _doubted(contest: Mapping[str, Any]) -> Iterator[str]:
+    if contest["doubts"]:
+        doubt = contest["doubts"][0]
+        yield (
+            f"The chance that {_named(contest['arms'][doubt['arm']])} is better is "
+            f"{100 * doubt['chance']:.0f} %, by the validation images; what luck the seeds had is "
+            "not in it."
+        )

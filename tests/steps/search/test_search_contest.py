@@ -1,0 +1,132 @@
+"""A search whose finalists train for a while, and what is trained afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from autodas.core.errors import InvalidInput
+from autodas.data import load_data
+from autodas.distill import evaluate
+from autodas.steps.distill import run as distill
+from autodas.steps.distill.load import load_student
+from autodas.steps.search import run as search
+from autodas.steps.search.config import SearchConfig
+from autodas.steps.search.finalists import finalists
+from autodas.steps.search.text import contest_in_words
+
+ASKED = SearchConfig(
+    space="digits-vit", score="params", max_params="3k", trainings=2, epochs=8, jobs=1, random=0
+)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    out = tmp_path_factory.mktemp("search") / "run"
+    return out, search.run(replace(ASKED, out=out))
+
+
+def test_finalists_are_the_best_and_others_of_the_best_tenth():
+    ranked = [str(i) for i in range(200)]
+    assert finalists(ranked, 5) == ["0", "5", "10", "14", "19"]
+    assert finalists(ranked[:30], 5) == ["0", "1", "2", "3", "4"]
+    assert finalists(ranked, 1) == ["0"]
+    assert finalists(ranked, 0) == []
+    assert finalists(ranked[:2], 5) == ["0", "1"]
+
+
+def test_the_winner_of_the_contest_is_the_chosen_student(done):
+    _, results = done
+    contest = results["contest"]
+    winner = contest["arms"][contest["winner"]]
+    assert results["chosen"]["arch"] == winner["arch"]
+    assert results["chosen"]["taught"] == bool(winner["teachers"])
+    assert contest["trainings"] == 2.0
+    assert 0.95 <= contest["cost"] <= 1
+    assert contest["arms"][0] == {
+        "arch": results["students"][0]["arch"],
+        "teachers": ["digits-cnn-teacher"],
+    }
+
+
+def test_it_is_told_why(done):
+    _, results = done
+    said = " ".join(results["summary"])
+    assert "lowest cross-entropy on validation images" in said
+    assert "The score alone would have taken" in said
+    assert results["why"] == contest_in_words(results["contest"])
+
+
+def test_a_finished_search_trains_nothing_again(done, monkeypatch):
+    out, results = done
+    monkeypatch.setattr("autodas.workbench.contest.train_unit", None)
+    again = search.run(replace(ASKED, out=out))
+    assert again["contest"] == results["contest"]
+
+
+def test_processes_choose_the_same(done, tmp_path):
+    _, results = done
+    found = search.run(replace(ASKED, out=tmp_path, jobs=2))
+    for one, other in zip(found["contest"]["rungs"], results["contest"]["rungs"], strict=True):
+        for mine, theirs in zip(one["results"], other["results"], strict=True):
+            assert mine["cross_entropy"] == theirs["cross_entropy"]
+    assert found["chosen"] == results["chosen"]
+
+
+def test_by_default_the_score_alone_decides(tmp_path):
+    results = search.run(SearchConfig(out=tmp_path, space="digits-vit", score="params", jobs=1))
+    assert results["contest"] is None
+    assert results["chosen"] == results["students"][0] | {"taught": True}
+    assert results["finalists"] == []
+
+
+def test_named_finalists_are_told_for_another_trainer(tmp_path):
+    results = search.run(replace(ASKED, out=tmp_path, trainings=1, finalists=3))
+    assert len(results["finalists"]) == 3
+    assert results["finalists"][0] == results["students"][0]["arch"]
+    assert results["summary"][-1] == f"finalist 3: {results['finalists'][2]}"
+
+
+def test_no_more_finalists_are_tried_than_asked(tmp_path):
+    results = search.run(replace(ASKED, out=tmp_path, finalists=1, without_teacher=False))
+    assert len(results["contest"]["arms"]) == 1
+    assert results["contest"]["rungs"] == []
+    assert "leave none to compare" in results["why"][-1]
+
+
+@pytest.mark.parametrize("options", [{"trainings": 0.5}, {"trainings": "x"}, {"finalists": 0}])
+def test_what_cannot_be_done_is_refused(options):
+    with pytest.raises(InvalidInput):
+        replace(ASKED, **options)
+
+
+def test_a_student_that_learns_better_from_labels_alone_is_trained_so(done, tmp_path):
+    out, _ = done
+    found = json.loads((out / "results.json").read_text())
+    untaught = tmp_path / "search"
+    untaught.mkdir()
+    chosen = found["chosen"] | {"taught": False}
+    (untaught / "results.json").write_text(json.dumps(found | {"chosen": chosen}))
+    asked = distill.Config(out=tmp_path / "out", search=untaught, epochs=1, seeds=1, jobs=1)
+    results = distill.run(asked)
+    student = results["students"][0]
+    assert (student["taught"], student["accuracies"]) == (False, student["vanilla"])
+    assert student["gain"]["mean"] == student["with_teacher"][0] - student["vanilla"][0]
+    data = load_data("digits")
+    for folder, accuracy in ((".", student["vanilla"]), ("with-teacher", student["with_teacher"])):
+        network = load_student(tmp_path / "out" / folder)
+        assert evaluate(network, data.test_images, data.test_labels) == accuracy[0]
+
+
+def test_without_any_teacher_there_is_nothing_to_compare(done, tmp_path):
+    _, results = done
+    arch = results["chosen"]["arch"]
+    asked = distill.Config(
+        out=tmp_path, space="digits-vit", arch=arch, teacher="none", epochs=1, seeds=1, jobs=1
+    )
+    found = distill.run(asked)
+    (student,) = found["students"]
+    assert (found["teacher_accuracy"], student["gain"], student["with_teacher"]) == (None,) * 3
+    assert found["verdict"][0].endswith("from labels alone")

@@ -1,0 +1,234 @@
+"""The contest of finalists: what is trained, what decides, and going on after a kill."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from autodas.backends import Serial
+from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.journal import Journal
+from autodas.core.progress import Silent
+from autodas.data import load_data
+from autodas.distill import get_recipe
+from autodas.distill.short import short_training
+from autodas.evolution import Bracket, Rung
+from autodas.workbench import contest as contests
+from autodas.workbench.arms import Arm, arms_of, plan
+from autodas.workbench.contest import Contest, ContestRun, chance_that_better
+from autodas.workbench.training import train_unit
+from autodas.workbench.trainings import Trainings, seconds_of_a_training
+
+TEACHER = ("digits-cnn-teacher",)
+ARCHS = [
+    f'{{"depth":1,"heads":1,"mlp_ratio":{ratio},"width":{width}}}'
+    for width in (12, 24)
+    for ratio in (0.5, 1.0)
+]
+HASTY = replace(get_recipe("digits-vit-short"), epochs=4)
+THIRD = Fraction(1, 3)
+
+
+def rung(fidelity, arms):
+    return Rung(Fraction(fidelity), arms, Fraction(fidelity))
+
+
+TWO_RUNGS = Bracket((rung("1/6", 4), rung("1/3", 2)))
+CONTEST = Contest("digits-vit", "digits", HASTY, arms_of(ARCHS[:2], [TEACHER, ()]), TWO_RUNGS, 0)
+
+
+def held(folder, contest=CONTEST, runner=None):
+    journal = Journal(folder / "journal.jsonl")
+    return ContestRun(contest, folder, journal, runner or Serial(), Silent())
+
+
+def without_seconds(found):
+    if isinstance(found, dict):
+        return {k: without_seconds(v) for k, v in found.items() if k != "seconds"}
+    return [without_seconds(each) for each in found] if isinstance(found, list) else found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return held(tmp_path_factory.mktemp("contest")).run()
+
+
+def test_arms_are_every_architecture_every_way_the_most_promising_first():
+    assert [(arm.arch, arm.taught_by) for arm in CONTEST.arms] == [
+        (ARCHS[0], "digits-cnn-teacher"),
+        (ARCHS[0], "none"),
+        (ARCHS[1], "digits-cnn-teacher"),
+        (ARCHS[1], "none"),
+    ]
+    assert Arm("a", ("b", "c")).key == "a | b + c"
+
+
+def test_the_lowest_validation_cross_entropy_wins_and_goes_on(undisturbed):
+    first, last = undisturbed["rungs"]
+    by_loss = sorted(first["results"], key=lambda each: each["cross_entropy"])
+    assert first["promoted"] == [each["arm"] for each in by_loss[:2]]
+    assert [each["arm"] for each in last["results"]] == first["promoted"]
+    best = min(last["results"], key=lambda each: each["cross_entropy"])
+    assert undisturbed["winner"] == best["arm"] == last["promoted"][0]
+    assert (first["fidelity"], last["fidelity"]) == ("1/6", "1/3")
+    assert undisturbed["cost"] == pytest.approx(4 / 6 + 2 / 3)
+
+
+def test_what_is_told_of_an_arm_is_what_its_training_gives(undisturbed):
+    results = {each["arm"]: each for each in undisturbed["rungs"][0]["results"]}
+    for number, arm in enumerate(CONTEST.arms):
+        found = train_unit(CONTEST.unit(arm, Fraction(1, 6)))
+        assert results[number]["accuracy"] == found["accuracy"]
+        assert results[number]["cross_entropy"] == found["quality"]["cross_entropy"]
+        assert np.mean(found["losses"]) == pytest.approx(results[number]["cross_entropy"], abs=1e-3)
+        assert (results[number]["kd_loss"] is None) == (not arm.teachers)
+
+
+def test_the_test_part_is_not_looked_at(undisturbed, tmp_path, monkeypatch):
+    data = load_data("digits")
+    other = replace(data, test_images=data.test_images.flip(0) * 100, digest="other")
+    monkeypatch.setattr("autodas.workbench.training.load_data", lambda name: other)
+    short_training.cache_clear()
+    found = held(tmp_path).run()
+    short_training.cache_clear()
+    assert without_seconds(found) == without_seconds(undisturbed)
+
+
+class Killed(Exception):
+    pass
+
+
+class DiesAfter(Serial):
+    """Stops after some units, in the order last first."""
+
+    def __init__(self, units):
+        self.left = units
+
+    def run(self, function, items):
+        for number in reversed(range(len(items))):
+            if not self.left:
+                raise Killed
+            self.left -= 1
+            for _, result in super().run(function, [items[number]]):
+                yield number, result
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_a_killed_contest_goes_on_to_the_same_end(undisturbed, tmp_path, after):
+    with pytest.raises(Killed):
+        held(tmp_path, runner=DiesAfter(after)).run()
+    again = held(tmp_path, runner=DiesAfter(6 - after))
+    assert without_seconds(again.run()) == without_seconds(undisturbed)
+    assert not list(tmp_path.glob("checkpoints/*"))
+    assert without_seconds(held(tmp_path, runner=DiesAfter(0)).run()) == without_seconds(
+        undisturbed
+    )
+
+
+def failing(unit):
+    if unit.setup.arch == ARCHS[0]:
+        raise AutodasError("out of luck")
+    return train_unit(unit)
+
+
+def test_an_arm_that_fails_cannot_win_and_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(contests, "train_unit", failing)
+    found = held(tmp_path).run()
+    failed = [each for each in found["rungs"][0]["results"] if each["reason"]]
+    assert [each["arm"] for each in failed] == [0, 1]
+    assert "out of luck" in failed[0]["reason"]
+    assert failed[0]["accuracy"] is None
+    assert found["arms"][found["winner"]]["arch"] == ARCHS[1]
+
+
+def test_if_all_arms_fail_the_reason_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(contests, "train_unit", failing)
+    alone = replace(
+        CONTEST, arms=arms_of(ARCHS[:1], [TEACHER, ()]), bracket=Bracket((rung("1/3", 2),))
+    )
+    with pytest.raises(AutodasError, match=r"no finalist could be trained.*out of luck"):
+        held(tmp_path, alone).run()
+
+
+def test_without_rungs_the_first_arm_is_taken(tmp_path):
+    found = held(tmp_path, replace(CONTEST, bracket=Bracket())).run()
+    assert (found["winner"], found["rungs"], found["cost"], found["doubts"]) == (0, [], 0.0, [])
+
+
+def test_the_chance_of_another_is_that_of_a_paired_test():
+    rng = np.random.default_rng(0)
+    best, other = rng.random(50), rng.random(50) + 0.05
+    paired = stats.ttest_rel(other, best)
+    # For many images Student's distribution is the normal one.
+    wanted = stats.norm.cdf(-paired.statistic)
+    assert chance_that_better(list(other), list(best)) == pytest.approx(wanted, rel=1e-9)
+    assert chance_that_better([1.0, 2.0], [1.0, 2.0]) == 0.5
+    assert chance_that_better([2.0, 3.0], [1.0, 2.0]) == 0.0
+
+
+def test_doubts_are_about_the_last_rung(undisturbed):
+    (doubt,) = undisturbed["doubts"]
+    assert doubt["arm"] in undisturbed["rungs"][0]["promoted"]
+    assert doubt["arm"] != undisturbed["winner"]
+    assert 0 <= doubt["chance"] <= 0.5
+
+
+@pytest.mark.parametrize("recipe", ["digits-cnn-short", "digits-vit-short", "cnn"])
+@pytest.mark.parametrize("budget", ["0.5", "1", "2", "5"])
+def test_a_plan_costs_what_is_allowed(recipe, budget):
+    data, recipe, allowed = load_data("digits"), get_recipe(recipe), Fraction(budget)
+    bracket = plan(allowed, 60, data, recipe)
+    full = recipe.epochs * math.ceil(len(data.train_labels) / recipe.batch_size)
+    steps = 0
+    for each in bracket.rungs:
+        part, shrunk, pace = short_training(data, recipe, each.fidelity)
+        batches = math.ceil(len(part.train_labels) / recipe.batch_size)
+        assert batches == pace.batches
+        steps += each.arms * shrunk.epochs * batches
+    assert 0.95 * allowed <= Fraction(steps, full) <= allowed
+
+
+def test_a_plan_for_too_little_has_no_rungs():
+    data, recipe = load_data("digits"), get_recipe("digits-cnn-short")
+    assert plan(Fraction(1, 10), 60, data, recipe).rungs == ()
+    assert plan(Fraction(0), 60, data, recipe).rungs == ()
+    assert plan(Fraction(5), 1, data, recipe).rungs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "minutes"),
+    [("3", 3, None), (2.5, Fraction(5, 2), None), ("20m", None, 20.0), (" 1 ", 1, None)],
+)
+def test_trainings_are_a_number_or_minutes(text, number, minutes):
+    found = Trainings.parsed(text)
+    assert (found.number, found.minutes) == (number, minutes)
+    assert Trainings.parsed(found.to_option()) == found
+
+
+@pytest.mark.parametrize("text", ["0.5", "-1", "many", "", "m", "0m", "nan", "inf", "1/0", "3 m 4"])
+def test_other_trainings_are_refused(text):
+    with pytest.raises(InvalidInput, match="trainings are a number from 1 on") as caught:
+        Trainings.parsed(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_minutes_leave_what_the_final_training_does_not_take():
+    twenty = Trainings.parsed("20m")
+    assert twenty.for_rungs(300.0, at_once=1) == 3  # 20 minutes are 4 trainings of 5
+    assert twenty.for_rungs(300.0, at_once=2) == 6
+    assert Trainings.parsed("3").for_rungs(None, at_once=2) == 2
+    with pytest.raises(InvalidInput, match="25 minutes here, more than the 20"):
+        twenty.for_rungs(1500.0, at_once=1)
+
+
+def test_the_pace_is_measured_once(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    unit = CONTEST.unit(CONTEST.arms[0], THIRD)
+    first = seconds_of_a_training(unit, journal)
+    assert first > 0
+    assert seconds_of_a_training(unit, Journal(tmp_path / "journal.jsonl")) == first
