@@ -19,7 +19,7 @@ from autodas.distill import get_recipe
 from autodas.distill.short import short_training
 from autodas.evolution import Bracket, Rung
 from autodas.workbench import contest as contests
-from autodas.workbench.arms import Arm, arms_of, plan
+from autodas.workbench.arms import Arm, Ladder, arms_of
 from autodas.workbench.contest import Contest, ContestRun, chance_that_better
 from autodas.workbench.training import train_unit
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
@@ -178,26 +178,33 @@ def test_doubts_are_about_the_last_rung(undisturbed):
     assert 0 <= doubt["chance"] <= 0.5
 
 
-@pytest.mark.parametrize("recipe", ["digits-cnn-short", "digits-vit-short", "cnn"])
-@pytest.mark.parametrize("budget", ["0.5", "1", "2", "5"])
-def test_a_plan_costs_what_is_allowed(recipe, budget):
-    data, recipe, allowed = load_data("digits"), get_recipe(recipe), Fraction(budget)
-    bracket = plan(allowed, 60, data, recipe)
+@pytest.mark.parametrize("recipe", ["digits-cnn-short", "digits-vit-short", "digits-teacher"])
+@pytest.mark.parametrize("trainings", ["1.5", "2", "3", "6"])
+def test_a_plan_costs_what_is_allowed_with_the_final_training(recipe, trainings):
+    data, recipe, allowed = load_data("digits"), get_recipe(recipe), Fraction(trainings)
+    bracket = Ladder.of(data, recipe).plan(allowed, 60)
     full = recipe.epochs * math.ceil(len(data.train_labels) / recipe.batch_size)
-    steps = 0
+    steps = full
     for each in bracket.rungs:
         part, shrunk, pace = short_training(data, recipe, each.fidelity)
         batches = math.ceil(len(part.train_labels) / recipe.batch_size)
         assert batches == pace.batches
         steps += each.arms * shrunk.epochs * batches
-    assert 0.95 * allowed <= Fraction(steps, full) <= allowed
+    assert 0.95 * allowed <= Fraction(steps, full) <= Fraction(102, 100) * allowed
+
+
+def test_rungs_of_few_steps_are_taken_only_if_others_cost_too_much():
+    # 80 steps of a full training: 27, 9 and 3 on the rungs.
+    ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
+    assert [str(rung.fidelity) for rung in ladder.plan(Fraction(3), 60).rungs] == ["1/3"]
+    assert [str(rung.fidelity) for rung in ladder.plan(Fraction(3, 2), 60).rungs] == ["1/27", "1/9"]
 
 
 def test_a_plan_for_too_little_has_no_rungs():
-    data, recipe = load_data("digits"), get_recipe("digits-cnn-short")
-    assert plan(Fraction(1, 10), 60, data, recipe).rungs == ()
-    assert plan(Fraction(0), 60, data, recipe).rungs == ()
-    assert plan(Fraction(5), 1, data, recipe).rungs == ()
+    ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
+    assert ladder.plan(Fraction(1), 60).rungs == ()
+    assert ladder.plan(Fraction(21, 20), 60).rungs == ()
+    assert ladder.plan(Fraction(5), 1).rungs == ()
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
 
 from autodas.data import ImageData
 from autodas.data.validation import for_choosing
@@ -14,12 +13,13 @@ from autodas.distill import Recipe
 from autodas.distill.short import pace_of
 from autodas.evolution import Bracket, plan_bracket
 
-__all__ = ["NO_TEACHER", "Arm", "arms_of", "plan"]
+__all__ = ["NO_TEACHER", "Arm", "Ladder", "arms_of"]
 
 NO_TEACHER = "none"
 """In the place of a teacher's name: the student learns from labels alone."""
-SMALLEST, LARGEST = Fraction(1, 9), Fraction(1, 3)  # of a training; docs/choosing.md says why
-GRID = 360  # fidelities that are tried at most: a plan need not know single steps
+ETA = 3
+FIDELITIES = (Fraction(1, 27), Fraction(1, 9), Fraction(1, 3))
+FEWEST = 15  # optimiser steps of a rung that says something; docs/choosing.md has the numbers
 
 
 @dataclass(frozen=True)
@@ -50,34 +50,60 @@ def arms_of(architectures: Sequence[str], ways: Sequence[tuple[str, ...]]) -> li
     return [Arm(arch, teachers) for arch in architectures for teachers in ways]
 
 
-def plan(budget: Fraction, arms: int, data: ImageData, recipe: Recipe) -> Bracket:
-    """How many arms are tried for how long.
+@dataclass(frozen=True)
+class Ladder:
+    """Fidelities that short trainings may have, and what they cost.
 
-    Args:
-        budget: For all short trainings together, in full trainings.
-        arms: How many there are.
-        data: Whole: the validation part is cut from it here.
-        recipe: Of the full training.
-
-    Returns:
-        A bracket, without rungs where the budget allows no comparison. The price of a rung is that
-        of its optimiser steps.
+    Attributes:
+        prices: Fidelity -> share of the steps of a full training, the lowest first.
+        lowest: The lowest fidelity of enough steps to say something.
     """
-    fitting, images = len(for_choosing(data).train_labels), len(data.train_labels)
-    steps = recipe.epochs * math.ceil(images / recipe.batch_size)
-    grid = min(steps, GRID)
 
-    def cost(part: int) -> Fraction:
-        return pace_of(recipe, Fraction(part, grid), fitting=fitting, images=images).cost
+    prices: Mapping[Fraction, Fraction]
+    lowest: Fraction
 
-    # A few more steps may be rounded to fewer; planning needs prices that do not fall.
-    prices = list(accumulate(map(cost, range(1, grid + 1)), max))
-    smallest = max(SMALLEST, Fraction(1, grid))
-    return plan_bracket(
-        budget,
-        arms,
-        steps=grid,
-        smallest=min(smallest, LARGEST),
-        largest=max(LARGEST, Fraction(1, grid)),
-        price=lambda fidelity: prices[math.ceil(fidelity * grid) - 1],
-    )
+    @classmethod
+    def of(cls, data: ImageData, recipe: Recipe) -> Ladder:
+        """For a training.
+
+        Args:
+            data: Whole: the validation part is cut from it here.
+            recipe: Of the full training.
+        """
+        fitting, images = len(for_choosing(data).train_labels), len(data.train_labels)
+        steps = recipe.epochs * math.ceil(images / recipe.batch_size)
+        prices = {f: pace_of(recipe, f, fitting=fitting, images=images).cost for f in FIDELITIES}
+        enough = [f for f, price in prices.items() if price * steps >= FEWEST]
+        return cls(prices, enough[0] if enough else FIDELITIES[-1])
+
+    def plan(self, trainings: Fraction, arms: int) -> Bracket:
+        """How many arms are tried for how long.
+
+        Args:
+            trainings: What the choice may cost with its final training, in full trainings.
+            arms: How many there are.
+
+        Returns:
+            A bracket of rungs of the ladder, each with about a third of the arms of the one below,
+            which costs with the final training at most 2 % more than is allowed. Rungs of few
+            steps are taken only if others cost too much; without rungs, nothing can be compared.
+        """
+        plans = (self._from(fidelity, trainings, arms) for fidelity in (self.lowest, *self.prices))
+        return next((bracket for bracket in plans if bracket.rungs), Bracket())
+
+    def _from(self, lowest: Fraction, trainings: Fraction, arms: int) -> Bracket:
+        bracket = plan_bracket(
+            max(trainings * Fraction(102, 100) - 1, Fraction(0)),
+            arms,
+            steps=int(1 / FIDELITIES[0]),
+            smallest=lowest,
+            largest=FIDELITIES[-1],
+            eta=ETA,
+            # Between two rungs one pays for the upper one, which is what is trained then.
+            price=lambda fidelity: self.prices[_above(fidelity)],
+        )
+        return Bracket(tuple(replace(r, fidelity=_above(r.fidelity)) for r in bracket.rungs))
+
+
+def _above(fidelity: Fraction) -> Fraction:
+    return next(rung for rung in FIDELITIES if rung >= fidelity)

@@ -15,7 +15,7 @@ from autodas.data import load_data
 from autodas.evolution import Bracket
 from autodas.spaces import Space
 from autodas.steps.search.config import SearchConfig
-from autodas.workbench.arms import arms_of, plan
+from autodas.workbench.arms import Ladder, arms_of
 from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import recipe_for
@@ -92,8 +92,9 @@ def contest_between(
         seconds = seconds_of_a_training(contest.unit(contest.arms[0], PROBE), directory.journal)
     runner = config.workers.runner()
     budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
+    ladder = Ladder.of(data, recipe)
     most = config.finalists or MOST
-    bracket = plan(budget, min(most, len(ranked)) * len(ways), data, recipe)
+    bracket = ladder.plan(1 + budget, min(most, len(ranked)) * len(ways))
     architectures = finalists(ranked, min(most, -(-max(1, bracket.arms) // len(ways))))
     contest = replace(contest, arms=arms_of(architectures, ways), bracket=bracket)
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
