@@ -1,4 +1,4 @@
-"""From scores to one student: the finalists of a search, and the contest between them."""
+"""From scores to one student: the contest between the first of a ranking."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from autodas.core.progress import Progress
 from autodas.core.runs import RunDirectory
@@ -21,28 +19,10 @@ from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 
-__all__ = ["contest_between", "finalists"]
+__all__ = ["contest_between"]
 
-BEST = 0.1  # share of the candidates that finalists are spread over
 MOST = 81  # finalists, if nobody says how many
 PROBE = Fraction(1, 9)  # of a training, to see how long one takes
-
-
-def finalists(ranked: Sequence[str], count: int) -> list[str]:
-    """The first of a ranking and others spread evenly over its best tenth.
-
-    Neighbours in a ranking of thousands are nearly the same student; spread out, finalists differ.
-
-    Args:
-        ranked: Architectures, best first.
-        count: How many are wanted; fewer if there are no more.
-    """
-    if count < 2:
-        return list(ranked[:count])
-    count = min(count, len(ranked))
-    last = max(count, round(BEST * len(ranked))) - 1
-    places = np.linspace(0, last, count).round().astype(int)
-    return [ranked[int(place)] for place in places]
 
 
 def contest_between(
@@ -95,7 +75,7 @@ def contest_between(
     ladder = Ladder.of(data, recipe)
     most = config.finalists or MOST
     bracket = ladder.plan(1 + budget, min(most, len(ranked)) * len(ways))
-    architectures = finalists(ranked, min(most, -(-max(1, bracket.arms) // len(ways))))
+    architectures = ranked[: min(most, -(-max(1, bracket.arms) // len(ways)))]
     contest = replace(contest, arms=arms_of(architectures, ways), bracket=bracket)
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
     return {"trainings": float(1 + budget)} | found

@@ -1,0 +1,330 @@
+"""Which student is chosen, and what it loses to the best, against what choosing costs.
+
+On the four tables that come with the package, which hold short trainings beside the full ones, and
+at four budgets each, everybody chooses a student; regret is what it loses in points to the best
+student that fits, however that was taught. Costs are counted in full trainings of one student,
+without the final training of the chosen one. What is random (which seed of a label or of a rung
+somebody saw, in which order arms were drawn) is drawn anew ``SEEDS`` times, the same for all.
+
+Nobody sees test images but in the end: rungs are judged on a validation part. Full trainings of the
+predictor are the labels themselves, single ones, which are of the test part: that favours it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.preprocessing import StandardScaler
+
+import autodas
+from autodas.core.errors import MissingData
+from autodas.core.results import Ok
+from autodas.core.rng import derive
+from autodas.evolution import SuccessiveHalving
+from autodas.scores.predictor import get_predictor
+from autodas.spaces import get_space
+from autodas.tables import Table
+from autodas.tables.table import RungLabels
+from autodas.workbench.arms import FEWEST, Ladder
+from autodas.workbench.ground_truth import load_table
+from benchmarks.finalists_page import write_page
+
+PAGE = Path("docs") / "choosing.md"
+TABLES = ("digits-cnn", "digits-vit", "fashion-cnn", "fashion-vit")
+COSTS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
+SEEDS = 40
+SHARES = (0.25, 0.5, 0.75, 1.0)  # budgets: quantiles of #params
+WAYS = ("distilled", "vanilla")
+Arm = tuple[int, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A table with what is known of its students."""
+
+    table: Table
+
+    @cached_property
+    def params(self) -> Any:
+        space = get_space(self.table.space)
+        return np.array([space.cost(space.decode(a)).params for a in self.table.architectures])
+
+    @cached_property
+    def general(self) -> Any:
+        """Scores of ``proxy:general``, measured with the table's own images and teacher."""
+        meta = self.table.meta
+        return autodas.score(
+            "proxy:general",
+            self.table.space,
+            self.table.architectures,
+            data=meta["dataset"],
+            teacher=meta["teacher"]["name"],
+        )
+
+    @cached_property
+    def features(self) -> Any:
+        space = get_space(self.table.space)
+        return np.stack([space.features(space.decode(a)) for a in self.table.architectures])
+
+    @cached_property
+    def rungs(self) -> dict[tuple[Fraction, str], RungLabels]:
+        return {(rung.fidelity, str(rung.training)): rung for rung in self.table.rungs}
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        recipe, prices = self.table.meta["recipe"], {f: r.cost for (f, _), r in self.rungs.items()}
+        images = int(str(self.table.meta["dataset"]).partition("/")[2] or 200)
+        steps = recipe["epochs"] * -(-images // recipe["batch_size"])
+        enough = [f for f, price in prices.items() if price * steps >= FEWEST]
+        return Ladder(dict(sorted(prices.items())), min(enough))
+
+    def accuracy(self, arm: Arm) -> float:
+        """Mean test accuracy of full trainings."""
+        return float(self.table.target(arm[1]).values[arm[0]])
+
+    def fitting(self) -> Iterator[list[int]]:
+        """Students that fit, for each budget."""
+        for limit in np.quantile(self.params, SHARES):
+            yield [int(i) for i in np.flatnonzero(self.params <= limit)]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One choice: among whom, at what cost, and with which luck."""
+
+    row: Row
+    fits: Sequence[int]
+    cost: float
+    rng: np.random.Generator
+
+    def seen(self, values: Any) -> float:
+        """One of the seeds' values."""
+        known = values[np.isfinite(values)]
+        return float(known[self.rng.integers(len(known))])
+
+    def rung(self, arm: Arm, fidelity: Fraction, what: str) -> float:
+        """What a short training has shown."""
+        return self.seen(getattr(self.row.rungs[fidelity, arm[1]], what)[arm[0]])
+
+
+Chooser = Callable[[Question], Arm]
+Order = Callable[[Question], list[int]]
+Decider = Callable[[Question, Sequence[Arm], Fraction], Any]
+
+
+def by_size(asked: Question) -> list[int]:
+    """The largest first."""
+    return sorted(asked.fits, key=lambda i: (-asked.row.params[i], i))
+
+
+def by_general(asked: Question) -> list[int]:
+    """The best by the proxy first."""
+    return sorted(asked.fits, key=lambda i: (-asked.row.general[i], asked.row.params[i]))
+
+
+def at_random(asked: Question) -> list[int]:
+    """In any order."""
+    return [int(i) for i in asked.rng.permutation(asked.fits)]
+
+
+def in_turn(asked: Question) -> list[int]:
+    """By the proxy and by size in turn."""
+    pairs = zip(by_general(asked), by_size(asked), strict=True)
+    return list(dict.fromkeys(i for pair in pairs for i in pair))
+
+
+def first(order: Order) -> Chooser:
+    """Whom a ranking puts first, whatever may be spent."""
+    return lambda asked: (order(asked)[0], "distilled")
+
+
+def told(what: str) -> Decider:
+    """What was measured on the validation part, higher being better."""
+    sign = 1 if what == "accuracy" else -1
+    return lambda asked, arms, fidelity: np.array(
+        [sign * asked.rung(arm, fidelity, what) for arm in arms]
+    )
+
+
+LOSS = told("cross_entropy")
+
+
+def rank_sum(asked: Question, arms: Sequence[Arm], fidelity: Fraction) -> Any:
+    """Ranks by cross-entropy and, with half the weight, by size."""
+    sizes = asked.row.params[[i for i, _ in arms]]
+    return rankdata(LOSS(asked, arms, fidelity)) + rankdata(sizes) / 2
+
+
+def gaussian_process(asked: Question, arms: Sequence[Arm], fidelity: Fraction) -> Any:
+    """Posterior means of a Gaussian process on encoding, size and way: it smooths what is seen."""
+    seen = LOSS(asked, arms, fidelity)
+    if len(arms) < 4:
+        return seen
+    ways = [[float(way == WAYS[0])] for _, way in arms]
+    sizes = np.log(asked.row.params[[i for i, _ in arms]])[:, None]
+    seen_of = StandardScaler().fit_transform(
+        np.hstack([asked.row.features[[i for i, _ in arms]], sizes, ways])
+    )
+    kernel = ConstantKernel() * RBF(seen_of.shape[1] ** 0.5, (1, 100)) + WhiteKernel(0.3, (0.01, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
+        return process.fit(seen_of, seen).predict(seen_of)
+
+
+def halving(order: Order, decider: Decider = LOSS, ways: Sequence[str] = WAYS) -> Chooser:
+    """Successive halving in the order of a ranking, as ``autodas search --trainings`` does it."""
+
+    def choose(asked: Question) -> Arm:
+        arms = [(i, way) for i in order(asked) for way in ways]
+        bracket = asked.row.ladder.plan(Fraction(asked.cost) + 1, len(arms))
+        contest = SuccessiveHalving(arms, bracket)
+        while requests := contest.ask():
+            fidelity = requests[0].fidelity
+            values = decider(asked, [each.arm for each in requests], fidelity)
+            for each, value in zip(requests, values, strict=True):
+                contest.tell(each.key, fidelity, Ok(float(value)))
+        if not isinstance(contest.winner, Ok):
+            raise ValueError("no arm of a table fails")
+        return contest.winner.value
+
+    return choose
+
+
+def forest(asked: Question) -> Arm:
+    """The best by a forest that has learnt from as many full trainings, those included."""
+    learn = at_random(asked)[: int(asked.cost)]
+    runs = asked.row.table.target("distilled").per_seed
+    known = {i: asked.seen(runs[i]) for i in learn}
+    if len(learn) < 2:
+        return (learn or at_random(asked))[0], "distilled"
+    model = get_predictor("predictor:forest").make(int(asked.rng.integers(2**31)))
+    model.fit(asked.row.features[learn], [known[i] for i in learn])
+    guesses = model.predict(asked.row.features[list(asked.fits)])
+    guess = dict(zip(asked.fits, guesses, strict=True)) | known
+    return max(guess, key=lambda i: guess[i]), "distilled"
+
+
+def hyperband(asked: Question) -> Arm:
+    """Optuna's Hyperband pruner over random arms.
+
+    It is charged the highest rung of each trial alone, as if trainings could go on, which a shrunk
+    schedule cannot; ours are charged every rung.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    seed = int(asked.rng.integers(2**31))
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.RandomSampler(seed=seed),
+        pruner=optuna.pruners.HyperbandPruner(1, 9, 3),
+        study_name=str(seed),
+    )
+    arms = [(i, way) for i in at_random(asked) for way in WAYS]
+    spent, best = 0.0, (-1, -np.inf, arms[0])
+    for arm in arms:
+        trial, price = study.ask(), 0.0
+        for step in (1, 3, 9):
+            fidelity = Fraction(step, 27)
+            price = float(asked.row.rungs[fidelity, arm[1]].cost)
+            if spent + price > 1.02 * asked.cost:
+                return best[2]
+            value = -asked.rung(arm, fidelity, "cross_entropy")
+            trial.report(value, step)
+            best = max(best, (step, value, arm))
+            if trial.should_prune():
+                break
+        study.tell(trial, value)
+        spent += price
+    return best[2]
+
+
+def oracle(asked: Question) -> Arm:
+    """Knows everything."""
+    return max(((i, way) for i in asked.fits for way in WAYS), key=asked.row.accuracy)
+
+
+CHOOSERS: Mapping[str, Chooser] = {
+    "#params": first(by_size),
+    "proxy:general": first(by_general),
+    "random": first(at_random),
+    "random + halving": halving(at_random),
+    "#params + halving": halving(by_size),
+    "general + halving": halving(by_general),
+    "both in turn + halving": halving(in_turn),
+    "Hyperband (Optuna)": hyperband,
+    "forest": forest,
+    "oracle": oracle,
+}
+DECIDERS: Mapping[str, Chooser] = {
+    "cross-entropy": halving(by_size),
+    "accuracy": halving(by_size, told("accuracy")),
+    "rank sum with size": halving(by_size, rank_sum),
+    "Gaussian process": halving(by_size, gaussian_process),
+    "cross-entropy, always taught": halving(by_size, ways=WAYS[:1]),
+    "accuracy, always taught": halving(by_size, told("accuracy"), WAYS[:1]),
+    "KD loss, always taught": halving(by_size, told("kd_loss"), WAYS[:1]),
+}
+
+
+def regrets(row: Row, chooser: Chooser, cost: float, seeds: int) -> Any:
+    """``(budgets, seeds)`` points that are lost to the best student that fits."""
+    found = []
+    for number, fits in enumerate(row.fitting()):
+        asked = [
+            Question(row, fits, cost, derive(seed, "finalists", row.table.name, number))
+            for seed in range(seeds)
+        ]
+        best = row.accuracy(oracle(asked[0]))
+        found.append([best - row.accuracy(chooser(each)) for each in asked])
+    return np.array(found)
+
+
+def main(costs: Sequence[float] = COSTS, seeds: int = SEEDS) -> dict[str, Any]:
+    """Mean regret by chooser and cost, with 95 % intervals over what is random."""
+    rows = [Row(load_table(name)) for name in TABLES]
+    results: dict[str, Any] = {"seeds": seeds}
+    try:
+        _ = [row.general for row in rows]
+    except MissingData as why:
+        results["left out"] = {"proxy:general": str(why)}
+    for group, choosers in (("choosers", CHOOSERS), ("deciders", DECIDERS)):
+        asked = {n: c for n, c in choosers.items() if "left out" not in results or _free(n)}
+        results[group] = {
+            name: {cost: summary(rows, chooser, cost, seeds) for cost in costs}
+            for name, chooser in asked.items()
+        }
+    if PAGE.exists():
+        write_page(results, PAGE)
+    return results
+
+
+def _free(name: str) -> bool:
+    return not name.startswith(("proxy:general", "general", "both"))
+
+
+def summary(
+    rows: Sequence[Row], chooser: Chooser, cost: float, seeds: int
+) -> dict[str, list[float]]:
+    """Mean regret over all tables and by table, with its 95 % interval over the draws."""
+    each = {row.table.name: regrets(row, chooser, cost, seeds).mean(axis=0) for row in rows}
+    each = {"all": np.mean(list(each.values()), axis=0)} | each
+    return {name: interval(draws) for name, draws in each.items()}
+
+
+def interval(draws: Any) -> list[float]:
+    """Mean, and its 95 % interval."""
+    mean, reach = float(draws.mean()), 1.96 * float(draws.std(ddof=1)) / len(draws) ** 0.5
+    return [mean, mean - reach, mean + reach]
