@@ -17,7 +17,7 @@ from autodas.steps.search.config import SearchConfig
 from autodas.steps.search.text import contest_in_words
 
 ASKED = SearchConfig(
-    space="digits-vit", score="params", max_params="3k", trainings=2, epochs=8, jobs=1, random=0
+    space="digits-vit", score="params", max_params="3k", trainings=2, epochs=15, jobs=1, random=0
 )
 
 
