@@ -1,14 +1,17 @@
-"""Whether the students that proxies choose are better once they are distilled, on Fashion-MNIST.
+"""Whether the students that are chosen are better once they are distilled.
 
-For each space and budget, scores choose a student; each of them, and some random students that
-fit, are distilled with the same teacher, recipe and seeds. #params chooses the largest that fits.
-No proxy of this package was discovered on Fashion-MNIST. Nothing is measured twice: a run that was
-cut short goes on from ``runs/benchmarks/end-to-end``.
+For each space and budget, students are chosen by the default of ``autodas run`` (three trainings: a
+score names finalists, short trainings decide), by scores alone, and at random; each of them is
+distilled with the same teacher, recipe and seeds, the default's without a teacher if it found that
+better. #params chooses the largest that fits. No proxy of this package was discovered on these
+images. Nothing is done twice: a run that was cut short goes on from
+``runs/benchmarks/end-to-end``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,81 +26,131 @@ from autodas.steps.search import run as search
 from autodas.workbench.protocol import Protocol
 
 FOLDER = Path("runs") / "benchmarks" / "end-to-end"
-DATA = "fashion-mnist@12/8000"
-TEACHER = "fashion-cnn-teacher"
-RECIPES = {"digits-cnn": "fashion-cnn-short", "digits-vit": "fashion-vit-short"}
-CASES = (
-    ("digits-cnn", "5k"),
-    ("digits-cnn", "15k"),
-    ("digits-vit", "15k"),
-    ("digits-vit", "40k"),
-)
-SCORES = ("proxy:general", "proxy:general-nosize", "diswot", "params")
-OF_SPACE = {"digits-cnn": "proxy:cnn", "digits-vit": "proxy:vit"}
+DEFAULT = "three trainings"
 RANDOM = 3
-SEEDS = 5
 
 
-def main(
-    cases: Sequence[tuple[str, str]] = CASES,
-    scores: Sequence[str] = SCORES,
-    *,
-    seeds: int = SEEDS,
-    epochs: int | None = None,
-    folder: Path = FOLDER,
-    jobs: int = 2,
-) -> dict[str, Any]:
-    """By space and budget: what was chosen, its accuracy, and the gain of the default proxy."""
-    try:
-        load_data(DATA)
-    except MissingData as why:
-        return {"left out": {str(why): 1.0}}
-    found = {}
-    for space, budget in cases:
-        own = [OF_SPACE[space]] if scores is SCORES else []
-        picks = {score: _search(space, budget, score, folder, jobs) for score in [*scores, *own]}
-        chosen = {score: result["students"][0] for score, result in picks.items()}
-        for number, student in enumerate(picks[scores[0]]["random"], start=1):
-            chosen[f"random {number}"] = student
-        accuracies = {
-            text: _distil(space, text, folder, seeds=seeds, epochs=epochs, jobs=jobs)
-            for text in dict.fromkeys(student["arch"] for student in chosen.values())
-        }
-        found[f"{space}, at most {budget} parameters"] = _told(chosen, accuracies, scores[0])
+@dataclass(frozen=True)
+class Setting:
+    """What students are trained on, and how.
+
+    Attributes:
+        data: Images.
+        teacher: Of all students.
+        seeds: Final trainings of each student.
+        epochs: In place of the recipe's.
+        random: Random students beside.
+        evaluations: Students that are scored where the space is not taken whole.
+    """
+
+    data: str
+    teacher: str
+    seeds: int
+    epochs: int | None = None
+    random: int = RANDOM
+    evaluations: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A space and a budget."""
+
+    space: str
+    budget: Mapping[str, str]
+    recipe: str
+    setting: Setting
+    scores: tuple[str, ...] = ("params", "diswot")
+
+    def __str__(self) -> str:
+        limit = ", ".join(f"{name} {value}" for name, value in self.budget.items())
+        return f"{self.space} on {self.setting.data}, {limit}"
+
+    @property
+    def folder(self) -> str:
+        """Its part of file names."""
+        return "-".join([self.space, *self.budget.values(), self.setting.data]).replace("/", "-")
+
+
+FASHION = Setting("fashion-mnist@12/8000", "fashion-cnn-teacher", seeds=5)
+# The teacher's part costs most: no crops, so that its logits are asked for once.
+CIFAR = Setting("cifar10-jpeg/2500", "cifar10-resnet56", 3, epochs=10, random=1, evaluations=100)
+PROXIES = ("proxy:general", "proxy:general-nosize", "diswot", "params")
+CNN, VIT = ("proxy:cnn", *PROXIES), ("proxy:vit", *PROXIES)
+CASES = (
+    Case("digits-cnn", {"max_params": "5k"}, "fashion-cnn-short", FASHION, CNN),
+    Case("digits-cnn", {"max_params": "15k"}, "fashion-cnn-short", FASHION, CNN),
+    Case("digits-vit", {"max_params": "15k"}, "fashion-vit-short", FASHION, VIT),
+    Case("digits-vit", {"max_params": "40k"}, "fashion-vit-short", FASHION, VIT),
+    Case("resnet", {"max_macs": "32M"}, "fashion-cnn-short", CIFAR),
+    Case("resnet", {"max_macs": "52M"}, "fashion-cnn-short", CIFAR),
+    Case("mobile", {"max_macs": "8M"}, "fashion-cnn-short", CIFAR),
+    Case("mobile", {"max_macs": "14M"}, "fashion-cnn-short", CIFAR),
+)
+
+
+def main(cases: Sequence[Case] = CASES, *, folder: Path = FOLDER, jobs: int = 2) -> dict[str, Any]:
+    """By case: what was chosen, its accuracy, and the gain of the default over everybody else."""
+    found: dict[str, Any] = {}
+    for case in cases:
+        try:
+            load_data(case.setting.data)
+        except MissingData as why:
+            found[str(case)] = {"left out": str(why)}
+        else:
+            found[str(case)] = _case(case, folder, jobs)
     return found
 
 
-def _search(space: str, budget: str, score: str, folder: Path, jobs: int) -> Mapping[str, Any]:
-    name = score.replace(":", "-")
+def _case(case: Case, folder: Path, jobs: int) -> dict[str, Any]:
+    picks = {score: _search(case, score, 1, folder, jobs) for score in case.scores}
+    chosen = {score: result["chosen"] for score, result in picks.items()}
+    chosen[DEFAULT] = _search(case, None, 3, folder, jobs)["chosen"]
+    for number, student in enumerate(picks["params"]["random"], start=1):
+        chosen[f"random {number}"] = student | {"taught": True}
+    accuracies = {name: _distil(case, student, folder, jobs) for name, student in chosen.items()}
+    return _told(chosen, accuracies)
+
+
+def _search(
+    case: Case, score: str | None, trainings: float, folder: Path, jobs: int
+) -> Mapping[str, Any]:
+    name = DEFAULT.replace(" ", "-") if score is None else score.replace(":", "-")
+    setting = case.setting
     return search.run(
         search.Config(
-            out=folder / "search" / f"{space}-{budget}-{name}",
-            space=space,
+            out=folder / "search" / f"{case.folder}-{name}",
+            space=case.space,
             score=score,
-            max_params=budget,
-            random=RANDOM,
-            protocol=Protocol(data=DATA, teacher=TEACHER),
+            trainings=trainings,
+            recipe=case.recipe,
+            epochs=setting.epochs,
+            **case.budget,
+            random=setting.random,
+            evaluations=setting.evaluations,
+            protocol=Protocol(data=setting.data, teacher=setting.teacher),
             jobs=jobs,
         ),
         Silent(),
     )
 
 
-def _distil(
-    space: str, arch: str, folder: Path, *, seeds: int, epochs: int | None, jobs: int
-) -> np.ndarray:
+def _distil(case: Case, student: Mapping[str, Any], folder: Path, jobs: int) -> np.ndarray:
     """``(seeds,)`` accuracies in percent; equal seeds mean equal batches for all students."""
-    name = "".join(c if c.isalnum() else "-" for c in arch).strip("-")
+    name = "".join(c if c.isalnum() else "-" for c in student["arch"]).strip("-")
+    taught = "" if student["taught"] else "-untaught"
+    setting = case.setting
     results = distill.run(
         distill.Config(
-            out=folder / "distill" / f"{space}-{name}",
-            space=space,
-            arch=arch,
-            teacher=TEACHER,
-            data=DATA,
-            recipe=RECIPES[space],
-            seeds=seeds,
-            epochs=epochs,
+            out=folder
+            / "distill"
+            / f"{case.space}-{setting.data.replace('/', '-')}-{name}{taught}",
+            space=case.space,
+            arch=student["arch"],
+            teacher=setting.teacher if student["taught"] else "none",
+            data=setting.data,
+            recipe=case.recipe,
+            seeds=setting.seeds,
+            epochs=setting.epochs,
             vanilla=False,
             jobs=jobs,
         ),
@@ -107,20 +160,20 @@ def _distil(
 
 
 def _told(
-    chosen: Mapping[str, Mapping[str, Any]], accuracies: Mapping[str, np.ndarray], proxy: str
+    chosen: Mapping[str, Mapping[str, Any]], by_choice: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
-    """Students and accuracies, and the gain of ``proxy`` over the others, paired by seed."""
-    by_choice = {name: accuracies[student["arch"]] for name, student in chosen.items()}
+    """Students and accuracies, and the gain of the default over the others, paired by seed."""
     told: dict[str, Any] = {
         name: f"{values.mean():.2f} %, {chosen[name]['params']:,} parameters"
+        + ("" if chosen[name]["taught"] else ", from labels alone")
         for name, values in by_choice.items()
     }
     random = [values for name, values in by_choice.items() if name.startswith("random")]
     others = {name: v for name, v in by_choice.items() if not name.startswith("random")}
     if random:
         others["random ones"] = np.mean(random, axis=0)
-    own = others.pop(proxy)
-    told["gain of " + proxy] = {
+    own = others.pop(DEFAULT)
+    told["gain of " + DEFAULT] = {
         f"over {name}": _interval(own - values) for name, values in others.items()
     }
     return told

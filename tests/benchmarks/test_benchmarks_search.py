@@ -56,17 +56,19 @@ def test_without_tables_it_says_what_is_missing(monkeypatch):
 
 
 def test_gains_are_paired_by_seed_and_random_students_count_together():
-    chosen = {name: {"arch": name, "params": 1000} for name in ("own", "other", "random 1")}
-    chosen["random 2"] = {"arch": "own", "params": 1000}
+    own = end_to_end.DEFAULT
     accuracies = {
-        "own": np.array([80.0, 82.0, 84.0]),
+        own: np.array([80.0, 82.0, 84.0]),
         "other": np.array([79.0, 81.0, 83.0]),
         "random 1": np.array([70.0, 74.0, 78.0]),
+        "random 2": np.array([80.0, 82.0, 84.0]),
     }
-    told = end_to_end._told(chosen, accuracies, "own")
+    chosen = {name: {"params": 1000, "taught": name != own} for name in accuracies}
+    told = end_to_end._told(chosen, accuracies)
+    assert told[own] == "82.00 %, 1,000 parameters, from labels alone"
     assert told["other"] == "81.00 %, 1,000 parameters"
     # The mean of the random ones is 75, 78, 81: gains 5, 4, 3, whose standard error is 1/√3.
-    assert told["gain of own"] == {
+    assert told[f"gain of {own}"] == {
         "over other": "+1.00",
         "over random ones": "+4.00 [+1.52, +6.48]",
     }
