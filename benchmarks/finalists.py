@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -296,23 +297,28 @@ def main(costs: Sequence[float] = COSTS, seeds: int = SEEDS) -> dict[str, Any]:
     """Mean regret by chooser and cost, with 95 % intervals over what is random."""
     rows = [Row(load_table(name)) for name in TABLES]
     results: dict[str, Any] = {"seeds": seeds}
-    try:
-        _ = [row.general for row in rows]
-    except MissingData as why:
-        results["left out"] = {"proxy:general": str(why)}
+    left_out = _left_out(rows)
     for group, choosers in (("choosers", CHOOSERS), ("deciders", DECIDERS)):
-        asked = {n: c for n, c in choosers.items() if "left out" not in results or _free(n)}
+        asked = {n: c for n, c in choosers.items() if not any(word in n for word in left_out)}
         results[group] = {
             name: {cost: summary(rows, chooser, cost, seeds) for cost in costs}
             for name, chooser in asked.items()
         }
     if PAGE.exists():
         write_page(results, PAGE)
-    return results
+    return results | ({"left out": left_out} if left_out else {})
 
 
-def _free(name: str) -> bool:
-    return not name.startswith(("proxy:general", "general", "both"))
+def _left_out(rows: Sequence[Row]) -> dict[str, str]:
+    """Word in the names of choosers that cannot choose here -> why."""
+    found = {}
+    try:
+        _ = [row.general for row in rows]
+    except MissingData as why:
+        found |= dict.fromkeys(("general", "both"), str(why))
+    if find_spec("optuna") is None:
+        found["Optuna"] = "install it with: pip install 'autodas[optuna]'"
+    return found
 
 
 def summary(

@@ -82,7 +82,8 @@ VIT = shlex.quote('{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}')
 CASES: dict[str, Case] = {
     "measure": Case("measure --space digits-vit --students 40", out=None),
     "label": Case(
-        "label --space digits-vit --data digits/50 --students 3 --seeds 1 --epochs 2", cached=False
+        "label --space digits-vit --data digits/50 --students 3 --seeds 1 --epochs 6 --rungs 1/3",
+        cached=False,
     ),
     "discover": Case(
         "discover --tables digits-cnn --population 12 --generations 12 --limit 12",
@@ -105,7 +106,7 @@ CASES: dict[str, Case] = {
     ),
     "run": Case(
         "run --space digits-vit --score diswot --max-params 20k --strategy random "
-        "--evaluations 8 --epochs 1"
+        "--evaluations 8 --epochs 12 --trainings 2"
     ),
     "train-teacher": Case(
         "train-teacher --depths 1 1 1 --widths 8 8 8 --epochs 8",
