@@ -21,7 +21,7 @@ from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_json, write_text
 from autodas.core.seals import read_sealed, sealed
 from autodas.tables.cells import Floats, Sheet, percent, reject_fractions
-from autodas.tables.rungs import read_rungs
+from autodas.tables.rungs import digest_of_labels, read_rungs
 from autodas.tables.table import OtherSpace, Part, Table, Target, Training
 
 __all__ = ["LABEL_COLUMNS", "LabelRow", "header_of", "read_labels", "write_labels"]
@@ -163,7 +163,7 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
         architectures=architectures,
         targets=targets,
         source=str(sheet.path),
-        digest=sheet.digest,
+        digest=digest_of_labels(sheet),
         meta={key: value for key, value in header.items() if key != "sha256"},
         rungs=read_rungs(sheet, texts, header.get("rungs", {})),
     )

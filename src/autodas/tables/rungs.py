@@ -6,16 +6,19 @@ which it was. All are measured on a validation part, never on the images of the 
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 
+from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.tables.cells import Floats, Sheet
 from autodas.tables.table import RUNG_COLUMNS, RungLabels, Training
 
-__all__ = ["fidelity_of", "read_rungs", "rung_columns"]
+__all__ = ["digest_of_labels", "fidelity_of", "read_rungs", "rung_columns"]
 
 
 def rung_columns(rung: str) -> dict[str, str]:
@@ -38,6 +41,26 @@ def fidelity_of(text: str) -> Fraction:
     return found
 
 
+def digest_of_labels(sheet: Sheet) -> str:
+    """SHA-256 of the table without its rungs.
+
+    By it, what was learnt from a table knows it again: rungs that are added later change no label.
+    """
+    labels = [name for name in sheet.columns if not _is_rung(name)]
+    if len(labels) == len(sheet.columns):
+        return sheet.digest
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(labels)
+    writer.writerows([row[name] for name in labels] for row in sheet.rows)
+    return digest_bytes(text.getvalue().encode())
+
+
+def _is_rung(column: str) -> bool:
+    name, mark, _ = column.partition("@")
+    return bool(mark) and name in RUNG_COLUMNS
+
+
 def read_rungs(
     sheet: Sheet, architectures: Sequence[str], costs: Mapping[str, str]
 ) -> tuple[RungLabels, ...]:
@@ -53,8 +76,8 @@ def read_rungs(
     """
     found: dict[str, dict[str, Floats]] = {}
     for column in sheet.columns:
-        name, _, rung = column.partition("@")
-        if rung and name in RUNG_COLUMNS:
+        if _is_rung(column):
+            name, _, rung = column.partition("@")
             read = sheet.percentages if name == "accuracy" else sheet.numbers
             found.setdefault(rung, {})[name] = read(column)
     try:

@@ -164,7 +164,7 @@ class Table:
         architectures: A canonical architecture strings, all different.
         targets: By name, in the order of the file.
         source: The file it was read from.
-        digest: SHA-256 of that file.
+        digest: SHA-256 of that file, without its rungs.
         groups: For each architecture a label shared by architectures that are the same function
             (isomorphic cells); None where all are different.
         published: ``(A,)`` other numbers that came with the table, such as scores by its authors.
