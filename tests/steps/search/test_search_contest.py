@@ -79,6 +79,17 @@ def test_named_finalists_are_told_for_another_trainer(tmp_path):
     assert results["summary"][-1] == f"finalist 3: {results['finalists'][2]}"
 
 
+def test_finalists_are_first_by_the_score_and_by_size_in_turn(tmp_path):
+    results = search.run(
+        replace(ASKED, out=tmp_path, score="neg(params)", trainings=1, finalists=4, top=500)
+    )
+    smallest = [student["arch"] for student in results["students"]]
+    assert results["finalists"][::2] == smallest[:2]
+    assert results["finalists"][1] == results["largest"]["arch"]
+    sizes = {student["arch"]: student["params"] for student in results["students"]}
+    assert sizes[results["finalists"][3]] == sorted(sizes.values())[-2]
+
+
 def test_no_more_finalists_are_tried_than_asked(tmp_path):
     results = search.run(replace(ASKED, out=tmp_path, finalists=1, without_teacher=False))
     assert len(results["contest"]["arms"]) == 1

@@ -43,7 +43,8 @@ class SearchConfig(Workers, BudgetOptions):
     """What the choice may cost, in full trainings of one student, the final one included, or in
     minutes here (20m); 1: the score alone decides, more: short trainings of finalists do."""
     finalists: int | None = None
-    """Name the first so many of the ranking, for another trainer; no more are tried here."""
+    """Name so many, first by the score and by size in turn, for another trainer; no more are tried
+    here."""
     without_teacher: bool = True
     """Also try finalists without the teacher, which can make a student worse."""
     recipe: str | None = None

@@ -1,4 +1,4 @@
-"""From scores to one student: the contest between the first of a ranking."""
+"""From finalists to one student: what a contest may cost, and the contest."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ PROBE = Fraction(1, 9)  # of a training, to see how long one takes
 def contest_between(
     config: SearchConfig,
     space: Space,
-    ranked: Sequence[str],
+    finalists: Sequence[str],
     directory: RunDirectory,
     progress: Progress,
 ) -> dict[str, Any] | None:
-    """Let finalists of a ranking train for a while, to choose one.
+    """Let finalists train for a while, to choose one.
 
     Args:
         config: Says what it may cost.
         space: Of the students.
-        ranked: Their architectures, best score first.
+        finalists: Their architectures, the most promising first; as many are tried as can be paid.
         directory: Of the search, whose journal keeps what is trained.
         progress: Is told of trainings.
 
@@ -52,30 +52,26 @@ def contest_between(
     trainings = Trainings.parsed(config.trainings)
     if not trainings.chooses:
         return None
-    protocol = resolved(config.protocol, space)
-    data, recipe = (
-        load_data(str(protocol.data)),
-        recipe_for(space, config.recipe, epochs=config.epochs),
-    )
-    ways: list[tuple[str, ...]] = [(str(protocol.teacher),)]
-    ways += [()] if config.without_teacher else []
-    contest = Contest(
-        space.known_as,
-        str(protocol.data),
-        recipe,
-        arms_of(ranked[:1], ways),
-        Bracket(),
-        config.seed,
-    )
+    contest = _not_planned(config, space, finalists[0])
     seconds = None
     if trainings.number is None:
         seconds = seconds_of_a_training(contest.unit(contest.arms[0], PROBE), directory.journal)
-    runner = config.workers.runner()
     budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
-    ladder = Ladder.of(data, recipe)
-    most = config.finalists or MOST
-    bracket = ladder.plan(1 + budget, min(most, len(ranked)) * len(ways))
-    architectures = ranked[: min(most, -(-max(1, bracket.arms) // len(ways)))]
-    contest = replace(contest, arms=arms_of(architectures, ways), bracket=bracket)
+    ways = [arm.teachers for arm in contest.arms]
+    most = min(config.finalists or MOST, len(finalists))
+    bracket = Ladder.of(load_data(contest.data), contest.recipe).plan(1 + budget, most * len(ways))
+    tried = min(most, -(-max(1, bracket.arms) // len(ways)))
+    contest = replace(contest, arms=arms_of(finalists[:tried], ways), bracket=bracket)
+    runner = config.workers.runner()
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
     return {"trainings": float(1 + budget)} | found
+
+
+def _not_planned(config: SearchConfig, space: Space, first: str) -> Contest:
+    """A contest of the first finalist alone, with the teacher and without."""
+    protocol = resolved(config.protocol, space)
+    recipe = recipe_for(space, config.recipe, epochs=config.epochs)
+    ways: list[tuple[str, ...]] = [(str(protocol.teacher),)]
+    ways += [()] if config.without_teacher else []
+    arms = arms_of([first], ways)
+    return Contest(space.known_as, str(protocol.data), recipe, arms, Bracket(), config.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from autodas.tables import Table
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.latency import device_name
 
-__all__ = ["Found", "chosen_of", "front", "ranking", "results_of"]
+__all__ = ["Found", "chosen_of", "front", "in_turn", "ranking", "results_of"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,19 @@ def ranking(found: Found, limits: Limits) -> list[str]:
     return sorted(found.scores, key=lambda text: (-found.scores[text], params[text], text))
 
 
+def in_turn(found: Found, limits: Limits) -> list[str]:
+    """By the score and by size in turn: neither alone names the best finalists everywhere."""
+    scores = _with_largest(found)
+    params = dict(zip(scores, limits.book.get("params", list(scores)), strict=True))
+    by_size = sorted(scores, key=lambda text: (params[text], text), reverse=True)
+    pairs = zip_longest(ranking(found, limits), by_size)
+    return list(dict.fromkeys(text for pair in pairs for text in pair if text is not None))
+
+
+def _with_largest(found: Found) -> dict[str, float]:
+    return dict(found.scores) | dict([found.largest] if found.largest else [])
+
+
 def front(scores: Mapping[str, float], costs: Sequence[float]) -> list[str]:
     """The architectures that none beats in both score and cost.
 
@@ -152,7 +166,7 @@ def chosen_of(
     arm = contest["arms"][contest["winner"]]
     students = Students(limits, memory="memory" in results["students"][0])
     return {
-        **students.to_json(arm["arch"], found.scores[arm["arch"]]),
+        **students.to_json(arm["arch"], _with_largest(found)[arm["arch"]]),
         "taught": bool(arm["teachers"]),
     }
 
