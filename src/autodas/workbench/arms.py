@@ -19,7 +19,7 @@ NO_TEACHER = "none"
 """In the place of a teacher's name: the student learns from labels alone."""
 ETA = 3
 FIDELITIES = (Fraction(1, 27), Fraction(1, 9), Fraction(1, 3))
-FEWEST = 15  # optimiser steps of a rung that says something; docs/choosing.md has the numbers
+FEWEST = 50  # optimiser steps of a rung that says something; docs/choosing.md has the numbers
 
 
 @dataclass(frozen=True)
