@@ -27,7 +27,7 @@ REPEATS = 3  # of the second measurement
 def main(cases: dict[str, int] = CASES, cifar: int = 12) -> dict[str, Any]:
     """Seconds of both, and their ratio, with all statistics."""
     ready_for_networks()
-    signals(DIGITS)  # data and teacher are read once in a process, whatever is measured
+    signals(DIGITS, "double")  # data and teacher are read once in a process, whatever is measured
     with tempfile.TemporaryDirectory() as folder:
         found = {space: _twice(space, count, Path(folder)) for space, count in cases.items()}
         return found | {"resnet, 32 × 32 pixels": _published(cifar, Path(folder))}

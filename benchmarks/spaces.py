@@ -36,7 +36,7 @@ def _of_space(name: str, count: int) -> dict[str, Any]:
     space = SPACES.get(name)
     protocol = resolved(Protocol(), space)
     try:
-        batch, _ = signals(protocol)
+        batch, _ = signals(protocol, space.precision)
     except MissingData as error:
         return {"left out": str(error)}
     architectures = space_sample(space, count + 1, seed=0)

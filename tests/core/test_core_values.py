@@ -53,12 +53,12 @@ def test_a_layout_worked_by_hand() -> None:
         (0, 4, [1, 2], (2,)),
         (4, 7, [0], (3,)),
     ]
-    column = Column.of_arrays(
-        WEIGHT, layout, [np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0]), np.array([6.0, 7.0])]
-    )
-    assert column.data.tolist() == [1, 2, 6, 7, 3, 4, 5]
-    assert column.data.dtype == np.float32
-    assert column.nbytes == 28
+    segments = [np.array([3.0, 4.0, 5.0]), np.array([1.0, 2.0]), np.array([6.0, 7.0])]
+    for kept, size in ((np.float32, 28), (np.float64, 56)):
+        column = Column.of_arrays(WEIGHT, layout, [each.astype(kept) for each in segments])
+        assert column.data.tolist() == [1, 2, 6, 7, 3, 4, 5]
+        assert column.data.dtype == kept
+        assert column.nbytes == size
 
 
 @given(shapes=SHAPES)

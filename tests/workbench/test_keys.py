@@ -67,7 +67,7 @@ def test_other_source_text_is_another_key(space, monkeypatch, key):
 def test_other_initial_weights_are_another_key(space, monkeypatch):
     before = statistics_key(space)
 
-    def drawn_otherwise(build, seed):
+    def drawn_otherwise(build, seed, *, double):
         network = build()
         torch.nn.init.constant_(next(network.parameters()), 0.5 + seed)
         return network

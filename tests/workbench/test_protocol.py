@@ -73,12 +73,12 @@ def test_impossible_resolutions_are_refused(resolution: int) -> None:
 
 def test_an_open_protocol_gives_no_signals() -> None:
     with pytest.raises(InvalidInput, match="teacher"):
-        signals(Protocol(data="digits"))
+        signals(Protocol(data="digits"), "single")
 
 
 def test_students_see_the_resolution_and_the_teacher_the_images_as_they_are() -> None:
-    plain, _ = signals(DIGITS)
-    batch, teacher = signals(replace(DIGITS, resolution=16))
+    plain, _ = signals(DIGITS, "single")
+    batch, teacher = signals(replace(DIGITS, resolution=16), "single")
     assert batch.images.shape == (20, 1, 16, 16)
     assert torch.equal(teacher.images, plain.images)
     # Doubling the size by interpolation keeps the mean of every image.
@@ -87,8 +87,8 @@ def test_students_see_the_resolution_and_the_teacher_the_images_as_they_are() ->
 
 
 def test_shuffled_labels_are_the_same_labels_on_other_images() -> None:
-    plain, _ = signals(DIGITS)
-    batch, teacher = signals(replace(DIGITS, shuffled_labels=True))
+    plain, _ = signals(DIGITS, "single")
+    batch, teacher = signals(replace(DIGITS, shuffled_labels=True), "single")
     assert torch.equal(batch.images, plain.images)
     assert not torch.equal(batch.labels, plain.labels)
     assert torch.equal(batch.labels.sort().values, plain.labels.sort().values)
@@ -137,6 +137,6 @@ def test_a_transformer_teaches_on_images_of_another_size(monkeypatch):
     network = VisionTransformer(12, (1,), (1.0,), patch=2, input_shape=(1, 12, 12), num_classes=10)
     teacher = Teacher("larger", network.eval(), "its digest", 10, None, False, "")
     monkeypatch.setattr("autodas.workbench.protocol.load_teacher", lambda name: teacher)
-    batch, known = signals(Protocol("digits", "one of 12 pixels", 20))
+    batch, known = signals(Protocol("digits", "one of 12 pixels", 20), "single")
     assert batch.images.shape == (20, 1, 8, 8)
     assert known.images.shape == (20, 1, 12, 12)

@@ -169,8 +169,9 @@ class Column:
 
     Attributes:
         type: Their type.
-        data: ``(layout.size,)`` float32 for elements, spectra, Grams and logits; ``(S,)``
-            float64 for vectors, in segment order; ``(A,)`` float64 for scalars.
+        data: ``(layout.size,)`` for elements, spectra, Grams and logits, float32, or float64 if
+            they were measured in double precision; ``(S,)`` float64 for vectors, in segment order;
+            ``(A,)`` float64 for scalars.
         layout: Where segments lie; of a scalar, only the number of architectures counts.
     """
 
@@ -202,7 +203,8 @@ class Column:
         """
         if (got := tuple(segment.shape for segment in segments)) != layout.shapes:
             raise InvalidInput(f"the layout has segments {layout.shapes}, got {got}")
-        data = np.empty(layout.size, dtype=np.float32)
+        wide = any(segment.dtype == np.float64 for segment in segments)
+        data: FloatArray = np.empty(layout.size, dtype=np.float64 if wide else np.float32)
         for group in layout.groups:
             view = _block(data, group)
             for row, segment in enumerate(group.segments):

@@ -56,7 +56,7 @@ class StagedNetwork(nn.Module):
         return self.forward_stages(x)[1]
 
 
-def seeded(build: Callable[[], N], seed: int) -> N:
+def seeded(build: Callable[[], N], seed: int, *, double: bool = False) -> N:
     """Call ``build`` with the CPU generator seeded; the caller's random state is unchanged.
 
     Layers draw their initial weights from PyTorch's global generator, so the global one has to
@@ -65,10 +65,20 @@ def seeded(build: Callable[[], N], seed: int) -> N:
     Args:
         build: Makes the network, on the CPU.
         seed: In [0, 2**63).
+        double: Make the network in double precision. It has other weights than in single precision,
+            whose normal numbers are drawn by other code on other processors and then differ in
+            more than their last digits.
     """
+    before = torch.get_default_dtype()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return build()
+        if not double:
+            return build()
+        torch.set_default_dtype(torch.float64)
+        try:
+            return build().double()
+        finally:
+            torch.set_default_dtype(before)
 
 
 def kaiming(network: nn.Module) -> None:

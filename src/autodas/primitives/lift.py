@@ -24,7 +24,7 @@ class LayoutMismatch(InvalidInput):
 def apply(primitive: Primitive, args: tuple[Column, ...]) -> Column:
     """The value of ``primitive`` for columns ``args``.
 
-    Entries are computed and kept in float32, vectors and scalars in float64. Scalars of
+    Entries are computed and kept in their precision, vectors and scalars in float64. Scalars of
     architectures without any segment are NaN.
 
     Raises:
@@ -176,7 +176,7 @@ def _spectrum(primitive: Primitive, column: Column, result: Type) -> Column:
         sizes = np.asarray([shape[0] for shape in shapes], dtype=np.float64)
         layout = Layout(column.layout.architectures, column.layout.owner, shapes, sizes)
         _SPECTRUM_LAYOUTS[column.layout] = layout
-    data = np.empty(layout.size, dtype=np.float32)
+    data = np.empty(layout.size, dtype=column.data.dtype)
     function = primitive.rest or primitive.function
     # Sorting squares and their sides gives the same order, so the groups correspond.
     for group, block in zip(layout.groups, _prepared(primitive, column), strict=True):

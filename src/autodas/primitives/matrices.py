@@ -18,9 +18,10 @@ from autodas.core.values import FloatArray
 from autodas.primitives.declare import primitive
 from autodas.primitives.protect import EPSILON, bounded
 
-__all__ = ["centred", "eigenvalues", "once_each", "symmetric"]
+__all__ = ["centred", "eigenvalues", "on_range", "once_each", "symmetric"]
 
-_NOISE = 1e-5  # share of the largest eigenvalue below which others are rounding errors of float32
+RANGE = 1e-5
+"""Share of the largest eigenvalue up to which others may be what rounding left of zero."""
 
 
 def once_each(function: Callable[[FloatArray], FloatArray]) -> Callable[[FloatArray], FloatArray]:
@@ -53,7 +54,18 @@ def symmetric(g: FloatArray) -> FloatArray:
 def eigenvalues(g: FloatArray) -> FloatArray:
     """Eigenvalues of the symmetric part, largest first: ``(m, n)`` float64."""
     # Symmetrised before widening, so that it agrees to the last bit with `symmetrise`.
-    return np.linalg.eigvalsh(symmetric(g).astype(np.float64))[:, ::-1]
+    values = np.linalg.eigvalsh(symmetric(g).astype(np.float64))[:, ::-1]
+    return on_range(values) if g.dtype == np.float64 else values
+
+
+def on_range(values: FloatArray) -> FloatArray:
+    """``(m, n)`` eigenvalues; zero where they are below 1e-5 of the largest magnitude.
+
+    They say nothing of the matrix that a change of its last digits does not change. In single
+    precision they are kept, as the shipped proxies were found with them.
+    """
+    size = np.abs(values)
+    return np.where(size > RANGE * size.max(axis=1, keepdims=True), values, 0.0)
 
 
 reduction_of_spectrum = partial(primitive, form="matrix_reduction", after=eigenvalues)
@@ -90,7 +102,7 @@ def row_normalise(g: FloatArray) -> FloatArray:
 @primitive("spectrum", form="spectrum", after=eigenvalues, latex=r"\lambda\left({0}\right)")
 def spectrum(values: FloatArray) -> FloatArray:
     """Eigenvalues of the symmetric part, largest first."""
-    return bounded(values.copy()).astype(np.float32)
+    return bounded(values.copy())
 
 
 @primitive("trace", form="matrix_reduction", latex=r"\operatorname{{tr}}\left({0}\right)")
@@ -130,10 +142,10 @@ def condition(values: FloatArray) -> FloatArray:
     # The zero matrix has none, and its condition is as bad as can be.
     size = np.abs(values)
     largest = size.max(axis=1)
-    smallest = np.where(size > _NOISE * largest[:, None], size, np.inf).min(axis=1)
+    smallest = np.where(size > RANGE * largest[:, None], size, np.inf).min(axis=1)
     known = largest > 0
     return np.where(
         known,
         np.log(np.where(known, largest, 1.0) / np.where(known, smallest, 1.0)),
-        -np.log(_NOISE),
+        -np.log(RANGE),
     )

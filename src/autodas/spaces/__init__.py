@@ -6,7 +6,7 @@ and number of classes. Most spaces are a product of named choices (:class:`Choic
 one of your own needs the choices and a build function.
 """
 
-from autodas.spaces.base import Arch, Shape, Space
+from autodas.spaces.base import Arch, Precision, Shape, Space
 from autodas.spaces.catalog import SPACES, get_space
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
 from autodas.spaces.nasbench101 import graph_hash
@@ -17,6 +17,7 @@ __all__ = [
     "Arch",
     "ChoiceSpace",
     "Each",
+    "Precision",
     "Selection",
     "Shape",
     "Space",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from autodas.core.errors import InvalidInput
 from autodas.networks import Cost, StagedNetwork, cost
 from autodas.spaces.text import shown
 
-__all__ = ["Arch", "Shape", "Space", "other", "pick"]
+__all__ = ["Arch", "Precision", "Shape", "Space", "other", "pick"]
 
 T = TypeVar("T")
 Arch: TypeAlias = Any
@@ -24,6 +24,8 @@ Arch: TypeAlias = Any
 
 Shape: TypeAlias = tuple[int, int, int]
 """(C, H, W) of one image."""
+
+Precision: TypeAlias = Literal["single", "double"]
 
 
 class Space(ABC):
@@ -34,6 +36,8 @@ class Space(ABC):
         description: One line for people.
         input_shape: (C, H, W) of the images the space was made for; others may be asked for.
         num_classes: Number of classes by default.
+        precision: In which networks are initialised and measured. In ``double``, scores are the
+            same on every processor. It is for small images and networks, where it costs little.
         reference: What :func:`~autodas.spaces.get_space` finds the space by in another process, if
             that is not its name.
         kind: The type of the architectures.
@@ -43,6 +47,7 @@ class Space(ABC):
     description: str
     input_shape: Shape
     num_classes: int
+    precision: Precision = "single"
     reference: str = ""
     kind: type = object
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from autodas.core.digest import canonical_json
 from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork
-from autodas.spaces.base import Shape, Space, pick
+from autodas.spaces.base import Precision, Shape, Space, pick
 from autodas.spaces.text import Option, match, parse_object
 
 __all__ = ["ChoiceSpace", "Each", "Option", "Selection"]
@@ -78,6 +78,7 @@ class ChoiceSpace(Space):
         depth: Number of blocks of a selection; by default its choice ``depth``, summed up.
         input_shape: (C, H, W) of the images by default.
         num_classes: Number of classes by default.
+        precision: In which networks are initialised and measured.
 
     Raises:
         InvalidInput: a choice has no name or no options, repeats one, or has one that JSON does
@@ -97,12 +98,14 @@ class ChoiceSpace(Space):
         depth: Callable[[Selection], int] | None = None,
         input_shape: Shape,
         num_classes: int,
+        precision: Precision = "single",
     ) -> None:
         _check_choices(name, choices)
         self.name = name
         self.description = description
         self.input_shape = input_shape
         self.num_classes = num_classes
+        self.precision = precision
         self._build, self._valid, self._depth = build, valid, depth
         self._lengths = {
             key: len(options.positions) if isinstance(options, Each) else None

@@ -129,4 +129,5 @@ DIGITS_CNN = ChoiceSpace(
     _digits_cnn,
     input_shape=(1, 8, 8),
     num_classes=10,
+    precision="double",
 )

@@ -255,4 +255,5 @@ DIGITS_VIT = ChoiceSpace(
     _digits_vit,
     input_shape=(1, 8, 8),
     num_classes=10,
+    precision="double",
 )

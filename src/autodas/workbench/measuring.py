@@ -31,6 +31,7 @@ from autodas.statistics import (
     measure,
 )
 from autodas.statistics.store.cache import FORMAT
+from autodas.statistics.store.settle import settled
 from autodas.workbench.protocol import Protocol, resolved, signals
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
 from autodas.workbench.source_digest import MEASURING, source_digest
@@ -228,28 +229,23 @@ def _measure_unit(unit: _Unit) -> tuple[float, dict[str, bytes]]:
 
 def _measure_one(unit: _Unit, architecture: str, cache: Cache) -> None:
     space, protocol = get_space(unit.space), unit.protocol
-    batch, teacher = signals(protocol)
+    batch, teacher = signals(protocol, space.precision)
     key = cache_key(space, architecture, protocol, unit.weights)
     missing = set(unit.names) - cache.read(key, unit.names).keys()
     arch = space.decode(architecture)
     channels, height, width = batch.images.shape[1:]
     shape = (channels, height, width)
+    double = space.precision == "double"
     network = seeded(
         lambda: space.build(arch, num_classes=batch.num_classes, input_shape=shape),
         protocol.init_seed,
+        double=double,
     )
     names = [name for name in unit.names if name in missing]
-    cache.write(
-        key,
-        measure(
-            network,
-            batch.images,
-            batch.labels,
-            names,
-            teacher=teacher,
-            entries=protocol.entries,
-        ),
+    found = measure(
+        network, batch.images, batch.labels, names, teacher=teacher, entries=protocol.entries
     )
+    cache.write(key, {name: settled(value) for name, value in found.items()} if double else found)
 
 
 def cache_key(
@@ -264,7 +260,7 @@ def cache_key(
         weights: From :func:`weights_of`, of the machine that asks: another kind of processor may
             draw slightly other ones, and is to deliver under the key that is asked for.
     """
-    batch, teacher = signals(protocol)
+    batch, teacher = signals(protocol, space.precision)
     return key_of(
         FORMAT,
         source_digest(space, MEASURING),
@@ -281,7 +277,7 @@ def cache_key(
 
 def weights_of(space: Space, protocol: Protocol) -> str:
     """Digest of initial weights that networks of the space get on this machine."""
-    batch, _ = signals(protocol)
+    batch, _ = signals(protocol, space.precision)
     channels, height, width = batch.images.shape[1:]
     return initial_weights(space, protocol.init_seed, batch.num_classes, (channels, height, width))
 
@@ -305,7 +301,7 @@ def initial_weights(
     found = []
     for arch in (space.sample(rng) for _ in range(SAMPLE)):
         build = partial(space.build, arch, num_classes=num_classes, input_shape=input_shape)
-        network = seeded(build, seed)
+        network = seeded(build, seed, double=space.precision == "double")
         structure = ADDRESS.sub("", str(network))
         found.append([space.encode(arch), structure, weights_digest(network)])
     return digest(found)

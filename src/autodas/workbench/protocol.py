@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from autodas.core.rng import derive
 from autodas.data import Batch, load_data, probe_batch
 from autodas.data.batch import Kind as BatchKind
 from autodas.data.images import resized
-from autodas.spaces import Space
+from autodas.spaces import Precision, Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
 from autodas.teachers import at_native_size, fitted, load_teacher
 
@@ -112,8 +113,10 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
 
 
 @lru_cache(maxsize=4)
-def signals(protocol: Protocol) -> tuple[Batch, TeacherSignals]:
+def signals(protocol: Protocol, precision: Precision) -> tuple[Batch, TeacherSignals]:
     """Probe batch and teacher signals of a resolved protocol, once per process.
+
+    Images and teacher have the precision of the students that they meet.
 
     Raises:
         InvalidInput: something of the protocol is open, or does not fit together.
@@ -125,9 +128,13 @@ def signals(protocol: Protocol) -> tuple[Batch, TeacherSignals]:
     if protocol.shuffled_labels:
         batch = _shuffled(batch, protocol.batch_seed)
     teacher = fitted(load_teacher(protocol.teacher), data)
+    network = teacher.network
+    if precision == "double":
+        # A copy: whoever trains with the teacher goes on in single precision.
+        batch, network = replace(batch, images=batch.images.double()), deepcopy(network).double()
     known = TeacherSignals(
-        teacher.network,
-        at_native_size(teacher.network, batch.images),
+        network,
+        at_native_size(network, batch.images),
         batch.labels,
         trained=teacher.trained,
         digest=teacher.digest,

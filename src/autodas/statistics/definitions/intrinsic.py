@@ -28,6 +28,7 @@ CLASS_GRAM = Type(Kind.GRAM, "", "class")
 ATTENTION_MAP = Type(Kind.ELEMENTS, "stage", "attention")
 ATTENTION_VECTOR = Type(Kind.VECTOR, "attention")
 LOGITS = Type(Kind.LOGITS)
+BEYOND_RANK = 2.0**-44  # of the largest eigenvalue of a Gram matrix
 
 
 @statistic(WEIGHT)
@@ -197,13 +198,17 @@ def attention_rank(probe: Probe) -> list[float]:
 
 
 def singular_values(matrix: Tensor) -> Tensor:
-    """Singular values of a matrix, largest first, in double precision."""
+    """Singular values of a matrix, largest first, in double precision.
+
+    Those beyond its rank are zero.
+    """
     # Eigenvalues of the smaller Gram are several times faster than an SVD. Double precision,
     # because squaring halves the number of digits.
     wide = matrix.double()
     gram = wide @ wide.T if wide.shape[0] <= wide.shape[1] else wide.T @ wide
     values: Tensor = torch.linalg.eigvalsh(gram)
-    return values.clamp_min(0).sqrt().flip(0)
+    # Before the root, which would make 2⁻²⁶ of the largest of a rounding by 2⁻⁵².
+    return torch.where(values > BEYOND_RANK * values[-1], values, 0.0).sqrt().flip(0)
 
 
 def _covariance_eigenvalues(value: Tensor) -> Tensor:

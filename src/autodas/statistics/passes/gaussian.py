@@ -59,8 +59,8 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     generator = torch.Generator().manual_seed(0)
     weights = _gaussian(network, generator)
     shape = (min(len(images), GAUSSIAN_IMAGES), *images.shape[1:])
-    # Drawn in single precision, so that a network in double precision meets the same numbers.
-    noise, change = (torch.randn(shape, generator=generator).to(images.dtype) for _ in range(2))
+    # Each precision has numbers of its own: see autodas.networks.seeded.
+    noise, change = (torch.randn(shape, generator=generator, dtype=images.dtype) for _ in range(2))
     calls = _Calls()
     hooks = [m.register_forward_pre_hook(calls) for m in network.modules() if not _has_parts(m)]
     try:
@@ -96,7 +96,7 @@ def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[int, Tenso
             if name.endswith("bias"):
                 value = torch.zeros_like(parameter)
             elif isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
-                value = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
+                value = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
             elif name == "weight" and parameter.ndim == 1:
                 value = torch.ones_like(parameter)
             else:

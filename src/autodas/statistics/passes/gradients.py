@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
+from autodas.statistics.negligible import cleared
 
 __all__ = [
     "HESSIAN_IMAGES",
@@ -79,7 +80,7 @@ def half_gradients(
     if len(images) < 2:
         raise Unmeasurable("one image has no two halves")
     return [
-        _loss_gradients(network, weights, some, known)
+        cleared(_loss_gradients(network, weights, some, known))
         for some, known in zip(images.tensor_split(2), labels.tensor_split(2), strict=True)
     ]
 
@@ -96,7 +97,7 @@ def sign_sums(
     """
     sums = [torch.zeros_like(weight) for weight in weights]
     for i in range(min(len(images), SINGLE_IMAGES)):
-        found = _loss_gradients(network, weights, images[i : i + 1], labels[i : i + 1])
+        found = cleared(_loss_gradients(network, weights, images[i : i + 1], labels[i : i + 1]))
         torch._foreach_add_(sums, [gradient.sign() for gradient in found])
     return sums
 
@@ -128,7 +129,7 @@ def constant_gradients(
     """
     with torch.enable_grad():
         outputs = network(images.new_ones(2, *images.shape[1:]))
-        return _gradients(outputs.sum() * (len(images) / 2), weights)
+        return cleared(_gradients(outputs.sum() * (len(images) / 2), weights))
 
 
 def _meet(network: nn.Module) -> bool:
