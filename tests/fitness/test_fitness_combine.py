@@ -48,6 +48,19 @@ def test_every_step_moves_the_weight_that_explains_most_by_a_share_of_its_fit():
         before = after
 
 
+def test_what_rounding_leaves_of_equal_terms_does_not_choose_among_them():
+    """Terms 0 to 5 are the same as terms 6 to 11 but for noise as of another processor."""
+    exact = made(6, noise=1.0)
+    features = np.concatenate([exact.features[:, :6]] * 2, axis=1)
+    found = []
+    for seed in range(10):
+        noise = 1 + 1e-14 * np.random.default_rng(seed).normal(size=features.shape)
+        path = boosted([FamilyFeatures(features * noise, exact.truth, "a")], 6, steps=30)
+        found.append([dict(zip(each.chosen, each.weights, strict=True)) for each in path])
+        assert max(path[-1].chosen) < 6
+    assert found == [found[0]] * 10
+
+
 def slope_of(target: np.ndarray, values: np.ndarray) -> float:
     return max(0.0, float(target @ values) / float(values @ values)) if values.any() else 1.0
 

@@ -55,3 +55,15 @@ def test_a_failure_names_its_family():
 def test_what_makes_no_sense_is_refused(make, message):
     with pytest.raises(InvalidInput, match=message):
         make()
+
+
+def test_the_order_of_architectures_does_not_decide_the_last_digit():
+    rng = np.random.default_rng(0)
+    truth, scores, sizes = rng.normal(size=60), rng.normal(size=60), rng.normal(size=(2, 60))
+    found = set()
+    for _ in range(20):
+        order = rng.permutation(60)
+        goal = Goal("a", truth[order], sizes=sizes[:, order])
+        objective = Objective([goal], correlation="spearman", size_control=0.5)
+        found.add(objective({"a": scores[order]}).value.value)
+    assert len(found) == 1

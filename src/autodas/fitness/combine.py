@@ -55,9 +55,8 @@ class Combination:
     weights: Floats
 
     def __call__(self, features: Floats) -> Floats:
-        """``(A,)`` values of the sum from ``(A, N)`` features."""
-        total: Floats = features[:, list(self.chosen)] @ self.weights
-        return total
+        """``(A,)`` values of the sum from ``(A, N)`` features, rounded to single precision."""
+        return _in_single(features[:, list(self.chosen)] @ self.weights)
 
 
 def boosted(
@@ -110,16 +109,22 @@ def boosted(
         scale = slope**2 @ squares
         usable = scale > TINY
         gain = np.where(usable, aligned**2 / np.where(usable, scale, 1.0), -1.0)
-        best = int(np.argmax(gain))
+        # Rounded, so that the first of several that gain the same is taken on every processor.
+        best = int(np.argmax(_in_single(gain)))
         if gain[best] <= TINY or (best not in weights and len(weights) == terms):
             break
-        step = rate * float(aligned[best] / scale[best])
+        step = float(_in_single(rate * aligned[best] / scale[best]))
         weights[best] = weights.get(best, 0.0) + step
         sums = [
             own + step * features[:, best] for (features, _), own in zip(stacked, sums, strict=True)
         ]
         path.append(_combination(weights))
     return path
+
+
+def _in_single(values: npt.ArrayLike) -> Floats:
+    """Without what the order of summands decides."""
+    return np.asarray(values, dtype=np.float32).astype(np.float64)
 
 
 def _combination(weights: dict[int, float]) -> Combination:

@@ -18,6 +18,8 @@ __all__ = ["Fitness", "Goal", "Objective"]
 Floats = npt.NDArray[np.float64]
 Combination = Literal["mean", "min"]
 
+DECIMALS = 9  # of a fitness: correlations of few labels differ by far more, or by rounding only
+
 
 @dataclass(frozen=True, eq=False)
 class Goal:
@@ -145,7 +147,7 @@ class Objective:
     def _combined(self, parts: dict[str, float]) -> Fitness:
         floors = [judge.floor for judge in self._judges]
         lifts = [part - floor for part, floor in zip(parts.values(), floors, strict=True)]
-        return Fitness(self._reduced(lifts), parts)
+        return Fitness(round(self._reduced(lifts), DECIMALS), parts)
 
     def _reduced(self, values: list[float]) -> float:
         if self.combine == "min":
