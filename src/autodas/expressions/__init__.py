@@ -26,6 +26,7 @@ from autodas.expressions.observed import observed_rules
 from autodas.expressions.prose import in_words, to_latex
 from autodas.expressions.simplify import LAWS, Law, canonical, simplify
 from autodas.expressions.text import MAX_LENGTH, from_json, parse, to_json, to_text
+from autodas.expressions.tremble import trembling
 from autodas.expressions.types import annotate, type_of
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "to_latex",
     "to_svg",
     "to_text",
+    "trembling",
     "type_of",
     "walk",
 ]

@@ -13,9 +13,10 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.values import Column, Kind
 from autodas.expressions.node import Expression, Leaf
+from autodas.expressions.tremble import as_ranked, stand_still
 from autodas.primitives import LIMIT, PRIMITIVES, LayoutMismatch, Primitive, apply
 
-__all__ = ["ROUNDING", "Evaluator", "is_constant"]
+__all__ = ["BY_ROUNDING", "ROUNDING", "Evaluator", "is_constant"]
 
 # Values up to this many bytes are numbers per layer or architecture: cheap to keep, dear to lose.
 _SMALL = 1 << 16
@@ -26,6 +27,9 @@ _SMALL = 1 << 16
 _OVERHEAD = 1024
 
 ROUNDING = 1e-6
+
+BY_ROUNDING = "decided by rounding"
+"""Why a formula has no scores that change with the last digits of the statistics."""
 
 
 def is_constant(scores: npt.NDArray[np.float64]) -> bool:
@@ -49,6 +53,10 @@ class Evaluator:
         memo_bytes: How much memory remembered sub-expressions may take. Scores do not depend
             on it.
         primitives: The primitives that may be used.
+        double: The statistics were measured in double precision. Scores are then rounded to single
+            precision, so that they are the same on every processor.
+        trembling: The statistics again, changed in their last digits; scores that follow them are
+            refused.
 
     Raises:
         InvalidInput: the columns are of different numbers of architectures.
@@ -59,9 +67,17 @@ class Evaluator:
         columns: Mapping[str, Column | Failed],
         memo_bytes: int = 1 << 29,
         primitives: Catalog[Primitive] = PRIMITIVES,
+        *,
+        double: bool = False,
+        trembling: Mapping[str, Column | Failed] | None = None,
     ) -> None:
         self._columns = dict(columns)
         self._primitives = primitives
+        self._double = double
+        self._shadow: Evaluator | None = None
+        if trembling is not None:
+            memo_bytes //= 2
+            self._shadow = Evaluator(trembling, memo_bytes, primitives)
         counts = {
             name: column.layout.architectures
             for name, column in self._columns.items()
@@ -82,7 +98,8 @@ class Evaluator:
 
         Reasons: ``missing statistic X: why``, ``non-finite statistic X for n of A
         architectures``, ``no layers to aggregate for n of A architectures``, ``non-finite score
-        for n of A architectures``, ``constant score``, and layouts that do not correspond.
+        for n of A architectures``, ``constant score``, ``decided by rounding``, and layouts that do
+        not correspond.
 
         Args:
             expression: An expression of type scalar.
@@ -104,7 +121,11 @@ class Evaluator:
             return Failed(f"non-finite score for {bad} of {len(scores)} architectures")
         if not allow_constant and len(scores) > 1 and is_constant(scores):
             return Failed("constant score")
-        return Ok(scores)
+        if self._shadow is not None:
+            others = self._shadow.evaluate(expression, allow_constant=True)
+            if isinstance(others, Failed) or not stand_still(scores, others.value):
+                return Failed(BY_ROUNDING)
+        return Ok(as_ranked(scores) if self._double and len(scores) else scores)
 
     def evaluate_value(self, expression: Expression) -> Column:
         """The value of any expression, for inspection; not to be written to.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from autodas.core.catalog import Catalog
 from autodas.core.results import Failed
 from autodas.core.values import SCALAR, Type
-from autodas.expressions.evaluate import Evaluator
+from autodas.expressions.evaluate import BY_ROUNDING, Evaluator
 from autodas.expressions.grammar_rules import Rule
 from autodas.expressions.node import Call, Expression, Leaf
 from autodas.primitives import PRIMITIVES, Form, Primitive
@@ -73,4 +73,4 @@ def _score(primitive: Primitive, value: Expression, type_: Type) -> Expression:
 
 def _is_silent(evaluator: Evaluator, score: Expression) -> bool:
     result = evaluator.evaluate(score)
-    return isinstance(result, Failed) and result.reason == "constant score"
+    return isinstance(result, Failed) and result.reason in {"constant score", BY_ROUNDING}

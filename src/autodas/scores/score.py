@@ -13,7 +13,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result
 from autodas.core.values import SCALAR, Column, Type
-from autodas.expressions import Evaluator, Expression, parse, type_of
+from autodas.expressions import Evaluator, Expression, parse, trembling, type_of
 from autodas.statistics import STATISTICS, Store, spilled
 
 __all__ = ["SCORES", "Score", "Subjects", "Values", "leaf_types", "of_expression", "parse_score"]
@@ -33,6 +33,7 @@ class Subjects:
         columns: Statistics measured on all of them.
         missing: Statistic -> why it is not among the columns.
         space: Name of their space.
+        double: Whether they were measured in double precision.
     """
 
     architectures: tuple[str, ...]
@@ -40,6 +41,7 @@ class Subjects:
     columns: Mapping[str, Column]
     missing: Mapping[str, str]
     space: str = ""
+    double: bool = False
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -51,10 +53,23 @@ class Subjects:
         store = spilled(Store(self.architectures, self.columns, self.missing), memory)
         return replace(self, columns=store.columns)
 
-    def remembering(self, memory: int) -> Evaluator:
-        """An evaluator that remembers parts of expressions in up to ``memory`` bytes."""
+    def remembering(self, memory: int, *, checked: bool = False) -> Evaluator:
+        """An evaluator that remembers parts of expressions.
+
+        Args:
+            memory: Bytes that it may take.
+            checked: Refuse scores that are decided by rounding, as far as that can be told:
+                where statistics were measured in double precision.
+        """
         gaps = {name: Failed(reason) for name, reason in self.missing.items()}
-        return Evaluator({**self.columns, **gaps}, memory)
+        columns: dict[str, Column | Failed] = {**self.columns, **gaps}
+        if not (checked and self.double):
+            return Evaluator(columns, memory, double=self.double)
+        changed = {name: trembling(column, name) for name, column in self.columns.items()}
+        store = spilled(Store(self.architectures, changed, self.missing), memory // 3)
+        return Evaluator(
+            columns, memory - memory // 3, double=True, trembling={**store.columns, **gaps}
+        )
 
 
 def _never(_space: str) -> bool:

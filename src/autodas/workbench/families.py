@@ -236,15 +236,19 @@ def subjects_of(
     names = tuple(dict.fromkeys([*SIZES, *leaves]))
     decoded = [space.decode(text) for text in architectures]
     depth = np.asarray([float(space.depth(arch)) for arch in decoded])
+    double = space.precision == "double"
     if set(names) == set(SIZES):
         # Nothing to measure: sizes for the images and classes that the space is made for.
         costs = [space.cost(arch) for arch in decoded]
-        return Subjects(tuple(architectures), depth, _size_columns(costs), {}, space.name), 0, 0.0
+        columns = _size_columns(costs)
+        return Subjects(tuple(architectures), depth, columns, {}, space.name, double), 0, 0.0
     measured = measure_space(
         space, architectures, names, protocol, cache=cache, jobs=jobs, progress=progress
     )
     store = measured.store
-    subjects = Subjects(tuple(architectures), depth, store.columns, store.missing, space.name)
+    subjects = Subjects(
+        tuple(architectures), depth, store.columns, store.missing, space.name, double
+    )
     return subjects, measured.networks, measured.seconds
 
 

@@ -139,7 +139,7 @@ def test_on_the_common_scale_units_are_spreads_within_spaces(tmp_path):
     config = DiscoverConfig(out=tmp_path, **SMALL | COMMON)
     families = [guiding(f"{name}:distilled", ("weight",)) for name in TWO]
     search = ProxySearch(config, families)
-    keys = ["layers_sum(l2(weight))", "layers_mean(mean(weight))"]
+    keys = ["layers_sum(l2(weight))", "layers_mean(std(weight))"]
     library = Library(search, keys)
     known = {f.table.name: np.arange(len(f.truth)) for f in families}
     scaled = library._scaled(known)

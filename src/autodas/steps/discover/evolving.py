@@ -78,13 +78,17 @@ class ProxySearch:
         tables = {family.table.name: family for family in families}
         share = parse_bytes(config.memory) // (2 * len(tables))
         self.evaluators: dict[str, Evaluator] = {
-            name: family.subjects.remembering(share) for name, family in tables.items()
+            name: family.subjects.remembering(share, checked=True)
+            for name, family in tables.items()
         }
         self.on_search = self.objective("search")
         self.on_validation = self.objective("validation")
         self.beyond_size = self.objective("search", size_control=1.0, lift=False)
         self.grammar = grammar_of(
-            list(tables.values()), size_leaves=config.size_leaves, leaves=config.leaves
+            list(tables.values()),
+            list(self.evaluators.values()),
+            size_leaves=config.size_leaves,
+            leaves=config.leaves,
         )
 
     def objective(
@@ -196,7 +200,13 @@ class ProxySearch:
         return found
 
 
-def grammar_of(families: Sequence[Family], *, size_leaves: bool, leaves: str = "both") -> Grammar:
+def grammar_of(
+    families: Sequence[Family],
+    evaluators: Iterable[Evaluator],
+    *,
+    size_leaves: bool,
+    leaves: str = "both",
+) -> Grammar:
     """All sensible formulas over the statistics that every family has.
 
     What is constant on the columns at hand, such as the trace of a correlation matrix, is left
@@ -204,6 +214,7 @@ def grammar_of(families: Sequence[Family], *, size_leaves: bool, leaves: str = "
 
     Args:
         families: One for each table.
+        evaluators: Theirs.
         size_leaves: Whether mere sizes are among the leaves.
         leaves: ``both``, ``intrinsic`` (student alone) or ``interaction`` (with the teacher).
     """
@@ -211,7 +222,7 @@ def grammar_of(families: Sequence[Family], *, size_leaves: bool, leaves: str = "
     types = {name: STATISTICS.get(name).type for name in usable}
     # A teacher on its own is the same for all students.
     fixed = [name for name in types if STATISTICS.get(name).origin == "teacher"]
-    observed = observed_rules([f.subjects.evaluator for f in families], types, fixed=fixed)
+    observed = observed_rules(evaluators, types, fixed=fixed)
     return Grammar(types, fixed=fixed, rules=(*RULES, *observed))
 
 

@@ -134,7 +134,10 @@ class Scorer:
             if name in self.score.leaves
         }
         depth = [float(self.space.depth(self.space.decode(text))) for text in architectures]
-        return Subjects(tuple(architectures), np.asarray(depth), columns, {}, space=self.space.name)
+        double = self.space.precision == "double"
+        return Subjects(
+            tuple(architectures), np.asarray(depth), columns, {}, self.space.name, double
+        )
 
     def _measured(self, architectures: Sequence[str]) -> tuple[Subjects, int, float]:
         return subjects_of(
