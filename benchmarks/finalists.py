@@ -37,7 +37,7 @@ from autodas.scores.predictor import get_predictor
 from autodas.spaces import get_space
 from autodas.tables import Table
 from autodas.tables.table import RungLabels
-from autodas.workbench.arms import FEWEST, Ladder
+from autodas.workbench.arms import Ladder
 from autodas.workbench.ground_truth import load_table
 from benchmarks.finalists_page import write_page
 
@@ -87,8 +87,7 @@ class Row:
         recipe, prices = self.table.meta["recipe"], {f: r.cost for (f, _), r in self.rungs.items()}
         images = int(str(self.table.meta["dataset"]).partition("/")[2] or 200)
         steps = recipe["epochs"] * -(-images // recipe["batch_size"])
-        enough = [f for f, price in prices.items() if price * steps >= FEWEST]
-        return Ladder(dict(sorted(prices.items())), min(enough))
+        return Ladder.priced(dict(sorted(prices.items())), steps)
 
     def accuracy(self, arm: Arm) -> float:
         """Mean test accuracy of full trainings."""

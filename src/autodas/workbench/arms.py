@@ -73,8 +73,13 @@ class Ladder:
         fitting, images = len(for_choosing(data).train_labels), len(data.train_labels)
         steps = recipe.epochs * math.ceil(images / recipe.batch_size)
         prices = {f: pace_of(recipe, f, fitting=fitting, images=images).cost for f in FIDELITIES}
-        enough = [f for f, price in prices.items() if price * steps >= FEWEST]
-        return cls(prices, enough[0] if enough else FIDELITIES[-1])
+        return cls.priced(prices, steps)
+
+    @classmethod
+    def priced(cls, prices: Mapping[Fraction, Fraction], steps: int) -> Ladder:
+        """Of known prices, for a full training of so many steps."""
+        enough = (f for f, price in prices.items() if price * steps >= FEWEST)
+        return cls(prices, next(enough, FIDELITIES[-1]))
 
     def plan(self, trainings: Fraction, arms: int) -> Bracket:
         """How many arms are tried for how long.
