@@ -106,6 +106,11 @@ class Score:
     sign: int = 1
     found_on: frozenset[str] = frozenset()
 
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether its values depend on the teacher."""
+        return any(STATISTICS.get(name).origin != "intrinsic" for name in self.leaves)
+
 
 SCORES: Catalog[Score] = Catalog("score")
 

@@ -27,6 +27,7 @@ from autodas.workbench.arms import NO_TEACHER
 from autodas.workbench.budgets import Amount, BudgetOptions
 from autodas.workbench.protocol import Protocol, resolved
 from autodas.workbench.recipes import recipe_for
+from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.trainings import Trainings
 
 __all__ = ["Config", "RunConfig", "run"]
@@ -37,7 +38,7 @@ SPACES: Mapping[str, str] = MappingProxyType({"digits": "digits-cnn"})
 
 
 @dataclass(frozen=True)
-class RunConfig(Workers, BudgetOptions):
+class RunConfig(Workers, BudgetOptions, AnyTeacher):
     """What is given, and what the student may cost."""
 
     out: Path = field(default=Path("runs/run"), metadata={"decides": False})
@@ -145,10 +146,13 @@ def _check(config: RunConfig) -> None:
     """Refuse what the training would refuse, before minutes of search.
 
     Raises:
-        InvalidInput: the teacher does not know these classes, or a number is out of range.
+        InvalidInput: the teacher does not know these classes or hardly beats chance, or a number is
+            out of range.
         UnknownName: there is no such recipe.
     """
-    matched(load_teacher(str(config.protocol.teacher)), load_data(str(config.protocol.data)))
+    data, teacher = str(config.protocol.data), str(config.protocol.teacher)
+    matched(load_teacher(teacher), load_data(data))
+    check_teacher(teacher, data, config, cache=config.cache)
     recipe_for(get_space(str(config.space)), config.recipe, epochs=config.epochs)
 
 
@@ -169,6 +173,7 @@ def _search_config(config: RunConfig) -> search.Config:
         epochs=config.epochs,
         random=1,
         protocol=config.protocol,
+        any_teacher=config.any_teacher,
         seed=config.seed,
         **config.options,
         cache=config.cache,
@@ -189,6 +194,7 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
         epochs=config.epochs,
         seeds=config.seeds,
         vanilla=config.compare,
+        any_teacher=config.any_teacher,
         seed=config.seed,
         **config.options,
     )
@@ -267,7 +273,8 @@ def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
     student = trained["students"][0]
     ways = (f"with the teacher {teacher}", "on the labels alone")
     own, other = ways if student["taught"] else reversed(ways)
-    lines = [
+    lines = [check["sentence"] for check in trained.get("teacher_checks", [])]
+    lines += [
         f"Trained {times} on {config.protocol.data} {own}, it reaches "
         f"{trained['accuracy']:.2f} % on test images{beside}."
     ]

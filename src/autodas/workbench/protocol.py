@@ -102,8 +102,8 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
     if teacher is None:
         raise InvalidInput(
-            f"no teacher is known for data {data!r}; name one with --teacher, for example "
-            "untrained:cifar-resnet56"
+            f"no teacher is known for data {data!r}; name one of its classes with --teacher, such "
+            "as a file of autodas train-teacher"
         )
     size = default.batch_size if protocol.batch_size is None else protocol.batch_size
     resolution = default.resolution if protocol.resolution is None else protocol.resolution

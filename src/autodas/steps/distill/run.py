@@ -26,13 +26,14 @@ from autodas.teachers import load_teacher
 from autodas.workbench.arms import NO_TEACHER
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
+from autodas.workbench.teacher_check import AnyTeacher, TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
 
 __all__ = ["Config", "DistillConfig", "run"]
 
 
 @dataclass(frozen=True)
-class DistillConfig(Workers):
+class DistillConfig(Workers, AnyTeacher):
     """Which student to train, and how."""
 
     out: Path = field(default=Path("runs/distill"), metadata={"decides": False})
@@ -96,11 +97,15 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     Returns:
         ``accuracy`` (mean of the chosen student, percent), ``teacher_accuracy``,
         ``student_path`` and ``students``.
+
+    Raises:
+        InvalidInput: a teacher hardly beats chance on the data.
     """
     space_name, students = _students(config)
     space = get_space(space_name)
     config = replace(config, space=space_name, recipe=config.recipe or default_recipe(space))
     recipe = recipe_for(space, config.recipe, losses=config.losses, epochs=config.epochs)
+    checks = _checks(config, progress)
     with RunDirectory(
         config.out,
         "distill",
@@ -115,9 +120,17 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         runner = workers.runner(device=config.device, gpus=config.ray_gpus)
         trained = _train_all(units, directory, runner, progress)
         results = _results(config, students, units, trained)
+        results["teacher_checks"] = [check.to_json() for check in checks]
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
-    return results | {"summary": results["verdict"]}
+    told = [check.sentence for check in checks]
+    return results | {"summary": [*told, *results["verdict"]]}
+
+
+def _checks(config: DistillConfig, progress: Progress) -> list[TeacherCheck]:
+    names = dict.fromkeys((config.teacher, *config.more_teachers))
+    found = [check_teacher(name, config.data, config, progress=progress) for name in names]
+    return [check for check in found if check is not None]
 
 
 def _students(config: DistillConfig) -> tuple[str, list[_Student]]:

@@ -30,6 +30,7 @@ from autodas.tables.rungs import fidelity_of
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
+from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
 
 __all__ = ["Config", "LabelConfig", "run", "sample_students"]
@@ -39,7 +40,7 @@ CHECKPOINT_SECONDS = 30.0  # trainings that take less are begun again
 
 
 @dataclass(frozen=True)
-class LabelConfig(Workers):
+class LabelConfig(Workers, AnyTeacher):
     """Which students to train, and how."""
 
     out: Path = field(default=Path("runs/label"), metadata={"decides": False})
@@ -101,11 +102,12 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         limit), ``noise`` and ``seconds``.
 
     Raises:
-        InvalidInput: an option is not acceptable.
+        InvalidInput: an option is not acceptable, or the teacher hardly beats chance on the data.
         FileProblem: the disk is full; the message says what is kept.
     """
     start = time.perf_counter()
     units = _units(config)
+    check = check_teacher(config.teacher, config.data, config, progress=progress)
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
     recipe = next(iter(units.values())).setup.recipe
     with RunDirectory(
@@ -130,6 +132,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "failed": book.failed,
             "left": len(units) - len(book.done),
             "noise": noise,
+            "teacher_checks": [] if check is None else [check.to_json()],
             "seconds": time.perf_counter() - start,
         }
         directory.write_results(results)

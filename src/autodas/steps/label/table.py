@@ -142,6 +142,7 @@ def summary_of(results: Mapping[str, Any], rows: Sequence[LabelRow]) -> list[str
         f"{results['table']}: {results['students']} students, {results['trained']} trained now, "
         f"{results['failed']} failed, {results['seconds']:.0f} s"
     ]
+    lines += [check["sentence"] for check in results["teacher_checks"]]
     if results["left"]:
         lines.append(f"{results['left']} trainings are left; the same command goes on")
     for training, noise in results["noise"].items():

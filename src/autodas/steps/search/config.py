@@ -12,6 +12,7 @@ from autodas.spaces import Space
 from autodas.steps.search.strategies import Strategy
 from autodas.workbench.budgets import Amount, BudgetOptions, Quantity
 from autodas.workbench.protocol import Protocol
+from autodas.workbench.teacher_check import AnyTeacher
 from autodas.workbench.trainings import Trainings
 
 __all__ = ["SearchConfig", "default_score"]
@@ -21,7 +22,7 @@ SIZE = "params"
 
 
 @dataclass(frozen=True)
-class SearchConfig(Workers, BudgetOptions):
+class SearchConfig(Workers, BudgetOptions, AnyTeacher):
     """Which students to look for."""
 
     out: Path = field(default=Path("runs/search"), metadata={"decides": False})

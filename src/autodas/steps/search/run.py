@@ -34,7 +34,9 @@ from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.latency import check_device
 from autodas.workbench.measuring import LARGEST, space_sample
 from autodas.workbench.protocol import resolved
+from autodas.workbench.teacher_check import TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS
+from autodas.workbench.trainings import Trainings
 
 __all__ = ["Config", "SearchConfig", "run"]
 
@@ -56,6 +58,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
 
     Raises:
         InvalidInput: nothing fits the budgets; the message gives the space's real range.
+        InvalidInput: a teacher that is looked at or learnt from hardly beats chance on the data.
         AutodasError: the score cannot be computed on this space.
     """
     check_device(config.device)
@@ -71,12 +74,14 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     asked = deciding(config)
     name, why = (config.score, None) if config.score else default_score(space)
     config, score = replace(config, score=name), get_score(name)
+    check = _check(config, space, score, progress)
     with RunDirectory(config.out, "search", asked, folders=(CHECKPOINTS,)) as directory:
         start = time.perf_counter()
         _same_score(directory, score.formula)
         search = _Search(config, space, score, directory, progress)
         found = search.find()
         results = results_of(config, found, search.limits, search.scorer, table)
+        results["teacher_checks"] = [] if check is None else [check.to_json()]
         results["caution"] = _caution(name, score.found_on, space)
         finalists = in_turn(found, search.limits)
         results["finalists"] = finalists[: config.finalists or 0]
@@ -87,6 +92,17 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
     return results | {"summary": summary_of(config, results)}
+
+
+def _check(
+    config: SearchConfig, space: Space, score: Score, progress: Progress
+) -> TeacherCheck | None:
+    """What the teacher knows, if the score looks at it or finalists learn from it."""
+    if not score.asks_teacher and not Trainings.parsed(config.trainings).chooses:
+        return None
+    protocol = resolved(config.protocol, space)
+    data, teacher = str(protocol.data), str(protocol.teacher)
+    return check_teacher(teacher, data, config, cache=config.cache, progress=progress)
 
 
 def _caution(name: str, found_on: frozenset[str], space: Space) -> str | None:

@@ -38,6 +38,7 @@ def summary_of(config: SearchConfig, results: Mapping[str, Any]) -> list[str]:
         how = "with the teacher" if chosen["taught"] else "from labels alone"
         lines.append(f"chosen by short trainings: {chosen['arch']}, to be trained {how}")
     lines += [f"finalist {i + 1}: {arch}" for i, arch in enumerate(results["finalists"])]
+    lines += [check["sentence"] for check in results["teacher_checks"]]
     return lines if results["caution"] is None else [*lines, results["caution"]]
 
 
