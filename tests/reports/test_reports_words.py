@@ -130,6 +130,29 @@ def test_only_an_interval_without_zero_is_a_gain(row: dict[str, Any], expected: 
     assert sentences.judge(row) == expected
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ({"max_params": 2e6}, "at most 2\u202f000\u202f000 parameters"),
+        ({"max_macs": 3e6}, "at most 3\u202f000\u202f000 multiply-accumulates per image"),
+        ({"max_memory": 8 * 2.0**20}, "at most 8 MiB memory"),
+        ({"max_latency_ms": 2.0}, "at most 2 ms latency"),
+    ],
+)
+def test_every_limit_is_told_in_words(tmp_path: Path, limit: dict[str, float], words: str) -> None:
+    run = read_run(fake_runs.write_run(tmp_path, fake_runs.search("s") | {"budgets": limit}))
+    assert words in sentences.asked(run)
+
+
+def test_the_largest_drawn_is_called_so(tmp_path: Path) -> None:
+    results = distilled(student("chosen", 96.0), student("largest", 95.0))
+    results["students"][1]["called"] = "the largest drawn"
+    run = read_run(fake_runs.write_run(tmp_path, results))
+    (finding,) = sentences.gained(run)
+    assert "the largest drawn reaches 95.0" in finding.text
+    assert "+1.0 points to the largest drawn" in sentences.gain(run)
+
+
 def findings_of(tmp_path: Path, results: dict[str, Any]) -> list[sentences.Finding]:
     return sentences.gained(read_run(fake_runs.write_run(tmp_path, results)))
 

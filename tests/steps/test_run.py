@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from autodas.cli.main import main
@@ -12,6 +13,7 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.scores import get_score
+from autodas.spaces import get_space
 from autodas.steps import run
 from autodas.steps.distill import run as distill
 from autodas.steps.distill.load import load_student
@@ -187,6 +189,9 @@ def test_students_that_come_out_equal_are_called_so():
 
     _, line = verdict_of("mobile", [student("chosen"), student("largest")])
     assert line == "mobile: as good as the largest that fits (50.00 %)"
+    drawn = student("largest") | {"called": "the largest drawn"}
+    _, line = verdict_of("mobile", [student("chosen"), drawn])
+    assert line == "mobile: as good as the largest drawn (50.00 %)"
 
 
 def test_a_teacher_that_does_harm_is_named_and_both_students_are_exported(tmp_path):
@@ -210,9 +215,14 @@ def test_the_verdict_tells_when_the_teacher_makes_the_student_worse(taught, alon
     assert any("worse, by 9.70 points over 1 seed" in line for line in lines) is told
 
 
-def test_colour_images_get_a_space_for_colour_images():
-    assert run._space_for(3) == "resnet"
-    assert run._space_for(1) == "digits-cnn"
+@pytest.mark.parametrize("side", [65, 96, 224])
+def test_students_of_large_colour_images_are_not_dear(side):
+    assert run._space_for((3, 32, 32)) == run._space_for((3, 64, 64)) == "resnet"
+    assert run._space_for((1, side, side)) == "digits-cnn"
+    space, rng = get_space(run._space_for((3, side, 48))), np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(9)]
+    costs = [space.cost(arch, input_shape=(3, side, side)).macs for arch in drawn]
+    assert np.median(costs) < 3e8
 
 
 def test_wrong_use_is_told_before_anything_is_done(tmp_path):

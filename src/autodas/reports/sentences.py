@@ -22,6 +22,7 @@ __all__ = [
     "gained",
     "is_proxy",
     "judge",
+    "largest_called",
 ]
 
 Judgement = Literal["better", "worse", "open", "failed"]
@@ -52,6 +53,11 @@ def judge(row: Row) -> Judgement:
     if high is not None and high < 0:
         return "worse"
     return "open"
+
+
+def largest_called(student: Row) -> str:
+    """The largest that fits, or of a part of the space the largest in it."""
+    return str(student.get("called") or "the largest that fits")
 
 
 def is_proxy(row: Row) -> bool:
@@ -86,10 +92,13 @@ def asked(run: Run) -> str:
 
 def _budget(results: Row) -> str:
     limits = results.get("budgets") or {}
-    words = {"max_params": "parameters", "max_macs": "multiply-accumulates per image"}
-    within = " and ".join(
-        f"at most {count(limit)} {words.get(name, name)}" for name, limit in limits.items()
-    )
+    words = {
+        "max_params": lambda limit: f"{count(limit)} parameters",
+        "max_macs": lambda limit: f"{count(limit)} multiply-accumulates per image",
+        "max_memory": lambda limit: f"{limit / 2**20:.4g} MiB memory",
+        "max_latency_ms": lambda limit: f"{limit:.4g} ms latency",
+    }
+    within = " and ".join(f"at most {words[name](limit)}" for name, limit in limits.items())
     return f"of {results['space']}" + (f" with {within}" if within else "")
 
 
@@ -163,7 +172,7 @@ def _accuracy_gain(results: Row) -> list[str]:
     for student in results["students"][1:]:
         if student["role"] == "largest":
             gap = difference(first["accuracy"] - student["accuracy"], 1)
-            parts.append(f"{gap} points to the largest that fits")
+            parts.append(f"{gap} points to {largest_called(student)}")
     random = [s["accuracy"] for s in results["students"] if s["role"].startswith("random")]
     if random:
         gap = difference(first["accuracy"] - float(np.mean(random)), 1)
@@ -210,7 +219,9 @@ def _against_students(results: Row) -> Iterator[Finding]:
     by_role = {student["role"]: student for student in results["students"]}
     first = by_role.get("chosen", results["students"][0])
     random = [student for role, student in by_role.items() if role.startswith("random")]
-    others = {"the largest that fits reaches": [by_role["largest"]] if "largest" in by_role else []}
+    others = {}
+    if (largest := by_role.get("largest")) is not None:
+        others[f"{largest_called(largest)} reaches"] = [largest]
     others["random ones that fit reach"] = random
     start = (
         f"The chosen student of {results['space']} reaches {percent(first['accuracy'])} "

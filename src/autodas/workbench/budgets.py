@@ -178,10 +178,11 @@ class Budgets:
         return found | ({"max_latency": f"{self.latency!r}s"} if self.latency is not None else {})
 
     def in_words(self) -> str:
-        """``at most 500,000 parameters and 3 ms``; empty without limits."""
-        parts = [spelt(quantity, limit) for quantity, limit in self.counted]
+        """``at most 500,000 parameters and 3 ms latency``; empty without limits."""
+        bare = {"params": "", "macs": "", "memory": " memory"}
+        parts = [spelt(quantity, limit) + bare[quantity] for quantity, limit in self.counted]
         if self.latency is not None:
-            parts.append(spelt("latency", self.latency))
+            parts.append(f"{spelt('latency', self.latency)} latency")
         return f"at most {' and '.join(parts)}" if parts else ""
 
 

@@ -19,6 +19,7 @@ Device: TypeAlias = Literal["cpu", "cuda"]
 
 WARM_UP = 10
 REPEATS = 30
+WIDE = 0.25  # distance of the quartiles, as a share of the median, that is worth a warning
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,25 @@ class Latency:
     batch: int
     device: str
     threads: int
+
+    def doubt(self, limit: float | None = None) -> str | None:
+        """Why the median should not be relied on, as a sentence; None if nothing speaks against it.
+
+        Args:
+            limit: Seconds that it is compared with.
+        """
+        spread = self.high - self.low
+        wide = spread > WIDE * self.median
+        near = limit is not None and spread > abs(limit - self.median)
+        if not (wide or near):
+            return None
+        found = (self.low, self.median, self.high)
+        low, median, high = (f"{seconds * 1e3:.4g}" for seconds in found)
+        beside = f", and the limit is {limit * 1e3:.4g} ms" if limit is not None and near else ""
+        return (
+            f"the latency is uncertain: the median of {self.repeats} passes is {median} ms, the "
+            f"middle half of them took {low} to {high} ms{beside}; time it on a machine at rest"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

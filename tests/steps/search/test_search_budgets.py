@@ -265,7 +265,7 @@ def test_only_what_fits_otherwise_is_timed_and_timings_are_kept(tmp_path, monkey
     before, again = len(timed), search.run(config)
     assert len(timed) == before
     assert again["students"] == results["students"]
-    with pytest.raises(InvalidInput, match=r"fits the budget \(.*0\.001 ms\).* take .* ms"):
+    with pytest.raises(InvalidInput, match=r"fits the budget \(.*0\.001 ms latency\).* take .* ms"):
         search.run(
             SearchConfig(
                 out=tmp_path / "fast",
@@ -276,6 +276,76 @@ def test_only_what_fits_otherwise_is_timed_and_timings_are_kept(tmp_path, monkey
                 jobs=1,
             )
         )
+
+
+def timing(low, median, high):
+    return latency_module.Latency(median * 1e-3, low * 1e-3, high * 1e-3, 30, 1, "cpu", 1)
+
+
+@pytest.mark.parametrize(
+    ("quartiles", "limit", "doubted"),
+    [
+        ((1.2, 1.5, 25.7), None, True),
+        ((1.2, 1.5, 25.7), 2.0, True),
+        ((1.4, 1.5, 1.6), None, False),
+        ((1.4, 1.5, 1.6), 2.0, False),
+        ((1.4, 1.5, 1.6), 1.69, True),
+        ((1.4, 1.5, 1.6), 1.31, True),
+        ((1.4, 1.5, 1.6), 1.71, False),
+        ((1.31, 1.5, 1.69), None, True),
+        ((1.32, 1.5, 1.69), None, False),
+    ],
+)
+def test_wide_quartiles_are_told(quartiles, limit, doubted):
+    said = timing(*quartiles).doubt(None if limit is None else limit * 1e-3)
+    assert (said is not None) is doubted
+    if said:
+        low, median, high = quartiles
+        assert f"passes is {median} ms, the middle half of them took {low} to {high} ms" in said
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_a_choice_by_uncertain_timings_says_so_everywhere(wide, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "autodas.steps.search.limits.time_network",
+        lambda *given, **how: timing(1.2, 1.5, 25.7) if wide else timing(1.49, 1.5, 1.51),
+    )
+    out = tmp_path / "run"
+    arguments = ["search", "--space", "digits-vit", "--score", "params", "--candidates", "5"]
+    assert main([*arguments, "--max-latency", "2ms", "--out", str(out)]) == 0
+    doubt = json.loads((out / "results.json").read_text())["latency_doubt"]
+    page = (out / "report.html").read_text()
+    assert "at most 2 ms latency" in page
+    assert "max_latency" not in page.partition("Do it again")[0]
+    if not wide:
+        assert doubt is None
+        return
+    assert "the middle half of them took 1.2 to 25.7 ms" in doubt
+    assert "5 of 5 students that were timed have the limit between their quartiles" in doubt
+    assert doubt in page
+
+
+def test_limits_are_told_with_their_units():
+    limits = Budgets.of("2k", "3MMACs", "8MiB", "2ms")
+    assert limits.in_words() == (
+        "at most 2,000 parameters and 3,000,000 MACs and 8 MiB memory and 2 ms latency"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "called"),
+    [
+        ({}, "the largest that fits"),
+        ({"candidates": 9, "seed": 3}, "the largest drawn"),
+        ({"strategy": "random", "evaluations": 9}, "the largest that fits"),
+    ],
+)
+def test_the_largest_of_a_part_of_the_space_is_not_called_that_of_all(options, called, tmp_path):
+    space = get_space("digits-vit")
+    found = search.run(SearchConfig(out=tmp_path, space=space.name, score="params", **options))
+    most = max(space.cost(arch).params for arch in space.enumerate())
+    assert found["largest"]["called"] == called
+    assert (found["largest"]["params"] == most) is (called == "the largest that fits")
 
 
 # ---- what is said if nothing fits ----------------------------------------------------------------

@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from autodas.reports.figures.scores import MOST_POINTS, short
 from autodas.reports.figures.svg import INK, MUTED, PAPER, SERIES, Drawing
+from autodas.reports.sentences import largest_called
 from autodas.reports.spell import count, number
 
 __all__ = ["budget", "students", "training"]
@@ -41,7 +42,8 @@ def budget(results: Row, name: str) -> str:
         if results.get("pareto") == "params":
             _front(axes, results["students"])
         marked = [("random", each, "s", SERIES[2]) for each in results.get("random", [])]
-        marked += [("largest that fits", results["largest"], "D", SERIES[1])]
+        largest = results["largest"]
+        marked += [(_largest(largest), largest, "D", SERIES[1])]
         marked += [("chosen", results["students"][0], "o", SERIES[0])]
         for text, student, marker, colour in marked:
             style: dict[str, Any] = {"color": colour, "ms": 9, "mec": PAPER, "mew": 1.2}
@@ -122,7 +124,11 @@ def _students_legend(axes: Axes, trained: Sequence[Row], teacher: float | None) 
 
 
 def _role(student: Row) -> str:
-    return {"largest": "largest that fits"}.get(student["role"], str(student["role"]))
+    return _largest(student) if student["role"] == "largest" else str(student["role"])
+
+
+def _largest(student: Row) -> str:
+    return largest_called(student).removeprefix("the ")
 
 
 def training(results: Row, name: str) -> str | None:

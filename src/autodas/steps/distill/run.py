@@ -89,6 +89,8 @@ class _Student:
     params: int
     macs: int
     taught: bool = True
+    called: str = ""
+    """What a search calls it, if it has a name beside its role."""
 
 
 def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
@@ -124,11 +126,12 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
     told = [check.sentence for check in checks]
-    return results | {"summary": [*told, *results["verdict"]]}
+    return results | {"summary": [*results["verdict"], *told]}
 
 
 def _checks(config: DistillConfig, progress: Progress) -> list[TeacherCheck]:
     names = dict.fromkeys((config.teacher, *config.more_teachers))
+    names.pop(NO_TEACHER, None)
     found = [check_teacher(name, config.data, config, progress=progress) for name in names]
     return [check for check in found if check is not None]
 
@@ -155,6 +158,7 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
                 int(each["params"]),
                 int(each["macs"]),
                 bool(each.get("taught", True)),
+                str(each.get("called", "")),
             )
             for role, each in named
         ]

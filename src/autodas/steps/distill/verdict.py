@@ -77,8 +77,9 @@ def _worse(chosen: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _compared(chosen: Mapping[str, Any], students: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    largest = [s for s in students if s["role"] == "largest"]
     for role, others in (
-        ("the largest that fits", [s for s in students if s["role"] == "largest"]),
+        ((largest[0].get("called") if largest else "") or "the largest that fits", largest),
         ("random students", [s for s in students if s["role"].startswith("random")]),
     ):
         if others:

@@ -142,7 +142,6 @@ def summary_of(results: Mapping[str, Any], rows: Sequence[LabelRow]) -> list[str
         f"{results['table']}: {results['students']} students, {results['trained']} trained now, "
         f"{results['failed']} failed, {results['seconds']:.0f} s"
     ]
-    lines += [check["sentence"] for check in results["teacher_checks"]]
     if results["left"]:
         lines.append(f"{results['left']} trainings are left; the same command goes on")
     for training, noise in results["noise"].items():
@@ -151,4 +150,4 @@ def summary_of(results: Mapping[str, Any], rows: Sequence[LabelRow]) -> list[str
         if noise:
             line += f", τ between seeds {noise['tau']:.2f}, ceiling {noise['ceiling_tau']:.2f}"
         lines.append(line)
-    return lines
+    return lines + [check["sentence"] for check in results["teacher_checks"]]

@@ -19,7 +19,15 @@ from autodas.tables import Table
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.latency import device_name
 
-__all__ = ["Found", "chosen_of", "front", "in_turn", "ranking", "results_of"]
+__all__ = [
+    "Found",
+    "chosen_of",
+    "front",
+    "in_turn",
+    "latency_doubt",
+    "ranking",
+    "results_of",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ def results_of(
     compared = found.largest or (largest, found.scores[largest])
     if limits.book.one("params", compared[0]) < params[largest]:
         compared = (largest, found.scores[largest])
+    whole = found.strategy == "whole" and found.looked_at == limits.space.size
+    grown = found.largest is not None
     students = Students(limits, memory=config.max_memory is not None or config.pareto == "memory")
     best = ranked[: config.top]
     if config.pareto is not None:
@@ -68,7 +78,10 @@ def results_of(
         "failures": dict(found.failures),
         "students": [students.to_json(text, found.scores[text]) for text in best],
         "pareto": config.pareto,
-        "largest": students.to_json(*compared),
+        "largest": {
+            **students.to_json(*compared),
+            "called": "the largest that fits" if whole or grown else "the largest drawn",
+        },
         "random": [students.to_json(*each) for each in _random(config, found)],
         "points": {
             "params": [params[text] for text in ranked],
@@ -122,6 +135,22 @@ def front(scores: Mapping[str, float], costs: Sequence[float]) -> list[str]:
             kept.append(text)
             cheapest = cost
     return kept
+
+
+def latency_doubt(limits: Limits, chosen: str) -> str | None:
+    """What to know of timings that the choice rests on; None if they are clear."""
+    limit, known = limits.budgets.latency, limits.timer.known
+    first = known[chosen].doubt(limit) if chosen in known else None
+    if limit is None:
+        return None if first is None else f"Of the chosen student, {first}."
+    unsure = sum(each.low <= limit <= each.high for each in known.values())
+    sentences = [] if first is None else [f"Of the chosen student, {first}."]
+    if unsure:
+        sentences.append(
+            f"{unsure:,} of {len(known):,} students that were timed have the limit between their "
+            "quartiles: which of them fit may be another at the next timing."
+        )
+    return " ".join(sentences) or None
 
 
 class Students:

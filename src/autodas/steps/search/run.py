@@ -18,7 +18,7 @@ from autodas.spaces import Space, get_space
 from autodas.steps.search.config import SearchConfig, default_score
 from autodas.steps.search.finalists import contest_between
 from autodas.steps.search.limits import Limits, Timer
-from autodas.steps.search.results import Found, chosen_of, in_turn, results_of
+from autodas.steps.search.results import Found, chosen_of, in_turn, latency_doubt, results_of
 from autodas.steps.search.scoring import Scorer, compares
 from autodas.steps.search.strategies import (
     Evolution,
@@ -87,6 +87,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         results["finalists"] = finalists[: config.finalists or 0]
         results["contest"] = contest_between(config, space, finalists, directory, progress)
         results["chosen"] = chosen_of(found, search.limits, results["contest"], results)
+        results["latency_doubt"] = latency_doubt(search.limits, results["chosen"]["arch"])
         results["why"] = [*([] if why is None else [why]), *contest_in_words(results["contest"])]
         search.limits.book.save()
         results["seconds"] = time.perf_counter() - start

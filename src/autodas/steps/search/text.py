@@ -39,7 +39,8 @@ def summary_of(config: SearchConfig, results: Mapping[str, Any]) -> list[str]:
         lines.append(f"chosen by short trainings: {chosen['arch']}, to be trained {how}")
     lines += [f"finalist {i + 1}: {arch}" for i, arch in enumerate(results["finalists"])]
     lines += [check["sentence"] for check in results["teacher_checks"]]
-    return lines if results["caution"] is None else [*lines, results["caution"]]
+    doubts = (results["caution"], results.get("latency_doubt"))
+    return [*lines, *(doubt for doubt in doubts if doubt is not None)]
 
 
 def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
