@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from autodas.backends import Jobs
+from autodas.backends import Jobs, leave_if_unguarded
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
 from autodas.core.places import expanded
@@ -246,6 +246,7 @@ def _space(space: str | Space) -> Space:
 
 
 def _step(name: str, options: Mapping[str, Any], progress: Progress) -> Results:
+    leave_if_unguarded()
     module = importlib.import_module(MODULES[name])
     has_folder = any(field.name == "out" for field in dataclasses.fields(module.Config))
     if has_folder and options.get("out") is None:

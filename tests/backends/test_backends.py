@@ -211,7 +211,35 @@ def test_a_script_without_guard_is_told_so(tmp_path):
         [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode != 0
-    assert "worker processes cannot start" in done.stderr
+    _says_to_guard(done.stderr)
+
+
+def test_a_script_that_calls_a_step_without_guard_is_told_so(tmp_path):
+    script = _script(
+        tmp_path,
+        """
+        import autodas
+        autodas.label(students=2, seeds=1, epochs=1, vanilla=False, jobs=2, out="labels")
+        """,
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    _says_to_guard(done.stderr)
+
+
+def _says_to_guard(told):
+    """The one traceback is that of the script, and its last line is the message."""
+    assert told.count("Traceback") == 1
+    last = told.splitlines()[-1]
+    assert last.startswith("autodas.core.errors.InvalidInput: a script that uses several processes")
+    assert 'if __name__ == "__main__":' in last
 
 
 def test_ctrl_c_stops_at_once_and_leaves_nobody_behind(tmp_path):

@@ -53,11 +53,37 @@ def make():
 
 
 def fresh():
-    return ChoiceSpace("f", "d", {"a": (1, 2)}, build, input_shape=(1, 8, 8), num_classes=10)
+    mlp = lambda arch, classes, shape: Mlp([8, 8], "ReLU", 64, classes)
+    return ChoiceSpace("f", "d", {"a": (1, 2)}, mlp, input_shape=(1, 8, 8), num_classes=10)
 
 
 class Named:
     inner = SPACE
+
+
+class Plain(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.classifier = nn.Linear(64, classes)
+
+    def forward(self, x):
+        return self.classifier(x.flatten(1))
+
+
+class Headless(Mlp):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.head = self.classifier
+        del self.classifier
+
+
+def of(make):
+    return ChoiceSpace("p", "d", {"a": (1, 2)}, make, input_shape=(1, 8, 8), num_classes=10)
+
+
+PLAIN = of(lambda arch, classes, shape: Plain(classes))
+HEADLESS = of(lambda arch, classes, shape: Headless([8, 8], "ReLU", 64, classes))
+BROKEN = of(lambda arch, classes, shape: Plain(undefined))
 
 
 def needs(argument):
@@ -220,3 +246,17 @@ def test_sampling_is_uniform_over_valid_combinations():
     assert len(counts) == 10
     # 400 expected each, standard deviation 19.
     assert 310 < min(counts) < max(counts) < 490
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("PLAIN", r"networks \(Plain\) lack forward_stages\(x\).*StagedNetwork"),
+        ("HEADLESS", r"networks \(Headless\) lack classifier.*StagedNetwork"),
+        ("BROKEN", r"cannot be built.*NameError.*undefined"),
+    ],
+)
+def test_a_space_whose_networks_cannot_be_used_is_refused_when_it_is_loaded(module, name, words):
+    with pytest.raises(InvalidInput, match=words) as caught:
+        get_space(f"{module}:{name}")
+    assert "\n" not in str(caught.value)

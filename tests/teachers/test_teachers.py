@@ -296,3 +296,25 @@ def test_weights_that_depend_on_the_images_are_refused(tmp_path):
     start_from(str(weights), 5, (1, 8, 8), seed=0)
     with pytest.raises(InvalidInput, match=r"\(1, 12, 12\).*DATA@SIDE"):
         start_from(str(weights), 5, (1, 12, 12), seed=0)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_names_that_training_has_put_before_weights_are_taken_off(copy, prefix):
+    plain = load_teacher(NAME).network.state_dict()
+    tensors = safetensors.torch.load_file(copy)
+    safetensors.torch.save_file({f"{prefix}{name}": each for name, each in tensors.items()}, copy)
+    described(copy, sha256=digest_file(copy), seal=None)
+    load_teacher.cache_clear()
+    found = load_teacher(str(copy)).network.state_dict()
+    assert all(torch.equal(found[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_of_torch_save_says_how_to_make_safetensors_of_it(copy, zipped):
+    state = load_teacher(NAME).network.state_dict()
+    torch.save(state, copy, _use_new_zipfile_serialization=zipped)
+    described(copy, sha256=digest_file(copy), seal=None)
+    said = refusal(copy)
+    assert "safetensors.torch.save_file(torch.load(FILE, weights_only=True)" in said
+    for name in ("mine.pth", "folder/mine.pt", "mine.ckpt"):
+        assert "accepted are safetensors of a state_dict" in refusal(name)

@@ -6,13 +6,15 @@ process that dies (killed, out of memory) costs one unit a second try, never the
 here knows what the units do, and the results do not depend on the backend.
 
 Names: ``backend`` (by name), ``Backend`` (the protocol), ``Serial``, ``Processes``, ``Ray``, and
-``Workers``, the choice among them as every long step is told it.
+``Workers``, the choice among them as every long step is told it, and
+``leave_if_unguarded``, for what a script may call first.
 """
 
 from autodas.backends.base import BACKENDS, Backend, attempt, backend
 from autodas.backends.processes import Processes
 from autodas.backends.ray import Ray
 from autodas.backends.serial import Serial
+from autodas.backends.worker import leave_if_unguarded
 from autodas.backends.workers import Jobs, Workers, workers_of
 
 __all__ = [
@@ -25,5 +27,6 @@ __all__ = [
     "Workers",
     "attempt",
     "backend",
+    "leave_if_unguarded",
     "workers_of",
 ]

@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
-from autodas.backends.worker import Worker
+from autodas.backends.worker import UNGUARDED, Worker, leave_if_unguarded
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result
 
@@ -48,6 +48,7 @@ class Processes:
         Raises:
             InvalidInput: ``fn`` or an item cannot be sent to another process.
         """
+        leave_if_unguarded()
         _check_sendable(fn, "the function")
         yield from _Run(fn, items, self.jobs).results()
 
@@ -142,6 +143,11 @@ class _Run:
 
     def _return_unblamed(self, worker: Worker, how: str) -> None:
         self.stillborn += 1
+        if worker.process.exitcode == UNGUARDED:
+            raise InvalidInput(
+                "a script that uses several processes is imported by each of them: what it does "
+                'must stand below if __name__ == "__main__": or take one process (jobs=1)'
+            )
         if self.stillborn >= TRIES:
             raise InvalidInput(
                 f"worker processes cannot start ({how}); a script that uses them needs an "

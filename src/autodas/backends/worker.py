@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import parent_process
+from multiprocessing import current_process, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
 from time import perf_counter
@@ -21,13 +21,28 @@ from typing import Any
 from autodas.backends.serial import attempt
 from autodas.core.results import Failed, Result
 
-__all__ = ["Worker"]
+__all__ = ["UNGUARDED", "Worker", "leave_if_unguarded"]
 
 # What a terminal sends to the whole process group; it is the parent that decides what it means.
 OF_TERMINALS = (signal.SIGINT, signal.SIGHUP)
 # Read once, when the numeric libraries load: small networks run many times slower when two
 # threads of each of several processes fight for the same cores.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+UNGUARDED = 79
+"""Exit status of a worker that was about to do what its parent does."""
+
+
+def leave_if_unguarded() -> None:
+    """End this process if it is a worker that has just begun to import the user's script.
+
+    A script without ``if __name__ == "__main__":`` is run again by every worker that imports it.
+    The worker leaves without a word, and the parent says what is wrong.
+    """
+    # What multiprocessing itself looks at, before it would raise an error of several lines.
+    if getattr(current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
 
 
 class Worker:

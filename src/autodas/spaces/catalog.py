@@ -8,8 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+import torch
+from torch import nn
+
 from autodas.core.catalog import Catalog
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.rng import derive
+from autodas.networks import StagedNetwork, seeded
 from autodas.spaces.base import Space
 from autodas.spaces.convolutional import DIGITS_CNN, MOBILE, RESNET, RESNET_WIDE
 from autodas.spaces.nasbench101 import NASBENCH101
@@ -79,8 +84,44 @@ def _load(reference: str) -> Space:
         raise InvalidInput(
             f"space {reference!r} is a {type(found).__name__}, not an autodas.spaces.Space"
         )
+    _check_network(found, reference)
     found.reference = reference
     return found
+
+
+def _check_network(space: Space, reference: str) -> None:
+    """Build one network, and refuse it if it does not show its stages.
+
+    Raises:
+        InvalidInput: it cannot be built, or is a plain module.
+    """
+    text = ""
+    try:
+        arch = space.sample(derive(0, "a first network", space.name))
+        text = space.encode(arch)
+        with torch.device("meta"):  # shapes alone
+            network = seeded(lambda: space.build(arch), 0)
+    except AutodasError:
+        raise
+    except Exception as error:
+        # What is the user's own may raise anything; the chained traceback says where.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InvalidInput(
+            f"space {reference!r}: a network cannot be built, of {text or 'a sample'} ({reason})"
+        ) from error
+    stages = getattr(type(network), "forward_stages", StagedNetwork.forward_stages)
+    lacks = (
+        []
+        if stages is not StagedNetwork.forward_stages
+        else ["forward_stages(x), which gives a list of its stages' outputs and the logits"]
+    )
+    if not isinstance(getattr(network, "classifier", None), nn.Module):
+        lacks.append("classifier, its last linear layer")
+    if lacks:
+        raise InvalidInput(
+            f"space {reference!r}: its networks ({type(network).__name__}) lack "
+            f"{' and '.join(lacks)}; derive them from autodas.networks.StagedNetwork"
+        )
 
 
 def _import(name: str, reference: str) -> ModuleType:

@@ -20,9 +20,11 @@ from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint, Shape
 from autodas.teachers.checkpoint import (
+    PICKLES,
     check_fits,
     description_of,
     load_weights,
+    not_safetensors,
     read_description,
 )
 from autodas.teachers.limits import shown
@@ -78,6 +80,8 @@ def load_teacher(name: str) -> Teacher:
         return load_timm_teacher(name)
     if name.endswith(SUFFIX):
         return _from_file(expanded(Path(name)), name)
+    if name.endswith(PICKLES):
+        raise not_safetensors(expanded(Path(name)))
     return TEACHERS.get(name).load()
 
 

@@ -8,6 +8,7 @@ does not belong together is noticed by the digest.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,24 @@ from autodas.core.files import read_bytes, write_bytes, write_json
 from autodas.core.seals import read_sealed, sealed
 from autodas.networks import seeded
 
-__all__ = ["check_fits", "description_of", "load_weights", "read_description", "save_checkpoint"]
+__all__ = [
+    "check_fits",
+    "description_of",
+    "load_weights",
+    "not_safetensors",
+    "plainly_named",
+    "read_description",
+    "save_checkpoint",
+]
 
 FORMAT = "autodas-checkpoint"
 VERSION = 1
 # PyTorch counts batches in every normalisation; the count has no effect, and files leave it out.
 COUNTER = "num_batches_tracked"
 VARIANCE = "running_var"
+WRAPPERS = ("module.", "_orig_mod.")
+PICKLES = (".pth", ".pt", ".ckpt", ".bin")
+PICKLED = (b"PK\x03\x04", b"\x80")  # what files of torch.save begin with, new and old ones
 HUGE = 2**27  # bytes that may be taken and given back unnoticed
 
 
@@ -114,11 +126,36 @@ def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
             f"has SHA-256 {found[:12]}…, expected {sha256[:12]}…: it is damaged or another file",
         )
     try:
-        tensors = safetensors.torch.load(data)
+        tensors = plainly_named(safetensors.torch.load(data))
     except SafetensorError as error:
-        raise FileProblem(weights, f"is not a safetensors file ({error})") from None
+        raise not_safetensors(weights, error) from None
     _check(weights, network.state_dict(), tensors)
     network.load_state_dict(tensors, strict=False)
+
+
+def plainly_named(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """``tensors`` without what ``DataParallel`` and ``torch.compile`` put before every name."""
+    found = dict(tensors)
+    for prefix in (*WRAPPERS, *WRAPPERS):  # in either order
+        if all(name.startswith(prefix) for name in found):
+            found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return found
+
+
+def not_safetensors(weights: Path, error: Exception | None = None) -> FileProblem:
+    """What to say of a file that is none: of one of ``torch.save``, how to make one of it."""
+    start = b""
+    with contextlib.suppress(OSError), weights.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(PICKLED) or weights.suffix in PICKLES:
+        return FileProblem(
+            weights,
+            "is not a safetensors file but one of torch.save, which may run code when it is read; "
+            "accepted are safetensors "
+            "of a state_dict: safetensors.torch.save_file(torch.load(FILE, weights_only=True), "
+            "'FILE.safetensors')",
+        )
+    return FileProblem(weights, f"is not a safetensors file ({error})")
 
 
 def _check(weights: Path, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

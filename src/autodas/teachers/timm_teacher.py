@@ -20,7 +20,7 @@ from autodas.core.places import expanded
 from autodas.data import Normalisation
 from autodas.networks import seeded
 from autodas.teachers.blueprint import Blueprint
-from autodas.teachers.checkpoint import load_weights
+from autodas.teachers.checkpoint import load_weights, not_safetensors, plainly_named
 from autodas.teachers.teacher import Teacher
 from autodas.teachers.timm_network import TimmNetwork, configuration, timm_network
 
@@ -92,13 +92,14 @@ def _classes(weights: Path, about: Mapping[str, Any]) -> int:
     layer = f"{about.get('classifier')}.weight"
     try:
         with safe_open(weights, framework="numpy") as file:
-            if layer not in file.keys():  # noqa: SIM118 - the file is no mapping
+            own = plainly_named({name: name for name in file.keys()})  # noqa: SIM118 - no mapping
+            if layer not in own:
                 raise FileProblem(weights, f"lacks the tensor {layer!r} of its classifier")
-            return int(file.get_slice(layer).get_shape()[0])
+            return int(file.get_slice(own[layer]).get_shape()[0])
     except OSError as error:
         raise FileProblem(weights, f"cannot be read ({error.strerror or error})") from None
     except SafetensorError as error:
-        raise FileProblem(weights, f"is not a safetensors file ({error})") from None
+        raise not_safetensors(weights, error) from None
 
 
 def _fetch(name: str, about: Mapping[str, Any]) -> Path:
