@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from autodas.core.digest import digest_bytes
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
 from autodas.data.images import ImageData
@@ -23,8 +24,11 @@ VALIDATION_SHARE = 0.2
 def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0) -> ImageData:
     """The data set as choices may see it: its training part, cut in two; no test images.
 
+    Equal images go to the same side: what was trained on must not be judged on. The only image of a
+    class stays where it can be learnt from.
+
     Args:
-        data: With at least two training images of every class that has any.
+        data: The data set.
         share: Of the training images that become the validation part, in (0, 1).
         seed: Of the draw, which is stratified by class.
 
@@ -35,25 +39,36 @@ def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0
     Raises:
         InvalidInput: the share leaves one of both parts without images.
     """
-    labels = data.train_labels
-    count = round(share * len(labels))
-    if not 0 < count < len(labels):
+    labels, first = data.train_labels, _first_equals(data.train_images)
+    different = torch.unique(first)
+    different = different[torch.bincount(labels[different])[labels[different]] > 1]
+    count = round(share * len(different))
+    if not 0 < count < len(different):
         raise InvalidInput(
             f"a validation part of {share:g} of {len(labels)} training images of {data.name} "
             "leaves nothing on one side; take a share between 0 and 1, or more images"
         )
-    held = stratified(labels, count, seed, "validation part")
-    kept = torch.ones(len(labels), dtype=torch.bool)
-    kept[held] = False
-    fitting, judging = ((data.train_images[which], labels[which]) for which in (kept, held))
+    held = different[stratified(labels[different], count, seed, "validation part")]
+    judged = torch.isin(first, held)
+    fitting, judging = ((data.train_images[which], labels[which]) for which in (~judged, judged))
     return ImageData.of_tensors(data.name, fitting, judging, data.num_classes, data.normalisation)
+
+
+def _first_equals(images: Tensor) -> Tensor:
+    """``(N,)`` for each image the number of the first that equals it, which may be itself."""
+    rows = images.contiguous().flatten(1).view(torch.uint8).numpy()
+    first: dict[str, int] = {}
+    return torch.tensor(
+        [first.setdefault(digest_bytes(row.data), i) for i, row in enumerate(rows)],
+        dtype=torch.int64,
+    )
 
 
 def stratified(labels: Tensor, count: int, seed: int, purpose: str) -> Tensor:
     """Numbers, ascending, of ``count`` images whose class shares are those of all images.
 
-    Quotas are rounded by largest remainders, so that the shares are met to within one image; a
-    smaller draw takes of each class images that a larger one takes as well.
+    Quotas are rounded by largest remainders, so that the shares are met to within one image. Of
+    each class, the images of one draw are among those of another, whichever is larger.
 
     Args:
         labels: ``(N,)`` int64.
