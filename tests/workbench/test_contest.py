@@ -217,7 +217,9 @@ def test_trainings_are_a_number_or_minutes(text, number, minutes):
     assert Trainings.parsed(found.to_option()) == found
 
 
-@pytest.mark.parametrize("text", ["0.5", "-1", "many", "", "m", "0m", "nan", "inf", "1/0", "3 m 4"])
+@pytest.mark.parametrize(
+    "text", ["0.5", "-1", "many", "", "m", "0m", "nan", "inf", "1/0", "3 m 4", "1e9999999"]
+)
 def test_other_trainings_are_refused(text):
     with pytest.raises(InvalidInput, match="trainings are a number from 1 on") as caught:
         Trainings.parsed(text)

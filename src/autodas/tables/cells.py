@@ -108,8 +108,13 @@ class Sheet:
                 raise self.problem(row, column, str(error)) from None
         return found
 
-    def percentages(self, column: str) -> Floats:
-        """A column of accuracies; empty cells are unknown (NaN)."""
+    def percentages(self, column: str, *, low: bool = False) -> Floats:
+        """A column of accuracies; empty cells are unknown (NaN).
+
+        Args:
+            column: Its name.
+            low: Whether all of them may be at most 1, as after short trainings.
+        """
         found = np.full(len(self.rows), np.nan)
         for row, cells in enumerate(self.rows):
             cell = cells[column].strip()
@@ -118,7 +123,8 @@ class Sheet:
                 if isinstance(value, str):
                     raise self.problem(row, column, value)
                 found[row] = value
-        reject_fractions(self.path, f"column {column}", found)
+        if not low:
+            reject_fractions(self.path, f"column {column}", found)
         return found
 
     def numbers(self, column: str, sentinel: float | None = None) -> Floats:

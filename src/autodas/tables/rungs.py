@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +20,9 @@ from autodas.tables.cells import Floats, Sheet
 from autodas.tables.table import RUNG_COLUMNS, RungLabels, Training
 
 __all__ = ["digest_of_labels", "fidelity_of", "read_rungs", "rung_columns"]
+
+# Fraction alone would also take 1e-999999999, and think about it for hours.
+NUMBER = re.compile(r"[0-9]{1,9}(/[0-9]{1,9})?|[0-9]{0,9}\.[0-9]{1,9}")
 
 
 def rung_columns(rung: str) -> dict[str, str]:
@@ -32,11 +36,8 @@ def fidelity_of(text: str) -> Fraction:
     Raises:
         InvalidInput: it is not a number in (0, 1).
     """
-    try:
-        found = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        found = Fraction(0)
-    if not 0 < found < 1:
+    found = _positive(text)
+    if found is None or found >= 1:
         raise InvalidInput(f"a rung is a fraction of a training such as 1/9, got {text[:60]!r}")
     return found
 
@@ -61,36 +62,69 @@ def _is_rung(column: str) -> bool:
     return bool(mark) and name in RUNG_COLUMNS
 
 
-def read_rungs(
-    sheet: Sheet, architectures: Sequence[str], costs: Mapping[str, str]
-) -> tuple[RungLabels, ...]:
+def _positive(text: str) -> Fraction | None:
+    """The number, if it is one and above 0."""
+    try:
+        found = Fraction(text) if NUMBER.fullmatch(text) else Fraction(0)
+    except ZeroDivisionError:
+        return None
+    return found if found > 0 else None
+
+
+def read_rungs(sheet: Sheet, architectures: Sequence[str], costs: object) -> tuple[RungLabels, ...]:
     """The short trainings of a table of labels, the shortest first.
 
     Args:
         sheet: With the columns ``arch``, ``seed`` and ``training``, and of rungs if there are any.
         architectures: Of its rows.
-        costs: What each rung costs, as the header says; its fidelity if nothing is said.
+        costs: What each rung costs in full trainings, as the header says; where it says nothing,
+            the rung's fidelity.
 
     Raises:
-        FileProblem: a cell or a column's name is not what it has to be.
+        FileProblem: a cell, a column's name or a cost is not what it has to be.
     """
     found: dict[str, dict[str, Floats]] = {}
     for column in sheet.columns:
         if _is_rung(column):
             name, _, rung = column.partition("@")
-            read = sheet.percentages if name == "accuracy" else sheet.numbers
-            found.setdefault(rung, {})[name] = read(column)
-    try:
-        fidelities = {rung: fidelity_of(rung) for rung in found}
-        spent = {rung: fidelity_of(str(costs.get(rung, rung))) for rung in found}
-    except InvalidInput as error:
-        raise FileProblem(sheet.path, str(error)) from None
+            accuracy = name == "accuracy"
+            numbers = sheet.percentages(column, low=True) if accuracy else sheet.numbers(column)
+            found.setdefault(rung, {})[name] = numbers
+    fidelities = _fidelities(sheet, found)
+    spent = {rung: _cost(sheet, rung, costs, fidelities[rung]) for rung in found}
     labels = (
         _labels(sheet, architectures, training, found[rung], (fidelities[rung], spent[rung]))
         for rung in sorted(found, key=lambda each: fidelities[each])
         for training in Training
     )
     return tuple(each for each in labels if each is not None)
+
+
+def _fidelities(sheet: Sheet, rungs: Iterable[str]) -> dict[str, Fraction]:
+    """What the columns of rungs are called after -> its number; each number once."""
+    found: dict[str, Fraction] = {}
+    for rung in rungs:
+        try:
+            fidelity = fidelity_of(rung)
+        except InvalidInput as error:
+            raise FileProblem(sheet.path, f"columns such as accuracy@1/9: {error}") from None
+        if fidelity in found.values():
+            raise FileProblem(sheet.path, f"columns …@{rung[:60]}: this rung is there twice")
+        found[rung] = fidelity
+    return found
+
+
+def _cost(sheet: Sheet, rung: str, costs: object, fidelity: Fraction) -> Fraction:
+    """Full trainings that a rung costs, by the header; its fidelity if that does not say."""
+    said = costs.get(rung, fidelity) if isinstance(costs, Mapping) else None
+    cost = said if isinstance(said, Fraction) else _positive(str(said))
+    if cost is None:
+        raise FileProblem(
+            sheet.path,
+            f"its header must say under 'rungs' how many trainings rung {rung} costs, such as "
+            f"{{{rung!r}: '1/9'}}; got {str(said)[:60]!r}",
+        )
+    return cost
 
 
 def _labels(

@@ -247,7 +247,8 @@ class Table:
 
     def knowing(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Table:
         """The same architectures, of which only those in ``rows`` have accuracies; the others are
-        unknown in all targets, and numbers that came with the table are left out.
+        unknown in all targets, and numbers that came with the table are left out. Short trainings
+        stay: they cost a fraction, and are never of the images of the accuracies.
         """
         return dataclasses.replace(
             self,

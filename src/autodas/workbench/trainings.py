@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +13,9 @@ from autodas.workbench.budgets import Amount
 from autodas.workbench.training import Unit, train_unit
 
 __all__ = ["Trainings", "seconds_of_a_training"]
+
+
+NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,9 @@ class Trainings:
         """
         text = str(amount).strip()
         timed = text.endswith("m")
-        try:
-            value = Fraction(text.removesuffix("m"))
-        except (ValueError, ZeroDivisionError):
-            value = Fraction(0)
+        written = text.removesuffix("m")
+        # Fraction alone would also take 1e-999999999, and think about it for hours.
+        value = Fraction(written) if NUMBER.fullmatch(written) else Fraction(0)
         if not (value > 0 if timed else value >= 1):
             raise InvalidInput(
                 "trainings are a number from 1 on, which counts the final training, or minutes "
