@@ -227,7 +227,7 @@ def test_a_script_that_calls_a_step_without_guard_is_told_so(tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 1

@@ -58,6 +58,36 @@ def test_a_broken_torch_is_explained(monkeypatch: pytest.MonkeyPatch, absent: bo
     assert any("PyTorch cannot be used" in line for line in found["advice"])
 
 
+@pytest.mark.parametrize(
+    ("torch", "remedy"),
+    [
+        (
+            "2.9.0+cpu",
+            "torchvision torch==2.9.0+cpu --index-url https://download.pytorch.org/whl/cpu",
+        ),
+        ("2.9.0+cu126", "torch==2.9.0+cu126 --index-url https://download.pytorch.org/whl/cu126"),
+        ("2.9.0", "pip install --force-reinstall torchvision torch==2.9.0"),
+    ],
+)
+def test_a_timm_that_scripts_cannot_import_comes_with_a_remedy(
+    torch: str, remedy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator nms does not exist')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    versions = {"timm": "1.0.9"}
+    monkeypatch.setattr(doctor, "_version", versions.get)
+    monkeypatch.setattr(doctor, "_torch", lambda: {"version": torch, "problem": None})
+    found = run(DoctorConfig())
+    (advice,) = [line for line in found["advice"] if "timm" in line]
+    assert "operator nms does not exist" in advice
+    assert advice.endswith(remedy)
+    assert "timm      1.0.9, torchvision MISSING, not to be imported" in found["summary"]
+    (tmp_path / "timm.py").write_text("")
+    found = run(DoctorConfig())
+    assert not any("timm" in line for line in found["advice"])
+    assert "timm      1.0.9, torchvision MISSING" in found["summary"]
+
+
 def test_data_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTODAS_DATA", str(tmp_path))
     (tmp_path / "teachers").mkdir()

@@ -36,6 +36,10 @@ def picture(colour, width=12, height=8):
 
 def test_classes_and_pixels(root):
     data = load_folder(f"folder:{root}")
+    assert data.class_names == ("apple", "pear", "plum")
+    assert load_folder(f"folder:{root}").class_names == data.class_names  # from the cache as well
+    found = "6 training and 3 test images of 3 classes, 12×8 pixels, 3 channels"
+    assert data.in_words == f"folder:{root}: {found}"
     assert data.train_images.shape == (6, 3, 8, 12)
     assert data.num_classes == 3
     assert data.train_labels.tolist() == [0, 0, 1, 1, 2, 2]

@@ -1,5 +1,6 @@
 """The exported student says the same as the one that was trained."""
 
+import json
 import sys
 
 import pytest
@@ -49,6 +50,16 @@ def test_onnx(tmp_path, make):
             expected = network(IMAGES[:count])
         assert torch.allclose(torch.from_numpy(found), expected, atol=1e-4)
     assert [p.name for p in tmp_path.iterdir()] == ["student.onnx"]
+
+
+@pytest.mark.slow
+def test_onnx_keeps_what_its_user_must_know(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    about = {"class_names": ["Gänseblümchen", "tulip"], "normalisation": {"mean": [0.5]}}
+    path = export_onnx(cnn(), IMAGES[:2], tmp_path / "student.onnx", about)
+    kept = {each.key: json.loads(each.value) for each in onnx.load(path).metadata_props}
+    assert {name: kept[name] for name in about} == about
 
 
 def test_without_onnx_the_extra_is_named(tmp_path, monkeypatch):

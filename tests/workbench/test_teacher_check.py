@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Silent
@@ -18,7 +19,7 @@ from autodas.steps import run
 from autodas.steps.distill import run as distill
 from autodas.steps.label import run as label
 from autodas.steps.search import run as search
-from autodas.teachers import load_teacher, save_checkpoint
+from autodas.teachers import load_teacher, read_description, save_checkpoint
 from autodas.teachers.catalog import blueprint_of
 from autodas.workbench import teacher_check
 from autodas.workbench.protocol import Protocol
@@ -279,3 +280,29 @@ def test_the_page_tells_what_the_teacher_knows(tmp_path):
 def _smallest(name):
     space = get_space(name)
     return space.encode(min(space.enumerate(), key=lambda arch: space.cost(arch).params))
+
+
+def test_a_folder_is_counted_and_its_classes_go_with_the_student(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 4), ("val", 2)):
+        for number, name in enumerate(("daisy", "tulip")):
+            (tmp_path / "data" / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 90, (8, 8, 3)) + 150 * number
+                picture = Image.fromarray(pixels.astype(np.uint8))
+                picture.save(tmp_path / "data" / part / name / f"{i}.png")
+    heard, data = Heard(), f"folder:{tmp_path / 'data'}"
+    config = distill.DistillConfig(
+        out=tmp_path / "out",
+        arch=_smallest("digits-cnn"),
+        data=data,
+        teacher="untrained:cifar-resnet20/2",
+        epochs=1,
+        seeds=1,
+        vanilla=False,
+    )
+    distill.run(config, heard)
+    told = "8 training and 4 test images of 2 classes, 8×8 pixels, 3 channels"
+    assert heard.lines.count(f"{data}: {told}") == 1
+    about = read_description(tmp_path / "out" / "student.safetensors")
+    assert about["class_names"] == ["daisy", "tulip"]

@@ -147,7 +147,7 @@ class _Run:
             raise InvalidInput(
                 "a script that uses several processes is imported by each of them: what it does "
                 'must stand below if __name__ == "__main__": or take one process (jobs=1)'
-            )
+            ) from None
         if self.stillborn >= TRIES:
             raise InvalidInput(
                 f"worker processes cannot start ({how}); a script that uses them needs an "

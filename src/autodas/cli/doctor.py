@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import re
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -39,7 +40,7 @@ def run(config: DoctorConfig, progress: Progress = Silent()) -> dict[str, Any]: 
 
     Returns:
         ``machine``, ``packages`` (name -> version or null), ``extras`` (name -> what is missing
-        of it), ``torch``, ``data``, ``tables`` (name -> file or null), ``cache``, and
+        of it), ``torch``, ``timm``, ``data``, ``tables`` (name -> file or null), ``cache``, and
         ``advice``: what to do, if anything.
     """
     packages, extras = _packages()
@@ -49,6 +50,7 @@ def run(config: DoctorConfig, progress: Progress = Silent()) -> dict[str, Any]: 
         "packages": packages,
         "extras": extras,
         "torch": _torch(),
+        "timm": _timm(),
         "data": _data(),
         "tables": _tables(),
         "cache": _cache(config.cache),
@@ -117,6 +119,30 @@ def _torch() -> dict[str, Any]:
     }
 
 
+def _timm() -> dict[str, Any]:
+    """Whether ``import timm`` works in scripts of the user's own; it needs torchvision.
+
+    Tried in a process of its own, because what half imports itself stays. autodas itself gets along
+    without the compiled part of torchvision (:mod:`autodas.teachers.import_timm`).
+    """
+    versions = {"version": _version("timm"), "torchvision": _version("torchvision")}
+    if versions["version"] is None:
+        return {**versions, "problem": None}
+    tried = subprocess.run(
+        [sys.executable, "-c", "import timm"], capture_output=True, text=True, check=False
+    )
+    lines = tried.stderr.strip().splitlines() or ["it fails"]
+    return {**versions, "problem": lines[-1] if tried.returncode else None}
+
+
+def _torchvision_beside(torch: str | None) -> str:
+    """What installs the torchvision that fits a version of PyTorch, such as ``2.8.0+cpu``."""
+    build = (torch or "").partition("+")[2]
+    index = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""
+    # With PyTorch itself, so that pip takes the torchvision of this very version.
+    return f"pip install --force-reinstall torchvision torch=={torch}{index}"
+
+
 def _data() -> dict[str, Any]:
     try:
         folder = data_folder()
@@ -161,6 +187,12 @@ def _advice(found: dict[str, Any]) -> list[str]:
         advice.append("autodas itself is not installed: pip install -e . in its folder")
     if problem := found["torch"]["problem"]:
         advice.append(f"PyTorch cannot be used ({problem}): pip install --force-reinstall torch")
+    if problem := found["timm"]["problem"]:
+        remedy = _torchvision_beside(found["torch"]["version"])
+        advice.append(
+            f"import timm fails in scripts of your own ({problem}), as its torchvision does not "
+            f"fit PyTorch: {remedy}"
+        )
     if found["machine"]["omp_num_threads"] is None:
         advice.append("small networks run faster with OMP_NUM_THREADS=1 in the environment")
     if problem := found["data"]["problem"]:
@@ -179,6 +211,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"machine   {machine['platform']}, {machine['usable_cores']} cores{memory}",
         f"PyTorch   {torch['version'] or 'MISSING'}, {devices}",
         f"packages  {', '.join(others)}",
+        *_timm_line(found["timm"]),
         f"data      {_data_line(data)}",
         f"tables    {_tables_line(found['tables'])}",
         *([f"teachers  {', '.join(data['teachers'])}"] if data["teachers"] else []),
@@ -190,6 +223,15 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"extra     {extra}: {lacks if missing else 'complete'}")
     advice = [f"advice    {line}" for line in found["advice"]]
     return [*lines, *(advice or ["All that is required is there."])]
+
+
+def _timm_line(timm: dict[str, Any]) -> list[str]:
+    if timm["version"] is None:
+        return []
+    beside = f"torchvision {timm['torchvision'] or 'MISSING'}"
+    return [
+        f"timm      {timm['version']}, {beside}" + (", not to be imported" * bool(timm["problem"]))
+    ]
 
 
 def _data_line(data: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ Classes are numbered in the order of their names. Pixels are normalised by Image
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def load_folder(name: str) -> ImageData:
     _same_classes(root / "train", root / test, classes)
     parts = [_images(root / part, classes) for part in ("train", test)]
     files = [image.file for part in parts for image in part]
-    return image_data(name, IMAGENET, files, partial(_decode, name, parts, side, len(classes)))
+    data = image_data(name, IMAGENET, files, partial(_decode, name, parts, side, len(classes)))
+    return replace(data, class_names=tuple(classes))
 
 
 def _parse(name: str) -> tuple[Path, int | None]:

@@ -96,6 +96,7 @@ class ImageData:
         num_classes: Number of classes, K.
         digest: SHA-256 of all of the above but the name, and of the normalisation.
         normalisation: What :meth:`ready` applies to raw pixels; None if nobody needs to know.
+        class_names: K names, in the order of the labels; empty if they have none.
 
     Raises:
         InvalidInput: shapes, types or labels do not fit together.
@@ -109,6 +110,7 @@ class ImageData:
     num_classes: int
     digest: str
     normalisation: Normalisation | None = None
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_part(self, "training", self.train_images, self.train_labels)
@@ -119,6 +121,15 @@ class ImageData:
         """``(C, H, W)`` of one image."""
         channels, height, width = self.train_images.shape[1:]
         return int(channels), int(height), int(width)
+
+    @property
+    def in_words(self) -> str:
+        """How many images of how many classes there are, for people."""
+        channels, height, width = self.input_shape
+        return (
+            f"{self.name}: {len(self.train_labels):,} training and {len(self.test_labels):,} test "
+            f"images of {self.num_classes} classes, {width}×{height} pixels, {channels} channels"
+        )
 
     def ready(self, images: Tensor) -> Tensor:
         """``(…, C, H, W)`` images of this data set as networks see them: float32, normalised.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
@@ -100,13 +102,16 @@ def export_program(network: nn.Module, images: Tensor, path: Path) -> Path:
     return path
 
 
-def export_onnx(network: nn.Module, images: Tensor, path: Path) -> Path:
+def export_onnx(
+    network: nn.Module, images: Tensor, path: Path, about: Mapping[str, Any] = MappingProxyType({})
+) -> Path:
     """Write ``network`` as ONNX, input ``images``, output ``logits``, for any number of images.
 
     Args:
         network: In evaluation mode afterwards.
         images: ``(B, C, H, W)`` example, B ≥ 2.
         path: ``….onnx``.
+        about: Plain JSON values to keep as the model's metadata, each as JSON under its name.
 
     Returns:
         ``path``.
@@ -140,7 +145,10 @@ def export_onnx(network: nn.Module, images: Tensor, path: Path) -> Path:
         raise ExportFailed("ONNX cannot express the student: PyTorch returned no program")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, program.model_proto.SerializeToString())
+        model = program.model_proto
+        for name, value in about.items():
+            model.metadata_props.add(key=name, value=json.dumps(value, ensure_ascii=False))
+        write_bytes(path, model.SerializeToString())
     except OSError as error:
         raise FileProblem(path, f"cannot be written: {error.strerror or error}") from error
     return path

@@ -76,6 +76,8 @@ def _train(config: TrainTeacherConfig, progress: Progress) -> dict[str, Any]:
     start = time.perf_counter()
     torch.set_num_threads(1)
     data, recipe = load_data(config.data), _recipe(config)
+    if data.class_names:
+        progress.note(data.in_words)
     blueprint, network = _network(config, data)
     # A training that was given up must not go on as another one.
     begun = digest(blueprint.to_json(), recipe.describe(), _weights(network))[:12]

@@ -146,7 +146,7 @@ def check_teacher(
         data: Name of the data set.
         options: Whether to use it in any case.
         cache: Folder of the cache; the user's usual one by default.
-        progress: Is told what was found.
+        progress: Is told what was found, and of a folder how many images there are.
 
     Returns:
         What was found; None of a network with initial weights, which is meant to know nothing, and
@@ -156,6 +156,8 @@ def check_teacher(
         InvalidInput: it is no better than chance, or its classes are in another order.
     """
     teacher, images = load_teacher(name), load_data(data)
+    if images.class_names:
+        progress.note(images.in_words)
     if not teacher.trained or teacher.num_classes != images.num_classes:
         return None
     check = _known(fitted(teacher, images), images, cache_folder(cache) / "teachers")

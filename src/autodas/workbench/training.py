@@ -273,9 +273,17 @@ def _export(
         "recipe": setup.recipe.name,
         "accuracy": accuracy,
     }
+    save_student(network, folder, description | _images_of(data))
+
+
+def _images_of(data: ImageData) -> dict[str, Any]:
+    """What whoever uses a student must know of its images and its outputs."""
+    found: dict[str, Any] = {}
     if data.normalisation is not None:
-        description["normalisation"] = asdict(data.normalisation)
-    save_student(network, folder, description)
+        found["normalisation"] = asdict(data.normalisation)
+    if data.class_names:
+        found["class_names"] = list(data.class_names)
+    return found
 
 
 def _export_formats(
@@ -283,8 +291,10 @@ def _export_formats(
 ) -> None:
     example = torch.zeros(2, *data.input_shape)
     for name in formats:
-        write = export_onnx if name == "onnx" else export_program
-        write(network, example, folder / FORMATS[name])
+        if name == "onnx":
+            export_onnx(network, example, folder / FORMATS[name], _images_of(data))
+        else:
+            export_program(network, example, folder / FORMATS[name])
 
 
 class Notes(Silent):
