@@ -269,13 +269,13 @@ CHOOSERS: Mapping[str, Chooser] = {
     "oracle": oracle,
 }
 DECIDERS: Mapping[str, Chooser] = {
-    "cross-entropy": halving(by_size),
-    "accuracy": halving(by_size, told("accuracy")),
-    "rank sum with size": halving(by_size, rank_sum),
-    "Gaussian process": halving(by_size, gaussian_process),
-    "cross-entropy, always taught": halving(by_size, ways=WAYS[:1]),
-    "accuracy, always taught": halving(by_size, told("accuracy"), WAYS[:1]),
-    "KD loss, always taught": halving(by_size, told("kd_loss"), WAYS[:1]),
+    "cross-entropy": halving(in_turn),
+    "accuracy": halving(in_turn, told("accuracy")),
+    "rank sum with size": halving(in_turn, rank_sum),
+    "Gaussian process": halving(in_turn, gaussian_process),
+    "cross-entropy, always taught": halving(in_turn, ways=WAYS[:1]),
+    "accuracy, always taught": halving(in_turn, told("accuracy"), WAYS[:1]),
+    "KD loss, always taught": halving(in_turn, told("kd_loss"), WAYS[:1]),
 }
 
 
@@ -299,6 +299,8 @@ def main(costs: Sequence[float] = COSTS, seeds: int = SEEDS) -> dict[str, Any]:
     left_out = _left_out(rows)
     for group, choosers in (("choosers", CHOOSERS), ("deciders", DECIDERS)):
         asked = {n: c for n, c in choosers.items() if not any(word in n for word in left_out)}
+        if group == "deciders" and "general" in left_out:
+            asked = {}  # they decide among finalists that it names
         results[group] = {
             name: {cost: summary(rows, chooser, cost, seeds) for cost in costs}
             for name, chooser in asked.items()

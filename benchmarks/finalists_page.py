@@ -18,6 +18,7 @@ DRAWN = (
     "random + halving",
     "#params + halving",
     "general + halving",
+    "both in turn + halving",
     "Hyperband (Optuna)",
     "forest",
 )
@@ -42,7 +43,7 @@ def _tables(results: Mapping[str, Any]) -> list[str]:
         _table(["chosen by", *(f"{cost:g}" for cost in costs)], choosers, costs),
         f"By table, at {COST:g} trainings:",
         _table(["chosen by", *_names(choosers)], choosers, None),
-        f"What decides a rung, behind #params, at {COST:g} trainings:",
+        f"What decides a rung among the finalists of both in turn, at {COST:g} trainings:",
         _table(["decided by", "all", *_names(choosers)], deciders, None, whole=True),
     ]
 
