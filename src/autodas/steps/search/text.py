@@ -56,9 +56,9 @@ def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
     last = {each["arm"]: each for each in rungs[-1]["results"]}
     best = last[winner]
     return [
-        f"Of {len(arms)} ways to get a student, {trained} ({contest['cost']:.3g} full trainings in "
-        f"all): {_named(arms[winner])} had the lowest cross-entropy on validation images, "
-        f"{best['cross_entropy']:.3g}, and {best['accuracy']:.1f} % of them right.",
+        f"{len(arms)} ways to get a student were tried, {trained} ({contest['cost']:.3g} full "
+        f"trainings in all): {_named(arms[winner])} had the lowest cross-entropy on validation "
+        f"images, {best['cross_entropy']:.3g}, and {best['accuracy']:.1f} % of them right.",
         *_instead(contest),
         *_doubted(contest),
     ]
