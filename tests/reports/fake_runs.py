@@ -402,6 +402,73 @@ def pareto(space: str) -> dict[str, Any]:
     }
 
 
+LONG = '{"depth":[2,1,0],"width":[16,4,16],"kernel":[3,5,7],"ratio":[0.25,0.5,1.0]}'
+"""An architecture longer than a phone's line is wide."""
+
+
+def contest(rungs: int = 2) -> dict[str, Any]:
+    """A contest of two or six ways; one fails, and labels alone win with another student."""
+    archs = (LONG, '{"depth":[1,1,1]}', '{"depth":[3,1,1]}')
+    arms = [{"arch": arch, "teachers": way} for arch in archs for way in (["digits-teacher"], [])]
+
+    def result(arm: int, loss: float) -> dict[str, Any]:
+        known = {"accuracy": 100 - 25 * loss, "cross_entropy": loss, "reason": None}
+        return {"arm": arm, "kd_loss": None if arm % 2 else 9.25, "seconds": 0.5, **known}
+
+    nothing = {"accuracy": None, "cross_entropy": None, "kd_loss": None, "seconds": None}
+    losses = {0: 1.25, 1: 1.5, 2: 1.75, 3: 1.375, 5: 2.0}
+    first = [result(arm, loss) for arm, loss in losses.items()]
+    first.insert(4, {"arm": 4, **nothing, "reason": "the loss is not finite"})
+    last = [result(0, 0.875), result(3, 0.625)]
+    tried = [
+        {"fidelity": "1/9", "cost": 0.667, "results": first, "promoted": [0, 3]},
+        {"fidelity": "1/3", "cost": 0.667, "results": last, "promoted": [3]},
+    ]
+    if rungs == 1:
+        tried = [tried[0] | {"promoted": [0]}]
+    return {
+        "trainings": 3.0,
+        "decided_by": "cross-entropy on the validation part",
+        "arms": arms,
+        "rungs": tried,
+        "winner": 3 if rungs == 2 else 0,
+        "first": 0,
+        "cost": 1.333,
+        "doubts": [{"arm": 0, "chance": 0.125}],
+        "seconds": 3.5,
+    }
+
+
+def contested(space: str) -> dict[str, Any]:
+    """Results of ``search`` whose finalists were tried: the fourth by the score was chosen."""
+    found = search(space)
+    best = _student(LONG, 10.5, 18_900)
+    chosen = _student('{"depth":[1,1,1]}', 10.0, 12_345)
+    others = [_student(f'{{"depth":[2,2,{i}]}}', 10.4 - i / 10, 17_000 + i) for i in range(12)]
+    found["points"]["params"][:4] = [18_900, 17_000, 17_001, 12_345]
+    found["points"]["score"] = [10.5, 10.4, 10.3, 10.0] + [9.0 - i / 100 for i in range(396)]
+    return found | {
+        "students": [best, *others],
+        "contest": contest(),
+        "chosen": chosen | {"taught": False},
+        "finalists": [],
+        "why": ["No score was named.", "Of 6 ways to get a student, one won.", "It is not sure."],
+    }
+
+
+def untaught(space: str) -> dict[str, Any]:
+    """Results of ``distill`` whose chosen student is better without the teacher."""
+    found = distill(space)
+    chosen, *others = found["students"]
+    without, with_teacher = [96.0, 96.2, 96.4], [95.0, 95.3, 95.3]
+    chosen |= {"taught": False, "accuracies": without, "accuracy": 96.2, "vanilla": without}
+    chosen |= {"with_teacher": with_teacher}
+    chosen["gain"] = {"mean": -1.0, "seeds": 3, "low": -1.25, "high": -0.75}
+    for each in others:
+        each |= {"taught": True, "vanilla": None, "with_teacher": each["accuracies"], "gain": None}
+    return found | {"students": [chosen, *others], "accuracy": 96.2}
+
+
 def write_run(path: Path, results: dict[str, Any], config: dict[str, Any] | None = None) -> Path:
     """A run directory that holds ``results``."""
     command = results["command"]

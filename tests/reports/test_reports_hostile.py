@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -40,6 +40,8 @@ KEPT = {"search", "validation", "report", "proxy", "params", "chosen", "largest"
 RUNS: dict[str, Callable[[], dict[str, Any]]] = {
     "discover": fake_runs.discover,
     "search": lambda: fake_runs.search("digits-cnn"),
+    "contest": lambda: fake_runs.contested("digits-cnn"),
+    "untaught": lambda: fake_runs.untaught("digits-cnn"),
     "pareto": lambda: fake_runs.pareto("digits-cnn"),
     "distill": lambda: fake_runs.distill("digits-cnn"),
     "explain": fake_runs.explain,
@@ -164,6 +166,38 @@ def test_results_of_any_shape_make_a_page_or_are_refused(
     for key in results.keys() - {"command"}:
         with contextlib.suppress(AutodasError):
             build(fake_runs.write_run(tmp_path / key, results | {key: wrong}))
+
+
+def _damaged(value: Any, wrong: object) -> Iterator[Any]:
+    """The value with every part of it replaced, one at a time."""
+    yield wrong
+    if isinstance(value, dict | list):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            for other in _damaged(value[key], wrong):
+                copied: Any = value.copy()
+                copied[key] = other
+                yield copied
+
+
+def test_a_contest_can_be_damaged_in_every_place() -> None:
+    damaged = list(_damaged({"rungs": [{"fidelity": "1/3"}], "winner": 0}, None))
+    assert None in damaged
+    assert {"rungs": [{"fidelity": None}], "winner": 0} in damaged
+    assert len(damaged) == 5  # the whole, rungs, the one in it, its fidelity, and the winner
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [7, None, "text", [[]], 1e308])
+def test_a_damaged_contest_makes_a_page_or_is_refused(tmp_path: Path, wrong: object) -> None:
+    results = fake_runs.contested("digits-cnn")
+    results["points"] = {"params": [1, 2], "score": [0.0, 1.0]}
+    small = fake_runs.contest()
+    small["arms"] = small["arms"][:4]
+    for rung in small["rungs"]:
+        rung["results"] = [each for each in rung["results"] if each["arm"] in (0, 3)]
+    for contest in _damaged(small, wrong):
+        with contextlib.suppress(AutodasError):
+            build(fake_runs.write_run(tmp_path / "run", results | {"contest": contest}))
 
 
 def test_names_in_markdown_bring_no_markup(tmp_path: Path) -> None:

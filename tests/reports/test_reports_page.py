@@ -210,8 +210,9 @@ def test_very_many_points_are_thinned_out(tmp_path: Path) -> None:
         fake_runs.search("x"),
         fake_runs.pareto("x"),
         fake_runs.distill("x"),
+        fake_runs.contested("x"),
     ],
-    ids=["discover", "benchmark", "explain", "search", "pareto", "distill"],
+    ids=["discover", "benchmark", "explain", "search", "pareto", "distill", "contest"],
 )
 def test_what_stands_in_a_run_stays_text(tmp_path: Path, results: dict[str, Any]) -> None:
     results = poisoned(results)

@@ -15,6 +15,7 @@ from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import write_text
 from autodas.core.toml import leaves, parse_toml
 from autodas.reports import sentences
+from autodas.reports.chosen import learnt_from
 from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.figures.scores import forest
 from autodas.reports.figures.svg import SERIES, Drawing, inline
@@ -140,7 +141,11 @@ def _side(run: Run, label: str) -> Side:
         formulas,
         [text for step in run.of("discover") for text in _collapse(step.results)],
         [
-            {"space": step.results["space"], **student}
+            {
+                "space": step.results["space"],
+                "learnt_from": learnt_from(student, step.results),
+                **student,
+            }
             for step in run.of("distill")
             for student in step.results["students"]
         ],

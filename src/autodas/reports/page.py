@@ -12,13 +12,16 @@ from autodas import __version__
 from autodas.core.errors import FileProblem
 from autodas.core.files import refuse_linked_folders, write_text
 from autodas.reports import sentences, spell
+from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught, learnt_from
 from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.explained import ablations, collapses, explained, graph_uri
+from autodas.reports.figures import contest as figures_contest
 from autodas.reports.figures import regret as figures_regret
 from autodas.reports.figures import scores as figures
 from autodas.reports.figures import students as figures_students
 from autodas.reports.figures.ablation import write_ablation
 from autodas.reports.figures.svg import formula_svg, inline, write_figures
+from autodas.reports.finalists import finalists_of
 from autodas.reports.read import Run, read_run
 from autodas.reports.spell import broken
 
@@ -92,6 +95,7 @@ def _context(run: Run) -> dict[str, Any]:
             for f in _families(step, unique, _chosen(run))
         ],
         "searches": [_search(step, unique("budget")) for step in run.of("search")],
+        "contests": list(_contests(run, unique)),
         "distilled": [_distilled(step, unique) for step in run.of("distill")],
         "costs": [cost for step in run.steps for cost in _costs(step)],
     }
@@ -131,10 +135,14 @@ def _tiles(run: Run) -> Iterator[Tile]:
                 f"#params alone {spell.number(size)}",
             )
     for step in run.of("distill"):
+        student, teacher = step.results["students"][0], step.results.get("teacher_accuracy")
+        beside = [] if is_taught(student) else ["from labels alone"]
+        if teacher is not None or is_taught(student):
+            beside.append(f"teacher {spell.percent(teacher)}")
         yield Tile(
             f"student’s accuracy on {step.results['space']}",
-            spell.percent(step.results["students"][0]["accuracy"]),
-            f"teacher {spell.percent(step.results.get('teacher_accuracy'))}",
+            spell.percent(student["accuracy"]),
+            ", ".join(beside),
         )
 
 
@@ -157,8 +165,8 @@ def _chosen(run: Run) -> dict[str, set[str]]:
     """Space -> architectures that a search or a distillation of the run chose."""
     found: dict[str, set[str]] = {}
     for step in run.of("search", "distill"):
-        first = step.results["students"][0]
-        found.setdefault(step.results["space"], set()).add(first["arch"])
+        # The first of a distillation is the chosen one, whatever was searched before.
+        found.setdefault(step.results["space"], set()).add(chosen_student(step.results)["arch"])
     return found
 
 
@@ -202,10 +210,13 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _search(step: Run, name: str) -> dict[str, Any]:
     results = step.results
-    students = results["students"]
+    students, chosen = results["students"], chosen_student(results)
     shown = students if results.get("pareto") else students[:MOST_STUDENTS]
+    if chosen["arch"] not in [student["arch"] for student in shown]:
+        shown = [*shown, chosen]
     return {
         **results,
+        "chosen": chosen,
         "shown": shown,
         "memory": any("memory" in student for student in shown),
         "latency": any("latency" in student for student in shown),
@@ -213,9 +224,42 @@ def _search(step: Run, name: str) -> dict[str, Any]:
     }
 
 
+def _contests(run: Run, unique: Unique) -> Iterator[dict[str, Any]]:
+    """What is to be said of finalists, but for sentences that stand at the top of the page."""
+    said = run.results.get("why") or []
+    for step in run.of("search"):
+        contest = step.results.get("contest")
+        if not contest:
+            continue
+        finalists = finalists_of(contest)
+        rungs = [
+            {**rung, "seconds": sum(each["seconds"] or 0.0 for each in rung["results"])}
+            for rung in contest["rungs"]
+        ]
+        why = [sentence for sentence in step.results["why"] if sentence not in said]
+        if rungs or why:
+            yield {
+                **contest,
+                "space": step.results["space"],
+                "why": why,
+                "finalists": finalists,
+                "rungs": rungs,
+                "figure": inline(figures_contest.contest(finalists, rungs, unique("finalists"))),
+            }
+
+
 def _distilled(step: Run, unique: Unique) -> dict[str, Any]:
+    students = [
+        {
+            **student,
+            "learnt_from": learnt_from(student, step.results),
+            "ways": [way and sum(way) / len(way) for way in accuracies_by_way(student)],
+        }
+        for student in step.results["students"]
+    ]
     return {
         **step.results,
+        "students": students,
         "figure": inline(figures_students.students(step.results, unique("students"))),
         "training": inline(figures_students.training(step.results, unique("training"))),
     }

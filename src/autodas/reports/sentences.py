@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
+from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught
 from autodas.reports.read import Run
 from autodas.reports.spell import count, difference, duration, interval, number, percent
 
@@ -84,9 +85,14 @@ def asked(run: Run) -> str:
         parts.append(f"explain what {step.results['score']} says of {step.results['space']}")
     if searches := run.of("search"):
         parts.append("pick students " + _listed(_budget(step.results) for step in searches))
-    if distilled := run.of("distill"):
-        spaces = _listed(step.results["space"] for step in distilled)
-        parts.append(f"train the chosen students of {spaces} with their teachers")
+    for taught, how in ((True, "with their teachers"), (False, "from labels alone")):
+        distilled = [
+            step.results["space"]
+            for step in run.of("distill")
+            if is_taught(step.results["students"][0]) == taught
+        ]
+        if distilled:
+            parts.append(f"train the chosen students of {_listed(distilled)} {how}")
     return _sentence("; ".join(parts))
 
 
@@ -120,14 +126,26 @@ def chosen(run: Run) -> str:
             leaves = _listed(leaf["name"] for leaf in formula["leaves"])
             parts.append(f"the formula has {count(formula['nodes'])} nodes over {leaves}")
     for step in run.of("search"):
-        best = step.results["students"][0]
-        parts.append(
-            f"on {step.results['space']} the student {best['arch']} with {count(best['params'])} "
-            f"parameters, first of {count(step.results['within_budget'])} within the budget"
-        )
+        parts.append(_chosen_by(step.results))
         if step.results.get("caution"):
             parts.append(step.results["caution"])
     return _sentence("; ".join(parts))
+
+
+def _chosen_by(results: Row) -> str:
+    best, contest = chosen_student(results), results.get("contest")
+    start = (
+        f"on {results['space']} the student {best['arch']} with {count(best['params'])} parameters"
+    )
+    within = f"of {count(results['within_budget'])} within the budget"
+    if not contest or not contest["rungs"]:
+        return f"{start}, first {within}"
+    how = "with the teacher" if is_taught(best) else "from labels alone"
+    rank = 1 + sum(score > best["score"] for score in results["points"]["score"])
+    return (
+        f"{start}, to be trained {how}: the best of {count(len(contest['arms']))} ways to get a "
+        f"student that short trainings tried, by the score number {count(rank)} {within}"
+    )
 
 
 def gain(run: Run) -> str:
@@ -223,20 +241,25 @@ def _against_students(results: Row) -> Iterator[Finding]:
     if (largest := by_role.get("largest")) is not None:
         others[f"{largest_called(largest)} reaches"] = [largest]
     others["random ones that fit reach"] = random
+    taught = is_taught(first)
     start = (
-        f"The chosen student of {results['space']} reaches {percent(first['accuracy'])} "
-        f"(teacher {percent(results.get('teacher_accuracy'))})"
+        f"The chosen student of {results['space']}{'' if taught else ', from labels alone,'} "
+        f"reaches {percent(first['accuracy'])} (teacher {percent(results.get('teacher_accuracy'))})"
     )
     for name, students in others.items():
         if students:
             theirs = [value for student in students for value in student["accuracies"]]
             between = _welch(first["accuracies"], theirs)
             yield _against(start, first, name, theirs, between)
-    if first.get("vanilla"):
+    other = accuracies_by_way(first)[taught]
+    if other:
         # The run paired the trainings by seed: an interval of ours would contradict it.
         gain = first.get("gain") or {}
-        between = gain.get("low"), gain.get("high")
-        yield _against(start, first, "without a teacher it reaches", first["vanilla"], between)
+        low, high = gain.get("low"), gain.get("high")
+        name = f"{'without a' if taught else 'with the'} teacher it reaches"
+        if not taught and low is not None and high is not None:
+            low, high = -high, -low  # the gain is that of the teacher
+        yield _against(start, first, name, other, (low, high))
 
 
 def _against(
@@ -277,13 +300,18 @@ def cost(run: Run) -> str:
     seconds = run.results.get("seconds")
     total = seconds.get("total") if isinstance(seconds, Mapping) else seconds
     trained = sum(
-        len(student["accuracies"]) + len(student.get("vanilla") or [])
+        len(way)
         for step in run.of("distill")
         for student in step.results["students"]
+        for way in accuracies_by_way(student)
     )
+    contests = [step.results.get("contest") or {} for step in run.of("search")]
+    short = sum(len(rung["results"]) for each in contests for rung in each.get("rungs", []))
     parts = [f"{duration(total)} in all"] if total is not None else []
     if networks:
         parts.append(f"{count(networks)} networks measured by one forward and backward pass each")
+    if short:
+        parts.append(f"{count(short)} short trainings of finalists")
     if trained:
         parts.append(f"{count(trained)} trainings for the comparison")
     return _sentence("; ".join(parts))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught
 from autodas.reports.figures.scores import MOST_POINTS, short
 from autodas.reports.figures.svg import INK, MUTED, PAPER, SERIES, Drawing
 from autodas.reports.sentences import largest_called
@@ -44,7 +45,10 @@ def budget(results: Row, name: str) -> str:
         marked = [("random", each, "s", SERIES[2]) for each in results.get("random", [])]
         largest = results["largest"]
         marked += [(_largest(largest), largest, "D", SERIES[1])]
-        marked += [("chosen", results["students"][0], "o", SERIES[0])]
+        chosen, best = chosen_student(results), results["students"][0]
+        if chosen["arch"] != best["arch"]:
+            marked += [("best score", best, "^", SERIES[3])]
+        marked += [("chosen", chosen, "o", SERIES[0])]
         for text, student, marker, colour in marked:
             style: dict[str, Any] = {"color": colour, "ms": 9, "mec": PAPER, "mew": 1.2}
             (point,) = axes.plot(student["params"], student["score"], marker, label=text, **style)
@@ -59,7 +63,7 @@ def budget(results: Row, name: str) -> str:
         return drawing.svg(
             f"Students of {results['space']} within the budget",
             f"Score against parameters of {count(results['within_budget'])} students; the chosen "
-            f"one has {count(results['students'][0]['params'])} parameters.",
+            f"one has {count(chosen['params'])} parameters.",
         )
 
 
@@ -92,11 +96,11 @@ def students(results: Row, name: str) -> str:
         (axes,) = drawing.panels
         for position, student in enumerate(trained):
             colour = SERIES[0] if student["role"] == "chosen" else INK
-            for key, fill, height in (("vanilla", PAPER, -0.2), ("accuracies", colour, 0.0)):
-                values = student.get(key) or []
-                axes.plot(
-                    values, [position + height] * len(values), "o", color=colour, mfc=fill, ms=5.5
-                )
+            for values, taught in zip(accuracies_by_way(student), (True, False), strict=True):
+                # Its own way stands beside its name, the other one below.
+                height = position - (0 if taught == is_taught(student) else 0.2)
+                fill = colour if taught else PAPER
+                axes.plot(values, [height] * len(values), "o", color=colour, mfc=fill, ms=5.5)
             axes.plot(student["accuracy"], position, "|", color=colour, ms=17, mew=2.4)
         if teacher is not None:
             axes.axvline(teacher, color=SERIES[1], lw=1.6, ls=(0, (4, 3)))
@@ -113,10 +117,11 @@ def students(results: Row, name: str) -> str:
 def _students_legend(axes: Axes, trained: Sequence[Row], teacher: float | None) -> None:
     dot: dict[str, Any] = {"marker": "o", "ls": "", "color": INK, "ms": 5.5}
     handles = [
-        Line2D([], [], label="distilled, one training", **dot),
         Line2D([], [], label="mean", **{**dot, "marker": "|", "ms": 11, "mew": 2.4}),
     ]
-    if any(student.get("vanilla") for student in trained):
+    if any(accuracies_by_way(student)[0] for student in trained):
+        handles.insert(0, Line2D([], [], label="distilled, one training", **dot))
+    if any(accuracies_by_way(student)[1] for student in trained):
         handles.append(Line2D([], [], label="without teacher", **{**dot, "mfc": PAPER}))
     if teacher is not None:
         handles.append(Line2D([], [], color=SERIES[1], ls=(0, (4, 3)), label="teacher"))

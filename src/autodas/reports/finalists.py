@@ -1,0 +1,122 @@
+"""The finalists of a contest, each with its short trainings: what its figure and table show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autodas.reports.spell import number, percent
+
+__all__ = ["Finalist", "Trial", "finalists_of"]
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One short training.
+
+    Attributes:
+        rank: From 1, by the cross-entropy of all that were trained on this rung; None if it failed.
+        accuracy: Percent of the validation part; None if it failed.
+        cross_entropy: On the validation part, in nats; None if it failed.
+        kd_loss: Distance to the teacher's answers there; None without a teacher.
+        failed: Why there is no result; empty if there is one.
+    """
+
+    rank: int | None
+    accuracy: float | None
+    cross_entropy: float | None
+    kd_loss: float | None
+    failed: str
+
+    @property
+    def words(self) -> str:
+        """What came out."""
+        if self.rank is None:
+            return f"failed: {self.failed}"
+        return f"cross-entropy {number(self.cross_entropy, 3)}, {percent(self.accuracy)} right"
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """One way to get a student.
+
+    Attributes:
+        name: Number of its architecture by the score among the finalists, and how it learns.
+        arch: Architecture text.
+        teacher: Names of its teachers; empty for labels alone.
+        trials: Its short trainings, the shortest first.
+        chance: That it is better than the winner, in [0, 0.5]; None if nobody knows.
+        winner: Whether it is to be trained.
+        first: Whether the score alone would have taken it.
+    """
+
+    name: str
+    arch: str
+    teacher: str
+    trials: tuple[Trial, ...]
+    chance: float | None
+    winner: bool
+    first: bool
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        return f"{self.arch}, {f'taught by {self.teacher}' if self.teacher else 'labels alone'}"
+
+    @property
+    def place(self) -> tuple[int, float]:
+        """Sorts finalists: those that came further first, then by rank; failures last."""
+        rank = self.trials[-1].rank if self.trials else None
+        return -len(self.trials), math.inf if rank is None else rank
+
+
+def finalists_of(contest: Row) -> list[Finalist]:
+    """All that were tried, those that came furthest first.
+
+    Args:
+        contest: As ``results.json`` of a search tells it.
+
+    Raises:
+        KeyError, TypeError, ValueError, IndexError: it has another shape.
+    """
+    arms = contest["arms"]
+    numbers = {arch: i for i, arch in enumerate(dict.fromkeys(arm["arch"] for arm in arms), 1)}
+    chances = {each["arm"]: each["chance"] for each in contest["doubts"]}
+    rungs = [_trials(rung["results"]) for rung in contest["rungs"]]
+    places = range(len(arms))
+    if any(arm not in places for arm in (contest["winner"], contest["first"], *chances)):
+        raise ValueError("it speaks of finalists that are not there")
+    found = [
+        Finalist(
+            name=f"{numbers[arm['arch']]}, {'with teacher' if arm['teachers'] else 'labels alone'}",
+            arch=arm["arch"],
+            teacher=" + ".join(arm["teachers"]),
+            trials=tuple(rung[place] for rung in rungs if place in rung),
+            chance=chances.get(place),
+            winner=place == contest["winner"],
+            first=place == contest["first"],
+        )
+        for place, arm in enumerate(arms)
+    ]
+    return sorted(found, key=lambda finalist: finalist.place)
+
+
+def _trials(results: Sequence[Row]) -> dict[int, Trial]:
+    """By the number of the arm."""
+    fine = [each for each in results if each["cross_entropy"] is not None]
+    fine.sort(key=lambda each: float(each["cross_entropy"]))
+    ranks = {each["arm"]: rank for rank, each in enumerate(fine, start=1)}
+    return {
+        each["arm"]: Trial(
+            ranks.get(each["arm"]),
+            each["accuracy"],
+            each["cross_entropy"],
+            each["kd_loss"],
+            str(each["reason"] or ""),
+        )
+        for each in results
+    }
