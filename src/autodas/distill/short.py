@@ -48,7 +48,7 @@ class Pace:
 
 
 def pace_of(recipe: Recipe, fidelity: Fraction, *, fitting: int, images: int) -> Pace:
-    """The pace whose steps come nearest to ``fidelity`` times those of a full training.
+    """A pace whose steps come near to ``fidelity`` times those of a full training.
 
     Args:
         recipe: Of the full training.
@@ -65,7 +65,7 @@ def pace_of(recipe: Recipe, fidelity: Fraction, *, fitting: int, images: int) ->
     most = math.ceil(fitting / recipe.batch_size)
     wanted = max(1, round(fidelity * full))
     least = math.ceil(wanted / most)
-    tries = [(n, max(1, min(most, round(wanted / n)))) for n in range(least, least + LENGTHS)]
+    tries = [(n, max(1, round(wanted / n))) for n in range(least, least + LENGTHS)]
     epochs, batches = min(tries, key=lambda pair: (abs(pair[0] * pair[1] - wanted), pair))
     count = min(fitting, batches * recipe.batch_size)
     return Pace(epochs, batches, count, Fraction(epochs * batches, full))
