@@ -28,7 +28,7 @@ def known_trainings(name: str, wanted: Mapping[Entry, Unit]) -> dict[Entry, dict
         wanted: What is to be trained; the first has the teacher.
 
     Raises:
-        InvalidInput: the table was made with another space, recipe, teacher or data set.
+        InvalidInput: the table was made with another space, data set, teacher, recipe or device.
     """
     table, unit = load_table(name), next(iter(wanted.values()))
     _refuse_another(table, unit)
@@ -48,12 +48,13 @@ def known_trainings(name: str, wanted: Mapping[Entry, Unit]) -> dict[Entry, dict
 
 
 def _refuse_another(table: Table, unit: Unit) -> None:
-    setup, meta = unit.setup, table.meta
+    setup, where, meta = unit.setup, unit.where, table.meta
     here = {
         "space": setup.space,
         "dataset_digest": load_data(setup.data).digest,
         "teacher": load_teacher(setup.teachers[0]).digest,
         "recipe": _plain(setup.recipe.describe()),
+        "device": (where.device.partition(":")[0], where.amp),  # others round otherwise
     }
     teacher, recipe = meta.get("teacher"), meta.get("recipe")
     there = {
@@ -61,6 +62,7 @@ def _refuse_another(table: Table, unit: Unit) -> None:
         "dataset_digest": meta.get("dataset_digest"),
         "teacher": teacher.get("digest") if isinstance(teacher, Mapping) else None,
         "recipe": _plain(recipe) if isinstance(recipe, Mapping) else None,
+        "device": (meta.get("device", "cpu"), meta.get("amp", False)),
     }
     for name, value in here.items():
         if there[name] != value:

@@ -20,6 +20,7 @@ from autodas.core.results import Failed, Result
 from autodas.core.rng import derive_seed
 from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.data import load_data
+from autodas.data.validation import for_choosing
 from autodas.distill import OutOfTime
 from autodas.spaces import get_space
 from autodas.steps.label.known import known_trainings
@@ -85,6 +86,11 @@ class LabelConfig(Workers, AnyTeacher):
     ray_gpus: float = field(default=1.0, metadata={"decides": False})
     """Share of a GPU that a training on --device cuda asks Ray for: 0.25 puts four on each."""
 
+    def __post_init__(self) -> None:
+        """Write rungs as their columns do, each once, so that equal ones make the same run."""
+        rungs = sorted(set(map(fidelity_of, self.rungs)))
+        object.__setattr__(self, "rungs", tuple(map(str, rungs)))  # nobody has seen them yet
+
 
 Config = LabelConfig
 
@@ -107,6 +113,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """
     start = time.perf_counter()
     units = _units(config)
+    known = {} if config.known is None else known_trainings(config.known, units)
     check = check_teacher(config.teacher, config.data, config, progress=progress)
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
     recipe = next(iter(units.values())).setup.recipe
@@ -117,7 +124,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         resolved={"recipe": recipe.describe()},
         folders=(CHECKPOINTS,),
     ) as directory:
-        book = _Book(config, directory, units)
+        book = _Book(config, directory, units, known)
         before = len(book.done)
         with _saying_what_is_kept(book):
             for entry, record in _train_all(
@@ -143,13 +150,15 @@ class _Book:
     """What is finished: the journal, and the table made of it."""
 
     def __init__(
-        self, config: LabelConfig, directory: RunDirectory, units: dict[Entry, Unit]
+        self,
+        config: LabelConfig,
+        directory: RunDirectory,
+        units: dict[Entry, Unit],
+        known: dict[Entry, dict[str, Any]],
     ) -> None:
         self.config, self.directory, self.units = config, directory, units
         self.table = directory.path / "table.csv"
-        self.done = _finished(directory, units)
-        if config.known is not None:
-            self.done = known_trainings(config.known, units) | self.done
+        self.done = known | _finished(directory, units)
         for entry in self.done:
             # A kill may have come between journal and checkpoint.
             units[entry].forget_checkpoint()
@@ -227,11 +236,14 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
         ce_weight=config.ce_weight,
         epochs=config.epochs,
     )
-    matched(load_teacher(config.teacher), load_data(config.data))  # before anything is trained
+    data = load_data(config.data)
+    matched(load_teacher(config.teacher), data)  # before anything is trained
+    if config.rungs:
+        for_choosing(data)
     deadline = None if limit is None else time.time() + 60 * limit
     where = Where(config.device, config.amp, deadline=deadline)
     kept = Kept(Home(config.out.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
-    units, rungs = {}, _fidelities(config)
+    units, rungs = {}, {rung: Fraction(rung) for rung in config.rungs}
     for arch in map(space.encode, sample_students(space, config.students, config.sample_seed)):
         for number in range(config.seeds):
             seed = derive_seed(number, "label", space.name, arch)
@@ -246,12 +258,6 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
                     short = replace(setup, seed=own, fidelity=fidelity)
                     units[replace(entry, rung=rung)] = Unit(short, where, kept)
     return units
-
-
-def _fidelities(config: LabelConfig) -> dict[str, Fraction]:
-    """The rungs by the text that names their columns, the shortest first."""
-    found = sorted(set(map(fidelity_of, config.rungs)))
-    return {str(fidelity): fidelity for fidelity in found}
 
 
 def _costs(done: Mapping[Entry, Mapping[str, Any]]) -> dict[str, str]:
