@@ -109,12 +109,21 @@ SPACE = ChoiceSpace("m", "d", {"a": (1, 2)}, build, input_shape=(1, 8, 8), num_c
 """
 
 
+INNER = """
+import numpy
+from autodas.spaces import get_space
+KNOWN = get_space("digits-cnn")
+def build(*_):
+    return KNOWN.build(next(KNOWN.enumerate()))
+"""
+
+
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "parts_of_mine").mkdir()
     (tmp_path / "parts_of_mine" / "__init__.py").write_text("from .inner import build\n")
-    (tmp_path / "parts_of_mine" / "inner.py").write_text("import numpy\ndef build(*_): ...\n")
+    (tmp_path / "parts_of_mine" / "inner.py").write_text(INNER)
     (tmp_path / "space_of_mine.py").write_text(USER)
     (tmp_path / "other_of_mine.py").write_text("")
     __import__("other_of_mine")

@@ -53,3 +53,9 @@ def test_a_plugin_is_asked_for(module):
 
 def test_spaces_by_name_need_nobody():
     assert space_of(load_table("digits-cnn")).name == "digits-cnn"
+
+
+def test_a_space_of_ours_under_another_name_stays_what_it_is(module):
+    found = get_space(f"{module}:SPACE")
+    assert found is get_space("digits-cnn")
+    assert found.known_as == "digits-cnn"

@@ -85,7 +85,9 @@ def _load(reference: str) -> Space:
             f"space {reference!r} is a {type(found).__name__}, not an autodas.spaces.Space"
         )
     _check_network(found, reference)
-    found.reference = reference
+    if found.name not in SPACES or SPACES.get(found.name) is not found:
+        # One of ours under another name stays what it is: other users of it must not be told.
+        found.reference = reference
     return found
 
 

@@ -205,7 +205,7 @@ def test_without_a_score_a_proxy_ranks_spaces_it_was_found_on_and_size_all_other
         (why,) = results["why"]
         assert why.startswith(f"No score was named: students are ranked by {results['score']}, ")
         assert space in why
-        assert results["summary"][-1] == why
+        assert why in results["summary"]
     written = json.loads((tmp_path / "b" / "run" / "results.json").read_text())
     assert (written["score"], written["why"]) == ("params", other["why"])
     named = search.run(config(tmp_path / "c", score="params", candidates=20))
