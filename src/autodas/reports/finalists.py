@@ -45,7 +45,7 @@ class Finalist:
     """One way to get a student.
 
     Attributes:
-        name: Number of its architecture by the score among the finalists, and how it learns.
+        name: Number of its architecture, in the order of the finalists, and how it learns.
         arch: Architecture text.
         teacher: Names of its teachers; empty for labels alone.
         trials: Its short trainings, the shortest first.
