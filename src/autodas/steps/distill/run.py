@@ -149,7 +149,9 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
     path = config.search / "results.json"
     found = read_checked_json(path)
     try:
-        named = [("chosen", found["chosen"]), ("largest", found["largest"])]
+        # Searches of before there were contests say nothing of a chosen one.
+        chosen = found.get("chosen", found["students"][0])
+        named = [("chosen", chosen), ("largest", found["largest"])]
         named += [(f"random {i + 1}", each) for i, each in enumerate(found["random"])]
         students = [
             _Student(

@@ -78,10 +78,10 @@ def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
         found = {each["arm"]: each["accuracy"] for each in rung["results"]}
         if found.get(first) is not None and found.get(winner) is not None:
             gap = found[winner] - found[first]
+            far = f"{abs(gap):.1f} points {'fewer' if gap > 0 else 'more'}" if gap else "as many"
             yield (
                 f"The score alone would have taken {_named(contest['arms'][first])}: at "
-                f"{rung['fidelity']} of a training it has {abs(gap):.1f} points "
-                f"{'fewer' if gap >= 0 else 'more'} on validation images."
+                f"{rung['fidelity']} of a training it has {far} of the validation images right."
             )
             return
     yield f"The score alone would have taken {_named(contest['arms'][first])}, which failed."
