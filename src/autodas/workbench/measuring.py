@@ -57,18 +57,27 @@ def space_sample(space: Space, students: int, seed: int) -> list[str]:
         InvalidInput: the space is too large to take all of it.
     """
     if students == 0 or (space.size is not None and students >= space.size):
-        if space.size is None or space.size > LARGEST:
-            count = "uncounted" if space.size is None else f"{space.size:,}"
-            raise InvalidInput(
-                f"space {space.name!r} has {count} architectures; say how many to sample, at most "
-                f"{LARGEST:,} are taken whole"
-            )
+        refuse_too_large(space)
         return [space.encode(arch) for arch in space.enumerate()]
     rng = derive(seed, "space sample", space.name)
     chosen: dict[str, None] = {}
     while len(chosen) < students:
         chosen[space.encode(space.sample(rng))] = None
     return list(chosen)
+
+
+def refuse_too_large(space: Space) -> None:
+    """Refuse to take all of a space that is too large for it.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if space.size is None or space.size > LARGEST:
+        count = "uncounted" if space.size is None else f"{space.size:,}"
+        raise InvalidInput(
+            f"space {space.name!r} has {count} architectures; say how many to sample, at most "
+            f"{LARGEST:,} are taken whole"
+        )
 
 
 @dataclass(frozen=True)

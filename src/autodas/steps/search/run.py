@@ -32,7 +32,7 @@ from autodas.workbench.budgets import Quantity
 from autodas.workbench.costs import CostBook
 from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.latency import check_device
-from autodas.workbench.measuring import LARGEST, space_sample
+from autodas.workbench.measuring import LARGEST, refuse_too_large, space_sample
 from autodas.workbench.protocol import resolved
 from autodas.workbench.teacher_check import TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS
@@ -74,6 +74,8 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     asked = deciding(config)
     name, why = (config.score, None) if config.score else default_score(space)
     config, score = replace(config, score=name), get_score(name)
+    if config.strategy == "whole" and not config.candidates:
+        refuse_too_large(space)
     check = _check(config, space, score, progress)
     with RunDirectory(config.out, "search", asked, folders=(CHECKPOINTS,)) as directory:
         start = time.perf_counter()
