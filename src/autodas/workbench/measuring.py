@@ -40,6 +40,7 @@ __all__ = [
     "LARGEST",
     "measure_space",
     "plugins_for_searches",
+    "refuse_too_large",
     "plugins_of",
     "space_sample",
 ]
