@@ -40,8 +40,8 @@ __all__ = [
     "LARGEST",
     "measure_space",
     "plugins_for_searches",
-    "refuse_too_large",
     "plugins_of",
+    "refuse_too_large",
     "space_sample",
 ]
 
