@@ -68,7 +68,9 @@ PATTERNS: dict[str, dict[str, str]] = {
         "and primitives show",
         "predictor:ridge": "in benchmark: a regression on architectures, never judged on what it "
         "has learnt; also predictor:forest and predictor:boosting",
-        "all": "in benchmark: all of these that have a name",
+        "early:1/9": "in benchmark: the cross-entropy after a ninth of every training, in tables "
+        "made with label --rungs 1/9; also early:accuracy@1/9 and early:kd_loss@1/9",
+        "all": "in benchmark: all of these that have a name of their own",
     },
     "proxies": {
         "proxy:PATH.json": "a proxy that discover has written",

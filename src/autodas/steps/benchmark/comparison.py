@@ -1,4 +1,4 @@
-"""The honest table: how well scores and predictors order architectures, and what that says."""
+"""The honest table: how well scores and their rivals order architectures, and what that says."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from autodas.fitness import Regret, Yardstick, top1_regret
 from autodas.scores import Score, Subjects
 from autodas.scores.predictor import Predictor
 from autodas.scores.score import Values
+from autodas.steps.benchmark.early import Early, after
 from autodas.steps.benchmark.rivals import encodings, predicted
 from autodas.workbench.families import Family
 
 __all__ = ["Comparison", "Contender", "PartName", "rows", "values_of", "verdict"]
 
-Contender: TypeAlias = Score | Predictor
+Contender: TypeAlias = Score | Predictor | Early
 PartName: TypeAlias = Literal["all", "search", "validation", "report"]
 
 HIGHER_IS_BETTER = 1
@@ -94,7 +95,7 @@ class Comparison:
         return encodings(self.family)
 
     def row(self, contender: Contender) -> dict[str, Any]:
-        """The row of one score or predictor, as JSON holds it."""
+        """The row of one score or rival, as JSON holds it."""
         family = self.family
         row: dict[str, Any] = {
             "score": contender.name,
@@ -117,11 +118,16 @@ class Comparison:
         return {"n": len(self.chosen), "tau": None, "failed": why.reason}
 
     def values(self, contender: Contender) -> tuple[Result[Values], dict[str, Any]]:
-        """Values on the part, and what a predictor has learnt from."""
+        """Values on the part, and what a predictor has learnt from or a short training costs."""
         family = self.family
         if isinstance(contender, Score):
             values = values_of(contender, family.subjects)
             return values if isinstance(values, Failed) else Ok(values.value[self.chosen]), {}
+        if isinstance(contender, Early):
+            early = after(family.table, contender)
+            if isinstance(early, Failed):
+                return early, {}
+            return Ok(early.value[0][self.chosen]), {"cost": early.value[1]}
         found = predicted(
             family, contender, self.features, part=self.part, rows=self.chosen, seed=self.seed
         )

@@ -51,8 +51,8 @@ class BenchmarkConfig(Workers):
     vanilla stand for all columns of that training."""
     scores: tuple[str, ...] = ("diswot",)
     """Scores, predictor:ridge, predictor:forest, predictor:boosting, proxy:path/to/proxy.json,
-    formulas such as "layers_mean(cka)", or all; commas may separate them. Parameters, MACs and
-    depth are always compared as well."""
+    formulas such as "layers_mean(cka)", short trainings in the table such as early:1/9, or all;
+    commas may separate them. Parameters, MACs and depth are always compared as well."""
     part: PartName = "all"
     """Architectures to compare on. A proxy that was discovered with a table has seen its search and
     validation parts, and is compared on its report part in any case."""

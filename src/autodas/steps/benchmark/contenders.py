@@ -11,6 +11,8 @@ from autodas.scores.predictor import PREDICTORS, PREFIX, get_predictor
 from autodas.scores.resolve import PREFIX as PROXY
 from autodas.scores.resolve import shipped_path, shipped_proxies
 from autodas.steps.benchmark.comparison import Contender
+from autodas.steps.benchmark.early import PREFIX as EARLY
+from autodas.steps.benchmark.early import get_early
 
 __all__ = ["ALL", "BASELINES", "Contenders", "contenders", "everything"]
 
@@ -29,7 +31,7 @@ class Contenders:
     """What is compared.
 
     Attributes:
-        each: Scores and predictors; their names differ.
+        each: Scores and their rivals; their names differ.
         guided_by: Name of a discovered proxy -> digests of the tables whose search and validation
             parts guided its discovery.
     """
@@ -46,8 +48,8 @@ def contenders(texts: Iterable[str]) -> Contenders:
             :func:`everything`.
 
     Raises:
-        UnknownName: there is no such score, predictor, statistic or primitive.
-        InvalidInput: a formula is malformed or ill-typed.
+        UnknownName: there is no such score, predictor, measure, statistic or primitive.
+        InvalidInput: a formula is malformed or ill-typed, or a rung is no fraction.
         FileProblem: a proxy file cannot be used.
     """
     asked = [name for text in texts for name in score_names(text)]
@@ -55,13 +57,19 @@ def contenders(texts: Iterable[str]) -> Contenders:
     found: dict[str, Contender] = {}
     guided_by: dict[str, frozenset[str]] = {}
     for name in dict.fromkeys([*names, *BASELINES]):
-        each = get_predictor(name) if name.startswith(PREFIX) else get_score(name)
+        each = _contender(name)
         if name.startswith(PROXY) and isinstance(each, Score):
             each = replace(each, name=name)  # as it was asked for: two files may bear one name
         found[each.name] = each
         if name.startswith(PROXY):
             guided_by[each.name] = _tables_behind(name.removeprefix(PROXY))
     return Contenders(tuple(found.values()), guided_by)
+
+
+def _contender(name: str) -> Contender:
+    if name.startswith(PREFIX):
+        return get_predictor(name)
+    return get_early(name) if name.startswith(EARLY) else get_score(name)
 
 
 def _tables_behind(proxy: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes, write_text
 from autodas.core.printable import printable_lines
 from autodas.core.text import text_of
-from autodas.steps.benchmark.text import by_pair, label, mean_regret
+from autodas.steps.benchmark.text import by_pair, cost_of, label, mean_regret
 
 __all__ = [
     "BEGIN",
@@ -36,6 +36,7 @@ over initial weights and over batches, *s* are seconds per architecture. Predict
 accuracies they are judged on: each fold of five is predicted from the other four, and the report
 part from all else. A proxy discovered with a table is compared on its report part, beside #params
 there."""
+COSTS = " *Trainings* is what a short training of an architecture costs, in whole ones."
 
 
 def write_results_page(results: Mapping[str, Any], path: Path) -> None:
@@ -81,7 +82,7 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     parts = [
         f"`{results['asked']}` ({results['date']}; {machine['cores']} cores, "
         f"{machine['gib']:.0f} GiB)",
-        HOW_TO_READ,
+        HOW_TO_READ + (COSTS if any("cost" in row for row in results["rows"]) else ""),
     ]
     for (table, target), mine in by_pair(results["rows"]).items():
         described = [p for p in results["pairs"] if (p["table"], p["target"]) == (table, target)]
@@ -97,11 +98,12 @@ def _section(table: str, target: str, rows: Sequence[Row], pair: Mapping[str, An
     agreement = pair.get("label_tau")
     note = "" if agreement is None else f"; two trainings agree to τ = {number(agreement)}"
     lines = [f"### {table}: {target}", "", f"{n} architectures{note}.{_references(rows)}", ""]
+    costs = any("cost" in row for row in rows)
     lines += [
         "| score | τ | ρ | weighted τ | given size | in bins | Δ to #params | lost, top 1 "
-        "| lost, top 5 % | sd, weights | sd, batch | s |",
-        "|" + "---|" * 12,
-        *(_line(label(row, rows), row) for row in rows),
+        "| lost, top 5 % | sd, weights | sd, batch | s |" + (" trainings |" if costs else ""),
+        "|" + "---|" * (13 if costs else 12),
+        *(_line(label(row, rows), row) + (f" {cost_of(row)} |" if costs else "") for row in rows),
     ]
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from autodas.core.runs import Journal
 from autodas.steps.benchmark.comparison import Comparison, Contender
 from autodas.steps.benchmark.config import BenchmarkConfig
 from autodas.steps.benchmark.contenders import Contenders
+from autodas.steps.benchmark.early import Early
 from autodas.steps.benchmark.remeasured import (
     Seeds,
     alone,
@@ -103,7 +104,7 @@ class TableRun:
     Attributes:
         table: Name or file of the table.
         targets: Names of targets.
-        compared: Scores and predictors.
+        compared: Scores and their rivals.
         options: Configuration of the run.
         journal: Keeps what is finished.
         progress: Hears of every row.
@@ -234,7 +235,12 @@ class TableRun:
         shared: float | None,
         known: Mapping[tuple[str, str], Mapping[str, Any]],
     ) -> float | None:
-        """Seconds per architecture: of the score alone if asked for, else of all in one pass."""
+        """Seconds per architecture: of the score alone if asked for, else of all in one pass.
+
+        Short trainings have none: looking them up says nothing of what they cost.
+        """
+        if isinstance(contender, Early):
+            return None
         if not self.options.time:
             return shared if depends_on_seeds(contender) else None
         for (_, name), row in known.items():

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["by_pair", "label", "mean_regret", "summary_table", "to_csv", "to_latex"]
+__all__ = ["by_pair", "cost_of", "label", "mean_regret", "summary_table", "to_csv", "to_latex"]
 
 Row = Mapping[str, Any]
 MARKS = {"better": " ▲", "worse": " ▼"}
@@ -17,7 +17,7 @@ COLUMNS = (
     *("table", "space", "target", "score", "part", "sign", "n"),
     *(name + end for name in INTERVALS for end in ("", "_low", "_high")),
     *("tau_within_bins", "delta_params_p", "significance", "trained_on", "cross_validated"),
-    *("seconds_per_arch", "seconds_alone", "failed"),
+    *("seconds_per_arch", "seconds_alone", "cost", "failed"),
 )
 
 
@@ -35,6 +35,11 @@ def mean_regret(row: Row, *, top5: bool = False) -> float | None:
     return sum(found) / len(found) if found else None
 
 
+def cost_of(row: Row) -> str:
+    """What a short training costs in whole ones; a dash where nothing was trained."""
+    return f"{row['cost']:.3f}" if "cost" in row else "–"
+
+
 def label(row: Row, rows: Sequence[Row]) -> str:
     """The score's name; with the number of architectures if they are fewer than others had."""
     fewer = row["n"] < max(each["n"] for each in rows)
@@ -50,12 +55,15 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         head = f"{'score':<{width}}{'τ [95 %]':<22}{'ρ':<8}{'weighted τ':<12}{'τ given size':<22}"
         most = max(row["n"] for row in mine)
         lines += [*([""] if lines else []), f"{table}, {target}, {most} architectures"]
-        lines.append(f"{head}{'in bins':<9}{'regret':<8}Δ #params")
-        lines += [_line(name, row, width) for name, row in zip(names, mine, strict=True)]
+        costs = any("cost" in row for row in mine)
+        between = f"{'trainings':<11}" if costs else ""
+        lines.append(f"{head}{'in bins':<9}{'regret':<8}{between}Δ #params")
+        for name, row in zip(names, mine, strict=True):
+            lines.append(_line(name, row, width, f"{cost_of(row):<11}" if costs else ""))
     return lines
 
 
-def _line(name: str, row: Row, width: int) -> str:
+def _line(name: str, row: Row, width: int, cost: str) -> str:
     # The end of a path or of a name tells more than its beginning.
     name = name if len(name) <= width - 2 else "…" + name[3 - width :]
     if row["tau"] is None:
@@ -64,7 +72,7 @@ def _line(name: str, row: Row, width: int) -> str:
         f"{name:<{width}}{_interval(row, 'tau'):<22}{_number(row.get('rho')):<8}"
         f"{_number(row.get('weighted_tau')):<12}{_interval(row, 'tau_given_size'):<22}"
         f"{_number(row.get('tau_within_bins')):<9}{_plain(mean_regret(row)):<8}"
-        f"{_interval(row, 'delta_params')}{MARKS.get(row.get('significance') or '', '')}"
+        f"{cost}{_interval(row, 'delta_params')}{MARKS.get(row.get('significance') or '', '')}"
     )
 
 
