@@ -45,7 +45,8 @@ def other(hint, value):
     if typing.get_origin(hint) is Literal:
         return next(each for each in typing.get_args(hint) if each != value)
     if typing.get_origin(hint) is tuple:
-        return (*(value or ()), other(kinds[0], None))
+        # A rung is a fraction; other texts may be anything.
+        return (*(value or ()), "1/3" if kinds[0] is str else other(kinds[0], None))
     if kinds:  # an amount, or an option that may be None
         return 12345.0 if set(kinds) == {str, float} else other(kinds[0], value)
     if hint in (str, Path):

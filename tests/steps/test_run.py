@@ -170,6 +170,19 @@ def test_epochs_reach_the_training(tmp_path, monkeypatch):
     assert asked == [2]
 
 
+def test_what_finalists_may_do_reaches_the_search(tmp_path, monkeypatch):
+    asked = []
+
+    def fake(config, progress):
+        asked.append((config.trainings, config.without_teacher, config.epochs))
+        raise InvalidInput("seen enough")
+
+    monkeypatch.setattr(search, "run", fake)
+    with pytest.raises(InvalidInput, match="seen enough"):
+        run.run(quick(tmp_path / "run", trainings="20m", without_teacher=False, epochs=2))
+    assert asked == [("20.0m", False, 2)]
+
+
 def test_a_sum_of_formulas_is_told_in_short():
     said = run._meaning("proxy:general")
     assert said == (

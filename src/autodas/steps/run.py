@@ -57,6 +57,8 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
     """What the whole may cost, in full trainings of one student, the final one included, or in
     minutes here (20m). 1: the score alone chooses the student; more: short trainings of finalists
     do, with the teacher and without."""
+    without_teacher: bool = True
+    """Also try finalists without the teacher, which can make a student worse."""
     recipe: str | None = None
     """Training recipe; by default one that suits the space."""
     epochs: int | None = None
@@ -178,6 +180,7 @@ def _search_config(config: RunConfig) -> search.Config:
         strategy=config.strategy,
         evaluations=config.evaluations,
         trainings=config.trainings,
+        without_teacher=config.without_teacher,
         recipe=config.recipe,
         epochs=config.epochs,
         random=1,
