@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.runs import Journal
 from autodas.data import ImageData, load_data
-from autodas.distill import TrainingDiverged
+from autodas.distill import OutOfTime, TrainingDiverged
 from autodas.steps.label import run as label
 from autodas.steps.label.known import known_trainings
 from autodas.steps.label.run import LabelConfig, _units, run
@@ -136,6 +137,24 @@ def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, monkeypat
 def test_processes_give_the_bytes_of_one(undisturbed, tmp_path):
     found = run(replace(SMALL, out=tmp_path, backend="processes", jobs=2))
     assert found["trained"] == 24
+    assert table(tmp_path) == table(undisturbed[1])
+
+
+def no_time_for_full_ones(unit):
+    if unit.setup.fidelity is None:
+        raise OutOfTime
+    return train_unit(unit)
+
+
+def test_short_trainings_may_be_finished_before_any_full_one(undisturbed, tmp_path, monkeypatch):
+    """As processes finish them; a table that is due meanwhile has no row yet."""
+    monkeypatch.setattr(label, "TABLE_SECONDS", 0.0)
+    monkeypatch.setattr(label, "train_unit", no_time_for_full_ones)
+    with pytest.raises(AutodasError, match="before the first training was finished"):
+        run(replace(SMALL, out=tmp_path))
+    assert len(Journal(tmp_path / "journal.jsonl").records()) == 16
+    monkeypatch.undo()
+    assert run(replace(SMALL, out=tmp_path))["trained"] == 8
     assert table(tmp_path) == table(undisturbed[1])
 
 

@@ -186,6 +186,8 @@ class _Book:
     def write(self, *, final: bool) -> tuple[list[Any], dict[str, Any]]:
         """Write the table of what is there; the agreement of seeds only in the ``final`` one."""
         rows = rows_of({entry: self.done[entry] for entry in self.units if entry in self.done})
+        if not rows and not final:
+            return [], {}  # short trainings may be finished before the first row is
         if not rows:
             raise AutodasError(
                 "the time limit passed before the first training was finished; "
