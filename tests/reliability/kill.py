@@ -7,7 +7,8 @@ short ones.
 A command is first run undisturbed, which gives the files to compare with and the seconds during
 which it does anything at all. Then, in a fresh folder, it is started and killed at a random moment
 of those seconds, started again and killed again, until one attempt gets to its end; and this in
-fresh folders until there were as many kills as asked for. Every second kill is of the whole process
+fresh folders until there were as many kills as asked for. After five kills a run is left alone, so that
+enough of them get to their end and are compared. Every second kill is of the whole process
 group, the others of the parent alone, whose workers have to end by themselves.
 
 On Ray, all commands use one cluster, which lives on; no worker of a killed command may. There every
@@ -48,6 +49,7 @@ VICTIMS = {"ray": ("group", "parent", "worker")}
 """Who is killed, in turn, where it is not only the first two of these."""
 
 PATIENCE = 900.0  # seconds after which an attempt counts as hanging
+MOST = 5  # kills of one run: where little is done between two of them, it would never end
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,9 @@ class Killer:
             Broken: something is not as after an undisturbed run.
         """
         while self.done.kills < kills:
+            most = min(kills, self.done.kills + MOST)
             with tempfile.TemporaryDirectory(dir=self.top) as folder:
-                while not self._attempt(Path(folder), kills):
+                while not self._attempt(Path(folder), most):
                     pass
         return self.done
 
