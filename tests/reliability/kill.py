@@ -7,8 +7,8 @@ short ones.
 A command is first run undisturbed, which gives the files to compare with and the seconds during
 which it does anything at all. Then, in a fresh folder, it is started and killed at a random moment
 of those seconds, started again and killed again, until one attempt gets to its end; and this in
-fresh folders until there were as many kills as asked for. After five kills a run is left alone, so that
-enough of them get to their end and are compared. Every second kill is of the whole process
+fresh folders until there were as many kills as asked for. After five kills a run is left alone, so
+that enough of them get to their end and are compared. Every second kill is of the whole process
 group, the others of the parent alone, whose workers have to end by themselves.
 
 On Ray, all commands use one cluster, which lives on; no worker of a killed command may. There every
