@@ -23,12 +23,12 @@ from autodas.steps.explain.run import score_and_terms
 from autodas.steps.search import run as search
 from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
-from autodas.workbench.arms import NO_TEACHER
 from autodas.workbench.budgets import Amount, BudgetOptions
 from autodas.workbench.protocol import Protocol, resolved
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.trainings import Trainings
+from autodas.workbench.ways import NO_TEACHER
 
 __all__ = ["Config", "RunConfig", "run"]
 

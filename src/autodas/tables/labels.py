@@ -3,6 +3,9 @@
 The CSV has one row per run: ``arch, accuracy, seed, training`` and optionally ``status`` (``ok``
 or ``failed``), ``reason`` and others. The header has the same name with the ending ``.json``; it
 says what the runs have in common, holds the SHA-256 of the CSV, and is sealed itself.
+
+A *table of pairs* has the column ``teacher`` in place of ``training``: who taught each run, by the
+names that the header gives its teachers. :mod:`autodas.tables.pairs` puts it into one array.
 """
 
 from __future__ import annotations
@@ -24,11 +27,24 @@ from autodas.tables.cells import Floats, Sheet, percent, reject_fractions
 from autodas.tables.rungs import digest_of_labels, read_rungs
 from autodas.tables.table import OtherSpace, Part, Table, Target, Training
 
-__all__ = ["LABEL_COLUMNS", "LabelRow", "header_of", "read_labels", "write_labels"]
+__all__ = [
+    "FORMATS",
+    "LABEL_COLUMNS",
+    "NO_TEACHER",
+    "PAIR_COLUMNS",
+    "LabelRow",
+    "header_of",
+    "read_labels",
+    "write_labels",
+]
 
-FORMAT = "autodas-labels"
+FORMATS = {"training": "autodas-labels", "teacher": "autodas-pairs"}
+"""What tells the runs of one architecture and seed apart -> the format that the header names."""
 VERSION = 1
 LABEL_COLUMNS = ("arch", "accuracy", "seed", "training")
+PAIR_COLUMNS = ("arch", "accuracy", "seed", "teacher")
+NO_TEACHER = "none"
+"""In the place of a teacher's name: the student learns from labels alone."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class LabelRow:
         arch: Canonical architecture string.
         accuracy: Top-1 in percent; None if the run failed.
         seed: Training seed.
-        training: ``"distilled"`` or ``"vanilla"``.
+        training: ``"distilled"`` or ``"vanilla"``; in a table of pairs the teacher's name.
         reason: Why it failed, else empty.
         extra: Further columns, such as seconds.
     """
@@ -64,7 +80,8 @@ def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]
         path: The CSV file; the header goes beside it.
         rows: The runs, in any order; the file is sorted, so equal runs give equal files.
         header: At least ``space`` and ``dataset``; usually ``teacher``, ``recipe``, ``part``
-            (default ``test``). ``format``, ``version`` and ``sha256`` are added.
+            (default ``test``). With ``teachers``, objects with a ``name`` each, it is a table of
+            pairs. ``format``, ``version`` and ``sha256`` are added.
 
     Raises:
         InvalidInput: ``space`` or ``dataset`` is missing, or there are no rows.
@@ -77,9 +94,10 @@ def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]
     if not ordered:
         raise InvalidInput("a table needs at least one row")
     extras = list(dict.fromkeys(name for row in ordered for name in row.extra))
+    kind = "teacher" if "teachers" in header else "training"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*LABEL_COLUMNS, "status", "reason", *extras])
+    writer.writerow([*LABEL_COLUMNS[:-1], kind, "status", "reason", *extras])
     for row in ordered:
         failed = row.accuracy is None
         writer.writerow(
@@ -95,22 +113,28 @@ def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]
         )
     content = text.getvalue()
     write_text(path, content)
-    start = {"format": FORMAT, "version": VERSION}
+    start = {"format": FORMATS[kind], "version": VERSION}
     whole = {**start, **header, "sha256": digest_bytes(content.encode())}
     write_json(header_of(path), sealed(whole))
 
 
-def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
+def _header(sheet: Sheet, space: str | None, kind: str) -> Mapping[str, Any]:
     path = header_of(sheet.path)
     if not path.exists():
+        if kind == "teacher":
+            raise FileProblem(
+                sheet.path, f"its header {path.name} is missing: who the teachers are"
+            )
         if space is None:
             raise FileProblem(
                 sheet.path, f"its header {path.name} is missing; name the space (--space)"
             )
         return {"space": space, "dataset": "unknown"}
     header = read_sealed(path)
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise FileProblem(path, f"is not the header of a table; its 'format' must be {FORMAT!r}")
+    if not isinstance(header, dict) or header.get("format") != FORMATS[kind]:
+        raise FileProblem(
+            path, f"is not the header of this table; its 'format' must be {FORMATS[kind]!r}"
+        )
     if header.get("version") != VERSION:
         raise FileProblem(
             path, f"has version {header.get('version')!r}; this program reads version {VERSION}"
@@ -130,14 +154,16 @@ def _header(sheet: Sheet, space: str | None) -> Mapping[str, Any]:
 
 
 def read_labels(sheet: Sheet, space: str | None) -> Table:
-    """Read a label file; each training becomes a target of that name.
+    """Read a label file; each training, or each teacher, becomes a target of that name.
 
     Raises:
         FileProblem: a cell is not what its column needs, a run appears twice, or the header
             does not fit.
         OtherSpace: the header names another space than asked for.
     """
-    header = _header(sheet, space)
+    kind = "teacher" if "teacher" in sheet.columns else "training"
+    header = _header(sheet, space, kind)
+    ways = _ways(header_of(sheet.path), header) if kind == "teacher" else TRAININGS
     try:
         part = Part(header.get("part", "test"))
     except ValueError:
@@ -146,16 +172,16 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
         ) from None
     texts = sheet.architectures(sheet.text("arch"), "arch", header["space"])
     architectures = tuple(dict.fromkeys(texts))
-    runs = _runs(sheet, texts)
+    runs = _runs(sheet, texts, kind, ways)
     targets = {}
-    for training in Training:
-        mine = {key: value for key, value in runs.items() if key[0] is training}
+    for name, training in ways.items():
+        mine = {key: value for key, value in runs.items() if key[0] == name}
         if mine:
             values = _matrix(architectures, mine)
-            reject_fractions(sheet.path, f"training {training}", values.ravel())
+            reject_fractions(sheet.path, f"{kind} {name}", values.ravel())
             seeds = tuple(sorted({seed for _, _, seed in mine}))
-            targets[str(training)] = Target(
-                str(training), header["dataset"], training, part, _means(values), seeds, values
+            targets[name] = Target(
+                name, header["dataset"], training, part, _means(values), seeds, values
             )
     return Table(
         name=sheet.path.stem,
@@ -165,38 +191,54 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
         source=str(sheet.path),
         digest=digest_of_labels(sheet),
         meta={key: value for key, value in header.items() if key != "sha256"},
-        rungs=read_rungs(sheet, texts, header.get("rungs", {})),
+        rungs=read_rungs(sheet, texts, [cells[kind].strip() for cells in sheet.rows], ways, header),
     )
 
 
-Run = tuple[Training, str, int]
+TRAININGS = {str(training): training for training in Training}
 
 
-def _runs(sheet: Sheet, architectures: Sequence[str]) -> dict[Run, float]:
+def _ways(path: Path, header: Mapping[str, Any]) -> dict[str, Training]:
+    """Name of a teacher -> how its students were trained."""
+    teachers = header.get("teachers")
+    some = teachers if isinstance(teachers, list) else [None]
+    names = [each.get("name") if isinstance(each, Mapping) else None for each in some]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise FileProblem(path, "must list its 'teachers', objects with a 'name' each")
+    if len(set(names)) != len(names):
+        raise FileProblem(path, "lists a teacher twice under 'teachers'")
+    return {
+        str(name): Training.VANILLA if name == NO_TEACHER else Training.DISTILLED for name in names
+    }
+
+
+Run = tuple[str, str, int]
+
+
+def _runs(
+    sheet: Sheet, architectures: Sequence[str], kind: str, ways: Mapping[str, Training]
+) -> dict[Run, float]:
     runs: dict[Run, float] = {}
     first: dict[Run, int] = {}
     for row, architecture in enumerate(architectures):
-        run = (_training(sheet, row), architecture, _seed(sheet, row))
+        run = (_way(sheet, row, kind, ways), architecture, _seed(sheet, row))
         if run in runs:
             raise sheet.problem(
                 row,
                 "arch",
-                f"this architecture, training and seed are already on line {first[run]}",
+                f"this architecture, {kind} and seed are already on line {first[run]}",
             )
         first[run] = sheet.lines[row]
         runs[run] = _accuracy(sheet, row)
     return runs
 
 
-def _training(sheet: Sheet, row: int) -> Training:
-    cell = sheet.rows[row]["training"].strip()
-    try:
-        return Training(cell)
-    except ValueError:
-        expected = ", ".join(Training)
-        raise sheet.problem(
-            row, "training", f"{cell[:60]!r} is unknown; expected one of {expected}"
-        ) from None
+def _way(sheet: Sheet, row: int, kind: str, ways: Mapping[str, Training]) -> str:
+    cell = sheet.rows[row][kind].strip()
+    if cell not in ways:
+        expected = ", ".join(ways)
+        raise sheet.problem(row, kind, f"{cell[:60]!r} is unknown; expected one of {expected}")
+    return cell
 
 
 def _seed(sheet: Sheet, row: int) -> int:

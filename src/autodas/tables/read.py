@@ -20,7 +20,7 @@ from autodas.tables.cells import (
     read_file,
     read_sheet,
 )
-from autodas.tables.labels import FORMAT, LABEL_COLUMNS, read_labels
+from autodas.tables.labels import FORMATS, LABEL_COLUMNS, PAIR_COLUMNS, read_labels
 from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nasbench201_scores
 from autodas.tables.official import is_official, official_csv, refuse_pickles
 from autodas.tables.table import Table
@@ -53,6 +53,7 @@ class CsvForm:
 # The first that fits wins, so the more demanding kinds come first.
 FORMS = (
     CsvForm(LABEL_COLUMNS, "", read_labels),
+    CsvForm(PAIR_COLUMNS, "", read_labels),
     CsvForm(("dataset", "arch_str", "val_accuracy"), "", read_nasbench201_scores),
     CsvForm(("arch_str",), "_test", read_nasbench201),
     CsvForm(("adjacency", "ops"), "_val", read_nasbench101),
@@ -110,7 +111,7 @@ def _is_header(data: bytes) -> bool:
         content = parse_json(data, "")
     except FileProblem:
         return False
-    return isinstance(content, dict) and content.get("format") == FORMAT
+    return isinstance(content, dict) and content.get("format") in FORMATS.values()
 
 
 def _advice(columns: tuple[str, ...]) -> str:

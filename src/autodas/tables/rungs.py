@@ -10,7 +10,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -71,14 +73,22 @@ def _positive(text: str) -> Fraction | None:
     return found if found > 0 else None
 
 
-def read_rungs(sheet: Sheet, architectures: Sequence[str], costs: object) -> tuple[RungLabels, ...]:
+def read_rungs(
+    sheet: Sheet,
+    architectures: Sequence[str],
+    targets: Sequence[str],
+    ways: Mapping[str, Training],
+    header: Mapping[str, Any],
+) -> tuple[RungLabels, ...]:
     """The short trainings of a table of labels, the shortest first.
 
     Args:
-        sheet: With the columns ``arch``, ``seed`` and ``training``, and of rungs if there are any.
+        sheet: With the columns ``arch`` and ``seed``, and of rungs if there are any.
         architectures: Of its rows.
-        costs: What each rung costs in full trainings, as the header says; where it says nothing,
-            the rung's fidelity.
+        targets: Of which target each row is.
+        ways: Targets that there may be, and how their networks were trained.
+        header: Says under ``rungs`` what each costs in full trainings; where it says nothing, it
+            is the rung's fidelity.
 
     Raises:
         FileProblem: a cell, a column's name or a cost is not what it has to be.
@@ -91,11 +101,17 @@ def read_rungs(sheet: Sheet, architectures: Sequence[str], costs: object) -> tup
             numbers = sheet.percentages(column, low=True) if accuracy else sheet.numbers(column)
             found.setdefault(rung, {})[name] = numbers
     fidelities = _fidelities(sheet, found)
+    costs = header.get("rungs", {})
     spent = {rung: _cost(sheet, rung, costs, fidelities[rung]) for rung in found}
     labels = (
-        _labels(sheet, architectures, training, found[rung], (fidelities[rung], spent[rung]))
+        _labels(
+            _places(sheet, architectures, [i for i, each in enumerate(targets) if each == way[0]]),
+            found[rung],
+            way,
+            (fidelities[rung], spent[rung]),
+        )
         for rung in sorted(found, key=lambda each: fidelities[each])
-        for training in Training
+        for way in ways.items()
     )
     return tuple(each for each in labels if each is not None)
 
@@ -127,31 +143,52 @@ def _cost(sheet: Sheet, rung: str, costs: object, fidelity: Fraction) -> Fractio
     return cost
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where the rows of a target stand in its matrices.
+
+    Attributes:
+        mine: Numbers of its rows.
+        architecture: Of each of them, the row of the matrices.
+        seed: The column.
+        shape: Of the matrices, (A, S).
+        seeds: S seeds.
+    """
+
+    mine: Sequence[int]
+    architecture: Sequence[int]
+    seed: Sequence[int]
+    shape: tuple[int, int]
+    seeds: tuple[int, ...]
+
+
+def _places(sheet: Sheet, architectures: Sequence[str], mine: Sequence[int]) -> _Places:
+    order = {text: number for number, text in enumerate(dict.fromkeys(architectures))}
+    mine_of = [int(sheet.rows[i]["seed"]) for i in mine]
+    seeds = sorted(set(mine_of))
+    return _Places(
+        mine,
+        [order[architectures[i]] for i in mine],
+        [seeds.index(seed) for seed in mine_of],
+        (len(order), len(seeds)),
+        tuple(seeds),
+    )
+
+
 def _labels(
-    sheet: Sheet,
-    architectures: Sequence[str],
-    training: Training,
+    places: _Places,
     columns: Mapping[str, Floats],
+    way: tuple[str, Training],
     rung: tuple[Fraction, Fraction],
 ) -> RungLabels | None:
-    """Of one training at one rung, its fidelity and cost; None if nothing is known."""
-    mine = [i for i, cells in enumerate(sheet.rows) if cells["training"].strip() == training]
-    seeds = sorted({int(sheet.rows[i]["seed"]) for i in mine})
-    places = {text: number for number, text in enumerate(dict.fromkeys(architectures))}
-    matrices = {name: np.full((len(places), len(seeds)), np.nan) for name in RUNG_COLUMNS}
+    """Of one target at one rung, its fidelity and cost; None if nothing is known."""
+    matrices = {name: np.full(places.shape, np.nan) for name in RUNG_COLUMNS}
     for name, values in columns.items():
-        for i in mine:
-            row, column = places[architectures[i]], seeds.index(int(sheet.rows[i]["seed"]))
-            matrices[name][row, column] = values[i]
+        matrices[name][places.architecture, places.seed] = values[places.mine]
     anything = np.any([np.isfinite(each).any(axis=0) for each in matrices.values()], axis=0)
     known = np.flatnonzero(anything)
     if not len(known):
         return None
-    fidelity, cost = rung
-    return RungLabels(
-        fidelity,
-        training,
-        cost,
-        tuple(seeds[k] for k in known),
-        **{name: matrix[:, known] for name, matrix in matrices.items()},
-    )
+    seeds = tuple(places.seeds[k] for k in known)
+    measured: dict[str, Any] = {name: matrix[:, known] for name, matrix in matrices.items()}
+    return RungLabels(*way, *rung, seeds, **measured)

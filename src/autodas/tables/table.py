@@ -120,8 +120,9 @@ class RungLabels:
     """What the architectures of a table had reached at one rung.
 
     Attributes:
-        fidelity: Fraction of a full training.
+        target: Of which target of the table.
         training: With a teacher or without.
+        fidelity: Fraction of a full training.
         cost: Optimiser steps as a fraction of those of a full training.
         seeds: Numbers of the repetitions, S of them.
         accuracy: ``(A, S)`` on the validation part, in percent; NaN where there is none.
@@ -130,8 +131,9 @@ class RungLabels:
             has the scale of that teacher.
     """
 
-    fidelity: Fraction
+    target: str
     training: Training
+    fidelity: Fraction
     cost: Fraction
     seeds: tuple[int, ...]
     accuracy: Floats
@@ -145,7 +147,7 @@ class RungLabels:
     @property
     def name(self) -> str:
         """As in ``distilled@1/9``."""
-        return f"{self.training}@{self.fidelity}"
+        return f"{self.target}@{self.fidelity}"
 
     def subset(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> RungLabels:
         """The same of some architectures."""

@@ -12,11 +12,10 @@ from autodas.data.validation import for_choosing
 from autodas.distill import Recipe
 from autodas.distill.short import pace_of
 from autodas.evolution import Bracket, plan_bracket
+from autodas.workbench.ways import Way, in_words
 
-__all__ = ["NO_TEACHER", "Arm", "Ladder", "arms_of"]
+__all__ = ["Arm", "Ladder", "arms_of"]
 
-NO_TEACHER = "none"
-"""In the place of a teacher's name: the student learns from labels alone."""
 ETA = 3
 FIDELITIES = (Fraction(1, 27), Fraction(1, 9), Fraction(1, 3))
 FEWEST = 50  # optimiser steps of a rung that says something; docs/choosing.md has the numbers
@@ -32,12 +31,12 @@ class Arm:
     """
 
     arch: str
-    teachers: tuple[str, ...]
+    teachers: Way
 
     @property
     def taught_by(self) -> str:
         """Its teachers in words; ``"none"`` if there are none."""
-        return " + ".join(self.teachers) or NO_TEACHER
+        return in_words(self.teachers)
 
     @property
     def key(self) -> str:
@@ -45,7 +44,7 @@ class Arm:
         return f"{self.arch} | {self.taught_by}"
 
 
-def arms_of(architectures: Sequence[str], ways: Sequence[tuple[str, ...]]) -> list[Arm]:
+def arms_of(architectures: Sequence[str], ways: Sequence[Way]) -> list[Arm]:
     """Every architecture with every way to teach it; the most promising architecture first."""
     return [Arm(arch, teachers) for arch in architectures for teachers in ways]
 

@@ -71,7 +71,9 @@ def after(table: Table, early: Early) -> Result[tuple[Values, float]]:
     Of each architecture the first seed that has one; NaN where there is none. The cost is in full
     trainings. Without such short trainings, the reason names the rungs that there are.
     """
-    rungs = {each.fidelity: each for each in table.rungs if each.training is Training.DISTILLED}
+    usual = table.target().name
+    mine = (each for each in table.rungs if each.target == usual)
+    rungs = {each.fidelity: each for each in mine if each.training is Training.DISTILLED}
     found = rungs.get(early.fidelity)
     if found is None:
         there = ", ".join(map(str, rungs)) or "none"

@@ -23,11 +23,11 @@ from autodas.distill import Recipe
 from autodas.spaces import SPACES, get_space
 from autodas.steps.distill.verdict import OTHER, gain_of, verdict_of
 from autodas.teachers import load_teacher
-from autodas.workbench.arms import NO_TEACHER
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
 from autodas.workbench.teacher_check import AnyTeacher, TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
+from autodas.workbench.ways import NO_TEACHER
 
 __all__ = ["Config", "DistillConfig", "run"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
+from autodas.workbench.ways import Way, named_ways
 
 __all__ = ["Config", "LabelConfig", "run", "sample_students"]
 
@@ -50,6 +52,9 @@ class LabelConfig(Workers, AnyTeacher):
     """Search space of the students."""
     teacher: str = "digits-cnn-teacher"
     """Teacher to learn from."""
+    teachers: tuple[str, ...] = ()
+    """Make a table of pairs instead, in which every student learns from each of these teachers:
+    names or files, several at once joined by +, and none for labels alone."""
     data: str = "digits"
     """Data set to train and test on; NAME@SIDE/IMAGES for smaller and fewer images."""
     recipe: str | None = None
@@ -98,6 +103,9 @@ Config = LabelConfig
 def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """Train the students and write ``table.csv`` with its header ``table.json``.
 
+    With ``teachers`` it is a table of pairs: who taught takes the place of how was trained, and the
+    initial weights and batches of an architecture and seed are the same with all of them.
+
     Every finished training is in the journal at once, so a run that was killed goes on where it
     was; and each draws its randomness from its own architecture and seed, so the table is the
     same, byte for byte, whatever the order and the number of processes (on the CPU). The table is
@@ -105,7 +113,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
 
     Returns:
         ``table`` (path), ``students``, ``trained`` (now), ``failed``, ``left`` (by the time
-        limit), ``noise`` and ``seconds``.
+        limit), ``noise``, ``teacher_checks`` and ``seconds``.
 
     Raises:
         InvalidInput: an option is not acceptable, or the teacher hardly beats chance on the data.
@@ -114,7 +122,8 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
     start = time.perf_counter()
     units = _units(config)
     known = {} if config.known is None else known_trainings(config.known, units)
-    check = check_teacher(config.teacher, config.data, config, progress=progress)
+    members = dict.fromkeys(name for unit in units.values() for name in unit.setup.teachers)
+    checks = [check_teacher(each, config.data, config, progress=progress) for each in members]
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
     recipe = next(iter(units.values())).setup.recipe
     with RunDirectory(
@@ -139,7 +148,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "failed": book.failed,
             "left": len(units) - len(book.done),
             "noise": noise,
-            "teacher_checks": [] if check is None else [check.to_json()],
+            "teacher_checks": [check.to_json() for check in checks if check is not None],
             "seconds": time.perf_counter() - start,
         }
         directory.write_results(results)
@@ -196,6 +205,8 @@ class _Book:
         noise = noise_of(rows, self.config.data) if final else {}
         header = header_of(
             next(iter(self.units.values())),
+            _ways(self.config),
+            pairs=bool(self.config.teachers),
             students=self.config.students,
             seeds=self.config.seeds,
             sample_seed=self.config.sample_seed,
@@ -221,14 +232,26 @@ def _saying_what_is_kept(book: _Book) -> Iterator[None]:
         ) from error
 
 
+def _ways(config: LabelConfig) -> dict[str, Way]:
+    """How students are trained: name in the table -> whom they learn from.
+
+    Raises:
+        InvalidInput: two teachers have one name, or a text names none.
+    """
+    if config.teachers:
+        return named_ways(config.teachers)
+    ways: dict[str, Way] = {"distilled": (config.teacher,)}
+    return ways | {"vanilla": ()} if config.vanilla else ways
+
+
 def _units(config: LabelConfig) -> dict[Entry, Unit]:
-    """What is to be trained, by its place in the table; the first one has the teacher.
+    """What is to be trained, by its place in the table.
 
     Raises:
         InvalidInput: an option is not acceptable.
     """
     _check(config)
-    space, limit = get_space(config.space), config.time_limit
+    space, limit, ways = get_space(config.space), config.time_limit, _ways(config)
     recipe = recipe_for(
         space,
         config.recipe,
@@ -239,7 +262,8 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
         epochs=config.epochs,
     )
     data = load_data(config.data)
-    matched(load_teacher(config.teacher), data)  # before anything is trained
+    for name in {name for way in ways.values() for name in way}:
+        matched(load_teacher(name), data)  # before anything is trained
     if config.rungs:
         for_choosing(data)
     deadline = None if limit is None else time.time() + 60 * limit
@@ -247,19 +271,26 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
     kept = Kept(Home(config.out.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
     units, rungs = {}, {rung: Fraction(rung) for rung in config.rungs}
     for arch in map(space.encode, sample_students(space, config.students, config.sample_seed)):
-        for number in range(config.seeds):
+        for number, name in product(range(config.seeds), ways):
             seed = derive_seed(number, "label", space.name, arch)
-            for training in ("distilled", "vanilla") if config.vanilla else ("distilled",):
-                teachers = (config.teacher,) if training == "distilled" else ()
-                setup = Setup(space.known_as, arch, teachers, config.data, recipe, seed)
-                entry = Entry(arch, number, training)
-                units[entry] = Unit(setup, where, kept)
-                for rung, fidelity in rungs.items():
-                    # Another seed: what a rung says must not share its luck with the label.
-                    own = derive_seed(seed, "rung", str(fidelity))
-                    short = replace(setup, seed=own, fidelity=fidelity)
-                    units[replace(entry, rung=rung)] = Unit(short, where, kept)
-    return units
+            setup = Setup(space.known_as, arch, ways[name], config.data, recipe, seed)
+            entry = Entry(arch, number, name)
+            units[entry] = Unit(setup, where, kept)
+            for rung, fidelity in rungs.items():
+                # Another seed: what a rung says must not share its luck with the label.
+                own = derive_seed(seed, "rung", str(fidelity))
+                short = replace(setup, seed=own, fidelity=fidelity)
+                units[replace(entry, rung=rung)] = Unit(short, where, kept)
+    return _in_turn(units, list(ways)) if config.teachers else units
+
+
+def _in_turn(units: Mapping[Entry, Unit], teachers: Sequence[str]) -> dict[Entry, Unit]:
+    """One seed of all pairs after the other, and with each one teacher after the other.
+
+    A process keeps the answers of a few teachers on a few sets of images only.
+    """
+    order = sorted(units, key=lambda e: (e.seed, teachers.index(e.training), e.rung))
+    return {entry: units[entry] for entry in order}
 
 
 def _costs(done: Mapping[Entry, Mapping[str, Any]]) -> dict[str, str]:

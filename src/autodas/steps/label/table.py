@@ -18,6 +18,7 @@ from autodas.tables.rungs import rung_columns
 from autodas.tables.table import Part, Target, Training
 from autodas.teachers import load_teacher
 from autodas.workbench.training import Unit
+from autodas.workbench.ways import Way
 
 __all__ = ["Entry", "header_of", "noise_of", "rows_of", "summary_of"]
 
@@ -29,7 +30,7 @@ class Entry:
     Attributes:
         arch: Architecture string.
         seed: Number of the repetition, from 0.
-        training: ``"distilled"`` or ``"vanilla"``.
+        training: ``"distilled"`` or ``"vanilla"``; in a table of pairs the teacher's name.
         rung: Fidelity of a short training, such as ``"1/9"``; empty for the full one.
     """
 
@@ -70,7 +71,7 @@ def rows_of(records: Mapping[Entry, Mapping[str, Any]]) -> list[LabelRow]:
 
 
 def noise_of(rows: Sequence[LabelRow], dataset: str) -> dict[str, Any]:
-    """How well the seeds of each training agree: the ceiling of any score."""
+    """How well the seeds of each training, or teacher, agree: the ceiling of any score."""
     found: dict[str, Any] = {}
     architectures = list(dict.fromkeys(row.arch for row in rows))
     seeds = tuple(sorted({row.seed for row in rows}))
@@ -82,7 +83,8 @@ def noise_of(rows: Sequence[LabelRow], dataset: str) -> dict[str, Any]:
             dtype=torch.float64,
         ).numpy()
         means = torch.from_numpy(matrix).nanmean(dim=1).numpy()
-        target = Target(training, dataset, Training(training), Part.TEST, means, seeds, matrix)
+        kind = Training.DISTILLED  # noise asks for none, and a teacher's name says none
+        target = Target(training, dataset, kind, Part.TEST, means, seeds, matrix)
         noise = label_noise(target)
         found[training] = None if noise is None else _rounded(asdict(noise))
     return found
@@ -97,7 +99,9 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
 
 def header_of(
     unit: Unit,
+    ways: Mapping[str, Way],
     *,
+    pairs: bool,
     students: int,
     seeds: int,
     sample_seed: int,
@@ -105,23 +109,32 @@ def header_of(
     noise: Mapping[str, Any],
     command: str,
 ) -> dict[str, Any]:
-    """What stands beside the table; ``unit`` is one of its trainings with the teacher.
+    """What stands beside the table.
 
-    ``rungs`` holds what each costs, in full trainings.
+    Args:
+        unit: Any of its trainings.
+        ways: How students are trained: name in the table -> whom they learn from.
+        pairs: Whether it is a table of pairs.
+        students: How many were asked for.
+        seeds: How many trainings of each.
+        sample_seed: Of the draw of students.
+        rungs: What each costs, in full trainings.
+        noise: From :func:`noise_of`.
+        command: That makes it.
     """
     setup, where = unit.setup, unit.where
-    data, teacher = load_data(setup.data), load_teacher(setup.teachers[0])
+    data = load_data(setup.data)
+    members = {name: [_of_teacher(each) for each in way] for name, way in ways.items()}
     header = {
         "space": setup.space,
         "dataset": data.name,
         "dataset_digest": data.digest,
         "part": "test",
-        "teacher": {
-            "name": teacher.name,
-            "digest": teacher.digest,
-            "accuracy": teacher.accuracy,
-            "trained": teacher.trained,
-        },
+        **(
+            {"teachers": [{"name": name, "members": all_} for name, all_ in members.items()]}
+            if pairs
+            else {"teacher": members["distilled"][0]}
+        ),
         "recipe": setup.recipe.describe(),
         "students": students,
         "seeds": list(range(seeds)),
@@ -134,6 +147,16 @@ def header_of(
     if where.device != "cpu":
         header |= {"device": where.device.partition(":")[0], "amp": where.amp}
     return header
+
+
+def _of_teacher(name: str) -> dict[str, Any]:
+    teacher = load_teacher(name)
+    return {
+        "name": teacher.name,
+        "digest": teacher.digest,
+        "accuracy": teacher.accuracy,
+        "trained": teacher.trained,
+    }
 
 
 def summary_of(results: Mapping[str, Any], rows: Sequence[LabelRow]) -> list[str]:

@@ -1,0 +1,60 @@
+"""Ways to teach a student: by one teacher, by several at once, or by none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from autodas.core.errors import InvalidInput
+from autodas.tables.labels import NO_TEACHER
+
+__all__ = ["NO_TEACHER", "Way", "in_words", "named_ways", "way_of"]
+
+Way = tuple[str, ...]
+"""Names of the teachers a student learns from at once; empty for labels alone."""
+TOGETHER = "+"
+
+
+def way_of(text: str) -> Way:
+    """The way that is written as a teacher's name, several joined by ``+``, or ``none``.
+
+    Raises:
+        InvalidInput: a name is empty, or ``none`` stands beside others.
+    """
+    names = tuple(name.strip() for name in text.split(TOGETHER))
+    if names == (NO_TEACHER,):
+        return ()
+    if "" in names or NO_TEACHER in names or len(set(names)) != len(names):
+        raise InvalidInput(
+            f"a way to teach is a teacher, several different ones joined by {TOGETHER!r}, or "
+            f"{NO_TEACHER!r}; got {text[:60]!r}"
+        )
+    return names
+
+
+def in_words(way: Way) -> str:
+    """As :func:`way_of` reads it."""
+    return f" {TOGETHER} ".join(way) or NO_TEACHER
+
+
+def named_ways(texts: Sequence[str]) -> dict[str, Way]:
+    """Short name -> way, in the order given. A file is called by its name without its ending.
+
+    Raises:
+        InvalidInput: two ways have one short name, or a text is no way.
+    """
+    found: dict[str, Way] = {}
+    for text in texts:
+        way = way_of(text)
+        name = TOGETHER.join(map(_short, way)) or NO_TEACHER
+        if name in found:
+            raise InvalidInput(
+                f"two of the teachers are called {name!r}, {in_words(found[name])} and {text}; "
+                "give their files different names"
+            )
+        found[name] = way
+    return found
+
+
+def _short(teacher: str) -> str:
+    return PurePath(teacher).stem if teacher.endswith(".safetensors") else teacher
