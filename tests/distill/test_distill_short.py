@@ -18,7 +18,7 @@ from autodas.core.errors import InvalidInput
 from autodas.data import ImageData, load_data
 from autodas.data.validation import for_choosing
 from autodas.distill import Recipe, get_recipe, train
-from autodas.distill.short import image_losses, kd_loss, pace_of, short_training
+from autodas.distill.short import image_logits, kd_loss, pace_of, short_training
 from autodas.networks import seeded
 from autodas.teachers import load_teacher
 
@@ -150,7 +150,7 @@ def test_what_the_test_part_holds_makes_no_difference():
         teacher = load_teacher("digits-cnn-teacher")
         training = train(network, part, recipe, seed=3, teacher=teacher)
         distance = kd_loss(network, [teacher], part, 2.0)
-        found.append((training.quality, distance, image_losses(network, part).tolist()))
+        found.append((training.quality, distance, image_logits(network, part).tolist()))
     assert found[0] == found[1]
     assert found[0][0].top1 > 15
 
@@ -159,7 +159,9 @@ def test_losses_of_images_average_to_the_cross_entropy():
     part, recipe, _ = short_training(load_data("digits"), PLAIN, Fraction(1, 9))
     network = linear()
     quality = train(network, part, recipe, seed=0).quality
-    losses = image_losses(network, part)
+    losses = nn.functional.cross_entropy(
+        image_logits(network, part), part.test_labels, reduction="none"
+    )
     assert losses.shape == (40,)
     assert float(losses.mean()) == pytest.approx(quality.cross_entropy, rel=1e-6)
     with torch.inference_mode():
@@ -203,7 +205,7 @@ def test_judging_leaves_networks_as_they_were():
     ).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     kd_loss(network, [teacher], data, 2.0)
-    image_losses(network, data)
+    image_logits(network, data)
     assert network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 

@@ -13,7 +13,6 @@ from fractions import Fraction
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
@@ -25,7 +24,7 @@ from autodas.distill.shifted_views import predict
 from autodas.distill.teacher_logits import evaluating
 from autodas.teachers import Teacher, at_native_size, matched
 
-__all__ = ["Pace", "image_losses", "kd_loss", "pace_of", "short_training"]
+__all__ = ["Pace", "image_logits", "kd_loss", "pace_of", "short_training"]
 
 LENGTHS = 4  # lengths of an epoch that are tried, to come near the wanted number of steps
 
@@ -100,12 +99,11 @@ def short_training(
     return part, recipe.changed(epochs=pace.epochs), pace
 
 
-def image_losses(network: nn.Module, data: ImageData) -> Tensor:
-    """``(M,)`` cross-entropy of each image of the second part, in nats, on the CPU."""
+def image_logits(network: nn.Module, data: ImageData) -> Tensor:
+    """``(M, K)`` logits for the images of the second part, on the CPU."""
     device = next(network.parameters()).device
     with evaluating([network]):
-        logits = predict(network, data.test_images.to(device), data.ready).cpu().float()
-    return F.cross_entropy(logits, data.test_labels, reduction="none")
+        return predict(network, data.test_images.to(device), data.ready).cpu().float()
 
 
 def kd_loss(
@@ -116,9 +114,7 @@ def kd_loss(
     Of several teachers, to the mean of their logits. It is comparable between students of the same
     teachers only: it carries the scale of theirs.
     """
-    device = next(network.parameters()).device
-    with evaluating([network]):
-        mine = predict(network, data.test_images.to(device), data.ready).cpu().float()
+    mine = image_logits(network, data)
     theirs = torch.stack([_judged_logits(each, data) for each in teachers]).mean(dim=0)
     return float(soft_target_loss(mine, theirs, temperature))
 

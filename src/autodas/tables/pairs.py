@@ -31,6 +31,8 @@ class PairRung:
         cost: In full trainings.
         accuracy: ``(A, T, S)`` on the validation part, in percent; NaN where there is none.
         cross_entropy: ``(A, T, S)`` on the validation part, in nats.
+        calibrated_cross_entropy: ``(A, T, S)`` the same at the best temperature T ≥ 1.
+        brier: ``(A, T, S)`` squared distance of the probabilities from the labels, in [0, 2].
         kd_loss: ``(A, T, S)`` distance from the teacher on the validation part; NaN without one. It
             has the scale of that teacher.
     """
@@ -39,6 +41,8 @@ class PairRung:
     cost: Fraction
     accuracy: Floats
     cross_entropy: Floats
+    calibrated_cross_entropy: Floats
+    brier: Floats
     kd_loss: Floats
 
     def __post_init__(self) -> None:

@@ -112,7 +112,7 @@ class Target:
         return dataclasses.replace(self, values=values, per_seed=per_seed)
 
 
-RUNG_COLUMNS = ("accuracy", "cross_entropy", "kd_loss")
+RUNG_COLUMNS = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier", "kd_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +127,10 @@ class RungLabels:
         seeds: Numbers of the repetitions, S of them.
         accuracy: ``(A, S)`` on the validation part, in percent; NaN where there is none.
         cross_entropy: ``(A, S)`` on the validation part, in nats.
+        calibrated_cross_entropy: ``(A, S)`` the same at the temperature T ≥ 1 that suits the
+            logits best, so that nobody pays for being too sure; NaN in tables before it was kept.
+        brier: ``(A, S)`` mean squared distance of the probabilities from the labels, in [0, 2];
+            NaN in tables before it was kept.
         kd_loss: ``(A, S)`` distance from the teacher on the validation part; NaN without one. It
             has the scale of that teacher.
     """
@@ -138,6 +142,8 @@ class RungLabels:
     seeds: tuple[int, ...]
     accuracy: Floats
     cross_entropy: Floats
+    calibrated_cross_entropy: Floats
+    brier: Floats
     kd_loss: Floats
 
     def __post_init__(self) -> None:

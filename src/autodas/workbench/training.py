@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from autodas.core.digest import digest
 from autodas.core.progress import Silent
@@ -28,8 +29,9 @@ from autodas.distill import (
     save_student,
     train,
 )
+from autodas.distill.calibration import brier_score, calibrated_losses
 from autodas.distill.several import train_on_several
-from autodas.distill.short import image_losses, kd_loss, short_training
+from autodas.distill.short import image_logits, kd_loss, short_training
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher
@@ -200,12 +202,17 @@ def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
 
 
 def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, Any]:
-    """``losses``: cross-entropy of each validation image; ``kd_loss``, if there are teachers.
+    """What tells how good it is: ``losses``, the cross-entropy of each validation image;
+    ``calibrated_cross_entropy`` and ``brier``, their means; ``kd_loss``, if there are teachers.
 
-    The two are never added up: the second has the scale of the teachers.
+    The last is never added to others: it has the scale of the teachers.
     """
+    logits, labels = image_logits(network, data), data.test_labels
+    losses = F.cross_entropy(logits, labels, reduction="none")
     found: dict[str, Any] = {
-        "losses": [round(each, 4) for each in image_losses(network, data).tolist()]
+        "losses": [round(each, 4) for each in losses.tolist()],
+        "calibrated_cross_entropy": float(calibrated_losses(logits, labels).mean()),
+        "brier": brier_score(logits, labels),
     }
     if setup.teachers:
         teachers = [load_teacher(name) for name in setup.teachers]

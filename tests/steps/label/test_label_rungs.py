@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -71,14 +72,17 @@ def test_every_rung_stands_beside_its_full_training(undisturbed):
     assert (result["trained"], result["failed"], result["students"]) == (24, 0, 2)
     rows = rows_of(out)
     assert len(rows) == 8
-    measures = ("accuracy", "cross_entropy", "kd_loss")
+    measures = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier", "kd_loss")
     assert list(rows[0]) == PLAIN + [f"{m}@{rung}" for rung in ("1/9", "1/3") for m in measures]
     for row in rows:
         assert (row["status"], row["reason"]) == ("ok", "")
         assert all(len(row[name].partition(".")[2]) <= 4 for name in row if "@" in name)
         for rung in ("1/9", "1/3"):
             assert 0 <= float(row[f"accuracy@{rung}"]) <= 100
-            assert float(row[f"cross_entropy@{rung}"]) > 0
+            plain, calibrated = (float(row[f"{m}@{rung}"]) for m in measures[1:3])
+            # Confidence costs something, and never more than guessing does.
+            assert 0 < calibrated <= min(plain, math.log(10)) + 1e-4
+            assert 0 < float(row[f"brier@{rung}"]) < 2
             assert (row[f"kd_loss@{rung}"] == "") == (row["training"] == "vanilla")
     names = [
         f"{training}@{rung}" for rung in ("1/9", "1/3") for training in ("distilled", "vanilla")
@@ -174,7 +178,8 @@ def test_a_rung_that_diverges_is_blank_and_counted(undisturbed, tmp_path, monkey
         if row["training"] == "vanilla":
             assert row["status"] == "ok"
             assert row["reason"].startswith("at 1/3: training diverged in epoch 1 of 2")
-            blank = {"accuracy@1/3", "cross_entropy@1/3", "kd_loss@1/3"}
+            blank = {name for name in row if name.endswith("@1/3")}
+            assert len(blank) == 5
             assert {row[name] for name in blank} == {""}
             assert all(row[n] == whole[n] for n in row if n not in {*blank, "reason"})
         else:
@@ -207,6 +212,27 @@ def test_what_a_table_holds_is_not_trained_again(undisturbed, without, tmp_path)
     plain = replace(SMALL, out=tmp_path / "c", known=str(undisturbed[1] / "table.csv"), rungs=())
     assert run(replace(plain, students=1))["trained"] == 0
     assert table(tmp_path / "c") == table(without)
+
+
+def judged_by_less(unit):
+    """A training as an earlier version did it."""
+    since = ("calibrated_cross_entropy", "brier")
+    return {name: value for name, value in train_unit(unit).items() if name not in since}
+
+
+def test_rungs_that_were_judged_by_less_are_trained_again(undisturbed, tmp_path, monkeypatch):
+    """From the journal of an earlier version and from its table; the labels are kept."""
+    monkeypatch.setattr(label, "train_unit", judged_by_less)
+    run(replace(SMALL, out=tmp_path / "a"))
+    monkeypatch.undo()
+    old = tmp_path / "old.csv"
+    for path in (tmp_path / "a").glob("table.*"):
+        old.with_suffix(path.suffix).write_bytes(path.read_bytes())
+    assert all(np.isnan(each.brier).all() for each in read_table(old).rungs)
+    assert run(replace(SMALL, out=tmp_path / "a"))["trained"] == 16
+    assert table(tmp_path / "a") == table(undisturbed[1])
+    assert run(replace(SMALL, out=tmp_path / "b", known=str(old)))["trained"] == 16
+    assert table(tmp_path / "b") == table(undisturbed[1])
 
 
 def test_a_failure_in_a_known_table_is_trained_again(undisturbed, tmp_path, monkeypatch):
@@ -280,8 +306,9 @@ def test_headers_of_older_tables_leave_out_what_was_at_its_default(without, tmp_
 def test_the_tables_of_this_package_are_known():
     units = _units(LabelConfig(space="digits-vit", students=3, rungs=("1/9", "1/2")))
     known = known_trainings("digits-vit", units)
-    assert set(known) == {entry for entry in units if entry.rung != "1/2"}
     table = load_table("digits-vit")
+    judged = {str(each.fidelity) for each in table.rungs if np.isfinite(each.brier).any()}
+    assert set(known) == {entry for entry in units if entry.rung in {"", *judged}}
     for entry, record in known.items():
         row = table.architectures.index(entry.arch)
         if not entry.rung:

@@ -19,12 +19,13 @@ from autodas.core.results import Failed, Ok, Result
 from autodas.scores.score import Values
 from autodas.tables import Table, Training
 from autodas.tables.rungs import fidelity_of
+from autodas.tables.table import RUNG_COLUMNS
 
 __all__ = ["PREFIX", "Early", "after", "get_early"]
 
 PREFIX = "early:"
 USUAL = "cross_entropy"
-SIGNS = {"cross_entropy": -1.0, "accuracy": 1.0, "kd_loss": -1.0}
+SIGNS = {name: 1.0 if name == "accuracy" else -1.0 for name in RUNG_COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Early:
     """Ranks by what was measured after a short training.
 
     Attributes:
-        measure: ``"cross_entropy"``, ``"accuracy"`` or ``"kd_loss"``.
+        measure: One of :data:`~autodas.tables.table.RUNG_COLUMNS`.
         fidelity: Fraction of a full training.
     """
 

@@ -18,7 +18,7 @@ from autodas.workbench.ground_truth import load_table
 from autodas.workbench.training import Unit
 from autodas.workbench.ways import Way
 
-__all__ = ["known_trainings"]
+__all__ = ["is_whole", "known_trainings"]
 
 Digests = tuple[str, ...]
 """Of the teachers of a training, whatever they are called; empty for labels alone."""
@@ -57,7 +57,16 @@ def known_trainings(name: str, wanted: Mapping[Entry, Unit]) -> dict[Entry, dict
             values = {column: float(getattr(rung, column)[i, j]) for column in RUNG_COLUMNS}
             known = {column: value for column, value in values.items() if np.isfinite(value)}
             found[Entry(*place)] = known | {"cost": str(rung.cost)}
-    return {entry: record for entry, record in found.items() if entry in wanted}
+    return {
+        entry: record
+        for entry, record in found.items()
+        if entry in wanted and is_whole(entry, record)
+    }
+
+
+def is_whole(entry: Entry, record: Mapping[str, Any]) -> bool:
+    """Whether a finished training tells all that it would today: older ones were judged by less."""
+    return not entry.rung or all(name in record for name in RUNG_COLUMNS if name != "kd_loss")
 
 
 def _ways_of(wanted: Mapping[Entry, Unit]) -> dict[Digests, str]:

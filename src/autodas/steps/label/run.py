@@ -24,11 +24,12 @@ from autodas.data import load_data
 from autodas.data.validation import for_choosing
 from autodas.distill import OutOfTime
 from autodas.spaces import get_space
-from autodas.steps.label.known import known_trainings
+from autodas.steps.label.known import is_whole, known_trainings
 from autodas.steps.label.sample import sample_students
 from autodas.steps.label.table import Entry, header_of, noise_of, rows_of, summary_of
 from autodas.tables.labels import write_labels
 from autodas.tables.rungs import fidelity_of
+from autodas.tables.table import RUNG_COLUMNS
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
@@ -315,7 +316,7 @@ def _finished(directory: RunDirectory, wanted: Container[Entry]) -> dict[Entry, 
     done = {}
     for record in directory.journal.records():
         entry = Entry(record["arch"], record["seed"], record["training"], record.get("rung", ""))
-        if entry in wanted and "accuracy" in record:
+        if entry in wanted and "accuracy" in record and is_whole(entry, record):
             done[entry] = record
     return done
 
@@ -346,5 +347,5 @@ def _outcome(result: Result[dict[str, Any]]) -> dict[str, Any]:
     outcome = {name: found[name] for name in ("accuracy", "seconds")}
     if "cost" in found:
         outcome |= {"cross_entropy": found["quality"]["cross_entropy"], "cost": found["cost"]}
-        outcome |= {"kd_loss": found["kd_loss"]} if "kd_loss" in found else {}
+        outcome |= {name: found[name] for name in RUNG_COLUMNS if name in found}
     return outcome
