@@ -37,7 +37,7 @@ from autodas.scores.predictor import get_predictor
 from autodas.spaces import get_space
 from autodas.tables import Table
 from autodas.tables.table import RungLabels
-from autodas.workbench.arms import Ladder
+from autodas.workbench.arms import Ladder, Plan
 from autodas.workbench.ground_truth import load_table
 from benchmarks.finalists_page import write_page
 
@@ -113,14 +113,24 @@ class Question:
         known = values[np.isfinite(values)]
         return float(known[self.rng.integers(len(known))])
 
-    def rung(self, arm: Arm, fidelity: Fraction, what: str) -> float:
-        """What a short training has shown."""
-        return self.seen(getattr(self.row.rungs[fidelity, arm[1]], what)[arm[0]])
+    @cached_property
+    def shuffled(self) -> dict[tuple[Arm, Fraction], list[int]]:
+        """Numbers of the seeds of each short training that was asked for, in any order."""
+        return {}
+
+    def rung(self, arm: Arm, fidelity: Fraction, what: str, time: int = 0) -> float:
+        """What the first or the second short training has shown, each from a seed of its own."""
+        values = getattr(self.row.rungs[fidelity, arm[1]], what)[arm[0]]
+        known = np.flatnonzero(np.isfinite(values))
+        seeds = self.shuffled.setdefault(
+            (arm, fidelity), [int(i) for i in self.rng.permutation(known)]
+        )
+        return float(values[seeds[time % len(seeds)]])
 
 
 Chooser = Callable[[Question], Arm]
 Order = Callable[[Question], list[int]]
-Decider = Callable[[Question, Sequence[Arm], Fraction], Any]
+Decider = Callable[[Question, Sequence[Arm], Fraction, int], Any]
 
 
 def by_size(asked: Question) -> list[int]:
@@ -152,23 +162,23 @@ def first(order: Order) -> Chooser:
 def told(what: str) -> Decider:
     """What was measured on the validation part, higher being better."""
     sign = 1 if what == "accuracy" else -1
-    return lambda asked, arms, fidelity: np.array(
-        [sign * asked.rung(arm, fidelity, what) for arm in arms]
+    return lambda asked, arms, fidelity, time: np.array(
+        [sign * asked.rung(arm, fidelity, what, time) for arm in arms]
     )
 
 
 LOSS = told("cross_entropy")
 
 
-def rank_sum(asked: Question, arms: Sequence[Arm], fidelity: Fraction) -> Any:
+def rank_sum(asked: Question, arms: Sequence[Arm], fidelity: Fraction, time: int) -> Any:
     """Ranks by cross-entropy and, with half the weight, by size."""
     sizes = asked.row.params[[i for i, _ in arms]]
-    return rankdata(LOSS(asked, arms, fidelity)) + rankdata(sizes) / 2
+    return rankdata(LOSS(asked, arms, fidelity, time)) + rankdata(sizes) / 2
 
 
-def gaussian_process(asked: Question, arms: Sequence[Arm], fidelity: Fraction) -> Any:
+def gaussian_process(asked: Question, arms: Sequence[Arm], fidelity: Fraction, time: int) -> Any:
     """Posterior means of a Gaussian process on encoding, size and way: it smooths what is seen."""
-    seen = LOSS(asked, arms, fidelity)
+    seen = LOSS(asked, arms, fidelity, time)
     if len(arms) < 4:
         return seen
     ways = [[float(way == WAYS[0])] for _, way in arms]
@@ -183,21 +193,33 @@ def gaussian_process(asked: Question, arms: Sequence[Arm], fidelity: Fraction) -
         return process.fit(seen_of, seen).predict(seen_of)
 
 
-def halving(order: Order, decider: Decider = LOSS, ways: Sequence[str] = WAYS) -> Chooser:
-    """Successive halving in the order of a ranking, as ``autodas search --trainings`` does it."""
+def halving(
+    order: Order, decider: Decider = LOSS, ways: Sequence[str] = WAYS, *, again: bool = True
+) -> Chooser:
+    """Successive halving in the order of a ranking, as ``autodas search --trainings`` does it.
+
+    ``again``: where it can be paid, the best of the last rung train twice.
+    """
 
     def choose(asked: Question) -> Arm:
         arms = [(i, way) for i in order(asked) for way in ways]
-        bracket = asked.row.ladder.plan(Fraction(asked.cost) + 1, len(arms))
-        contest = SuccessiveHalving(arms, bracket)
+        plan = asked.row.ladder.plan(Fraction(asked.cost) + 1, len(arms))
+        plan = (
+            plan if again else Plan(asked.row.ladder.bracket(Fraction(asked.cost) + 1, len(arms)))
+        )
+        contest = SuccessiveHalving(arms, plan.bracket)
         while requests := contest.ask():
             fidelity = requests[0].fidelity
-            values = decider(asked, [each.arm for each in requests], fidelity)
+            values = decider(asked, [each.arm for each in requests], fidelity, 0)
             for each, value in zip(requests, values, strict=True):
                 contest.tell(each.key, fidelity, Ok(float(value)))
         if not isinstance(contest.winner, Ok):
             raise ValueError("no arm of a table fails")
-        return contest.winner.value
+        if not plan.again:
+            return contest.winner.value
+        best = [each.arm for each in contest.ranking[: plan.again]]
+        both = [decider(asked, best, fidelity, time) for time in (0, 1)]
+        return best[int(np.argmax(np.sum(both, axis=0)))]
 
     return choose
 
@@ -270,6 +292,7 @@ CHOOSERS: Mapping[str, Chooser] = {
 }
 DECIDERS: Mapping[str, Chooser] = {
     "cross-entropy": halving(in_turn),
+    "cross-entropy, one seed": halving(in_turn, again=False),
     "accuracy": halving(in_turn, told("accuracy")),
     "rank sum with size": halving(in_turn, rank_sum),
     "Gaussian process": halving(in_turn, gaussian_process),

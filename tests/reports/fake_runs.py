@@ -407,7 +407,10 @@ LONG = '{"depth":[2,1,0],"width":[16,4,16],"kernel":[3,5,7],"ratio":[0.25,0.5,1.
 
 
 def contest(rungs: int = 2) -> dict[str, Any]:
-    """A contest of two or six ways; one fails, and labels alone win with another student."""
+    """A contest of six ways on one or two rungs, or two of which the last is of both seeds.
+
+    One fails, and labels alone win with another student.
+    """
     archs = (LONG, '{"depth":[1,1,1]}', '{"depth":[3,1,1]}')
     arms = [{"arch": arch, "teachers": way} for arch in archs for way in (["digits-teacher"], [])]
 
@@ -426,12 +429,16 @@ def contest(rungs: int = 2) -> dict[str, Any]:
     ]
     if rungs == 1:
         tried = [tried[0] | {"promoted": [0]}]
+    if rungs == 3:
+        both = [result(3, 0.75), result(0, 1.125)]
+        tried.append(tried[1] | {"again": True, "results": both})
+        tried[1] = tried[1] | {"promoted": [3, 0]}
     return {
         "trainings": 3.0,
         "decided_by": "cross-entropy on the validation part",
         "arms": arms,
         "rungs": tried,
-        "winner": 3 if rungs == 2 else 0,
+        "winner": 0 if rungs == 1 else 3,
         "first": 0,
         "cost": 1.333,
         "doubts": [{"arm": 0, "chance": 0.125}],

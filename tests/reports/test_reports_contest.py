@@ -148,6 +148,16 @@ def test_the_page_has_a_section_with_figure_table_and_costs(page: Page) -> None:
     assert "Allowed were 3 full trainings" in page.words
 
 
+def test_trainings_from_a_second_seed_are_a_column_of_their_own(tmp_path: Path) -> None:
+    results = fake_runs.contested("s")
+    results["contest"] = fake_runs.contest(rungs=3)
+    page = page_of(tmp_path, results)
+    assert "mean of two seeds" in page.words
+    assert re.search(r"0\.75\S* 81\.2 %", page.words)
+    assert "and wins by its mean over two seeds" in page.words
+    assert "both seeds" in page.words
+
+
 def test_reasons_are_said_once(page: Page, tmp_path: Path) -> None:
     why = "Of 6 ways to get a student, one won."
     assert page.words.count(why) == 1

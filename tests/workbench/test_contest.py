@@ -19,8 +19,9 @@ from autodas.distill import get_recipe
 from autodas.distill.short import short_training
 from autodas.evolution import Bracket, Rung
 from autodas.workbench import contest as contests
-from autodas.workbench.arms import Arm, Ladder, arms_of
-from autodas.workbench.contest import Contest, ContestRun, chance_that_better
+from autodas.workbench.arms import Arm, Ladder, Plan, arms_of
+from autodas.workbench.chances import Luck, chance_that_better
+from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.training import train_unit
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 
@@ -39,7 +40,10 @@ def rung(fidelity, arms):
 
 
 TWO_RUNGS = Bracket((rung("1/6", 4), rung("1/3", 2)))
-CONTEST = Contest("digits-vit", "digits", HASTY, arms_of(ARCHS[:2], [TEACHER, ()]), TWO_RUNGS, 0)
+CONTEST = Contest(
+    "digits-vit", "digits", HASTY, arms_of(ARCHS[:2], [TEACHER, ()]), Plan(TWO_RUNGS), 0
+)
+TWICE = replace(CONTEST, plan=Plan(Bracket((rung("1/6", 4),)), again=3))
 
 
 def held(folder, contest=CONTEST, runner=None):
@@ -149,14 +153,14 @@ def test_an_arm_that_fails_cannot_win_and_says_why(tmp_path, monkeypatch):
 def test_if_all_arms_fail_the_reason_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(contests, "train_unit", failing)
     alone = replace(
-        CONTEST, arms=arms_of(ARCHS[:1], [TEACHER, ()]), bracket=Bracket((rung("1/3", 2),))
+        CONTEST, arms=arms_of(ARCHS[:1], [TEACHER, ()]), plan=Plan(Bracket((rung("1/3", 2),)), 2)
     )
     with pytest.raises(AutodasError, match=r"no finalist could be trained.*out of luck"):
         held(tmp_path, alone).run()
 
 
 def test_without_rungs_the_first_arm_is_taken(tmp_path):
-    found = held(tmp_path, replace(CONTEST, bracket=Bracket())).run()
+    found = held(tmp_path, replace(CONTEST, plan=Plan(Bracket()))).run()
     assert (found["winner"], found["rungs"], found["cost"], found["doubts"]) == (0, [], 0.0, [])
 
 
@@ -166,9 +170,87 @@ def test_the_chance_of_another_is_that_of_a_paired_test():
     paired = stats.ttest_rel(other, best)
     # For many images Student's distribution is the normal one.
     wanted = stats.norm.cdf(-paired.statistic)
-    assert chance_that_better(list(other), list(best)) == pytest.approx(wanted, rel=1e-9)
-    assert chance_that_better([1.0, 2.0], [1.0, 2.0]) == 0.5
-    assert chance_that_better([2.0, 3.0], [1.0, 2.0]) == 0.0
+    assert chance_that_better([list(other)], [list(best)]) == pytest.approx(wanted, rel=1e-9)
+    assert chance_that_better([[1.0, 2.0]], [[1.0, 2.0]]) == 0.5
+    assert chance_that_better([[2.0, 3.0]], [[1.0, 2.0]]) == 0.0
+
+
+def test_the_luck_of_seeds_is_worked_by_hand():
+    luck = Luck.of([(1.0, 1.2), (2.0, 1.6)])
+    assert luck.variance == pytest.approx((0.2**2 / 2 + 0.4**2 / 2) / 2)
+    assert luck.degrees == 2
+    # All images differ by 0.3 and so say nothing; each of the means has the luck of two seeds.
+    best, other = [[1.0, 2.0], [1.0, 2.0]], [[1.3, 2.3], [1.3, 2.3]]
+    wanted = stats.t(2).cdf(-0.3 / math.sqrt(luck.variance))
+    assert chance_that_better(other, best, luck) == pytest.approx(wanted)
+    once = stats.t(2).cdf(-0.3 / math.sqrt(luck.variance * 1.5))
+    assert chance_that_better(other[:1], best, luck) == pytest.approx(once)
+    assert Luck.of([]) == Luck(0.0, 0)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    return held(tmp_path_factory.mktemp("twice"), TWICE).run()
+
+
+def test_the_best_train_once_more_and_the_mean_decides(twice):
+    once, both = twice["rungs"]
+    by_loss = sorted(once["results"], key=lambda each: each["cross_entropy"])
+    best = [each["arm"] for each in by_loss[:3]]
+    assert once["promoted"] == [each["arm"] for each in both["results"]] == best
+    for each in both["results"]:
+        arm = TWICE.arms[each["arm"]]
+        found = [train_unit(TWICE.unit(arm, Fraction(1, 6), again=a)) for a in (False, True)]
+        assert found[0]["losses"] != found[1]["losses"]
+        for name in ("accuracy", "cross_entropy"):
+            values = [{**one["quality"], **one}[name] for one in found]
+            assert each[name] == pytest.approx(sum(values) / 2)
+    means = {each["arm"]: each["cross_entropy"] for each in both["results"]}
+    assert twice["winner"] == min(means, key=means.__getitem__)
+    assert both["promoted"] == [twice["winner"]]
+    assert (both["again"], both["fidelity"], both["cost"]) == (True, "1/6", pytest.approx(0.5))
+    assert twice["cost"] == pytest.approx(7 / 6)
+
+
+def test_doubts_count_the_luck_of_seeds(twice):
+    fidelity, pairs, losses = Fraction(1, 6), [], {}
+    for number, arm in enumerate(TWICE.arms):
+        units = (TWICE.unit(arm, fidelity, again=again) for again in (False, True))
+        losses[number] = [train_unit(unit)["losses"] for unit in units]
+    best = [each["arm"] for each in twice["rungs"][1]["results"]]
+    pairs = [tuple(np.mean(losses[number], axis=1)) for number in best]
+    for doubt in twice["doubts"]:
+        mine = losses[doubt["arm"]][: 2 if doubt["arm"] in best else 1]
+        wanted = chance_that_better(mine, losses[twice["winner"]], Luck.of(pairs))
+        assert doubt["chance"] == pytest.approx(wanted, rel=1e-6)
+    assert len(twice["doubts"]) == 3
+
+
+@pytest.mark.parametrize("after", [4, 5, 6])
+def test_a_contest_killed_in_its_second_trainings_goes_on(twice, tmp_path, after):
+    with pytest.raises(Killed):
+        held(tmp_path, TWICE, DiesAfter(after)).run()
+    again = held(tmp_path, TWICE, DiesAfter(7 - after)).run()
+    assert without_seconds(again) == without_seconds(twice)
+
+
+def test_who_fails_the_second_time_cannot_win(twice, tmp_path, monkeypatch):
+    seed = TWICE.unit(TWICE.arms[0], Fraction(1, 6), again=True).setup.seed
+    best = TWICE.arms[twice["winner"]]
+
+    def failing_later(unit):
+        if (unit.setup.seed, unit.setup.arch, unit.setup.teachers) == (
+            seed, best.arch, best.teachers,
+        ):  # fmt: skip
+            raise AutodasError("out of luck")
+        return train_unit(unit)
+
+    monkeypatch.setattr(contests, "train_unit", failing_later)
+    found = held(tmp_path, TWICE).run()
+    assert found["winner"] != twice["winner"]
+    (failed,) = (each for each in found["rungs"][1]["results"] if each["reason"])
+    assert failed["arm"] == twice["winner"]
+    assert failed["cross_entropy"] is None
 
 
 def test_doubts_are_about_the_last_rung(undisturbed):
@@ -182,29 +264,33 @@ def test_doubts_are_about_the_last_rung(undisturbed):
 @pytest.mark.parametrize("trainings", ["1.5", "2", "3", "6"])
 def test_a_plan_costs_what_is_allowed_with_the_final_training(recipe, trainings):
     data, recipe, allowed = load_data("digits"), get_recipe(recipe), Fraction(trainings)
-    bracket = Ladder.of(data, recipe).plan(allowed, 60)
+    plan = Ladder.of(data, recipe).plan(allowed, 60)
     full = recipe.epochs * math.ceil(len(data.train_labels) / recipe.batch_size)
     steps = full
-    for each in bracket.rungs:
+    for number, each in enumerate(plan.bracket.rungs, 1):
         part, shrunk, pace = short_training(data, recipe, each.fidelity)
         batches = math.ceil(len(part.train_labels) / recipe.batch_size)
         assert batches == pace.batches
-        steps += each.arms * shrunk.epochs * batches
+        again = plan.again if number == len(plan.bracket.rungs) else 0
+        steps += (each.arms + again) * shrunk.epochs * batches
     assert 0.95 * allowed <= Fraction(steps, full) <= Fraction(102, 100) * allowed
+    assert plan.cost == Fraction(steps, full) - 1
+    assert (plan.again > 0) == (allowed >= 3)
 
 
 def test_rungs_of_few_steps_are_taken_only_if_others_cost_too_much():
     # 80 steps of a full training: 27, 9 and 3 on the rungs.
     ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
-    assert [str(rung.fidelity) for rung in ladder.plan(Fraction(3), 60).rungs] == ["1/3"]
-    assert [str(rung.fidelity) for rung in ladder.plan(Fraction(3, 2), 60).rungs] == ["1/27", "1/9"]
+    assert [str(rung.fidelity) for rung in ladder.plan(Fraction(3), 60).bracket.rungs] == ["1/3"]
+    lower = ladder.plan(Fraction(3, 2), 60).bracket.rungs
+    assert [str(rung.fidelity) for rung in lower] == ["1/27", "1/9"]
 
 
 def test_a_plan_for_too_little_has_no_rungs():
     ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
-    assert ladder.plan(Fraction(1), 60).rungs == ()
-    assert ladder.plan(Fraction(21, 20), 60).rungs == ()
-    assert ladder.plan(Fraction(5), 1).rungs == ()
+    assert ladder.plan(Fraction(1), 60).bracket.rungs == ()
+    assert ladder.plan(Fraction(21, 20), 60).bracket.rungs == ()
+    assert ladder.plan(Fraction(5), 1).bracket.rungs == ()
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from autodas.distill.short import pace_of
 from autodas.evolution import Bracket, plan_bracket
 from autodas.workbench.ways import Way, in_words
 
-__all__ = ["Arm", "Ladder", "arms_of"]
+__all__ = ["Arm", "Ladder", "Plan", "arms_of"]
 
 ETA = 3
 FIDELITIES = (Fraction(1, 27), Fraction(1, 9), Fraction(1, 3))
 FEWEST = 50  # optimiser steps of a rung that says something; docs/choosing.md has the numbers
+AGAIN = 3  # of the last rung's best; docs/choosing.md shows what it is good for
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,25 @@ class Arm:
 def arms_of(architectures: Sequence[str], ways: Sequence[Way]) -> list[Arm]:
     """Every architecture with every way to teach it; the most promising architecture first."""
     return [Arm(arch, teachers) for arch in architectures for teachers in ways]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a contest spends what it may cost.
+
+    Attributes:
+        bracket: How many arms are tried for how long.
+        again: So many of the last rung's best train once more, from another seed.
+    """
+
+    bracket: Bracket
+    again: int = 0
+
+    @property
+    def cost(self) -> Fraction:
+        """In full trainings, the final one not among them."""
+        last = self.bracket.rungs[-1].price if self.again else Fraction(0)
+        return self.bracket.cost + self.again * last
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,7 @@ class Ladder:
         enough = (f for f, price in prices.items() if price * steps >= FEWEST)
         return cls(prices, next(enough, FIDELITIES[-1]))
 
-    def plan(self, trainings: Fraction, arms: int) -> Bracket:
+    def plan(self, trainings: Fraction, arms: int) -> Plan:
         """How many arms are tried for how long.
 
         Args:
@@ -91,7 +111,16 @@ class Ladder:
             A bracket of rungs of the ladder, each with about a third of the arms of the one below,
             which costs with the final training at most 2 % more than is allowed. Rungs of few
             steps are taken only if others cost too much; without rungs, nothing can be compared.
+            Where the highest rung is reached with enough arms, its best train once more.
         """
+        top = FIDELITIES[-1]
+        twice = self.bracket(trainings - AGAIN * self.prices[top], arms)
+        if twice.rungs and twice.rungs[-1].fidelity == top and twice.rungs[-1].arms >= AGAIN:
+            return Plan(twice, AGAIN)
+        return Plan(self.bracket(trainings, arms))
+
+    def bracket(self, trainings: Fraction, arms: int) -> Bracket:
+        """The same if no arm trains twice."""
         plans = (self._from(fidelity, trainings, arms) for fidelity in (self.lowest, *self.prices))
         return next((bracket for bracket in plans if bracket.rungs), Bracket())
 

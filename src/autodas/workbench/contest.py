@@ -2,20 +2,18 @@
 
 Successive halving (:mod:`autodas.evolution.halving`) says which arm is tried at which fidelity;
 here the trainings are done, kept in a journal, and told. An arm's score is minus its cross-entropy
-on a validation part cut from the training images; docs/choosing.md says why it is this.
+on a validation part cut from the training images; docs/choosing.md says why it is this. The best of
+the last rung train once more from another seed, and the mean of both decides among them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from statistics import NormalDist
+from statistics import fmean as mean
 from typing import Any
-
-import numpy as np
 
 from autodas.backends import Backend
 from autodas.core.errors import AutodasError
@@ -24,14 +22,17 @@ from autodas.core.progress import Progress
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.rng import derive_seed
 from autodas.distill import Recipe
-from autodas.evolution import Bracket, Request, RungRecord, SuccessiveHalving
-from autodas.workbench.arms import Arm
+from autodas.evolution import RungRecord, SuccessiveHalving
+from autodas.workbench.arms import Arm, Plan
+from autodas.workbench.chances import Luck, chance_that_better
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.training import Kept, Setup, Unit, Where, train_unit
 
-__all__ = ["Contest", "ContestRun", "chance_that_better"]
+__all__ = ["Contest", "ContestRun"]
 
 CHECKPOINT_SECONDS = 30.0  # trainings that take less are begun again
+MEASURED = ("accuracy", "cross_entropy", "kd_loss")
+TOLD = (*MEASURED, "reason", "seconds")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Contest:
         data: What they are trained on.
         recipe: Of the full training; rungs shrink its schedule.
         arms: The most promising first. Without rungs, the first wins.
-        bracket: How many of them are tried for how long.
+        plan: How many of them are tried for how long.
         seed: Of the trainings. All arms of a rung have the same, so that they see the same batches.
         where: On what they run.
     """
@@ -52,13 +53,15 @@ class Contest:
     data: str
     recipe: Recipe
     arms: Sequence[Arm]
-    bracket: Bracket
+    plan: Plan
     seed: int
     where: Where = field(default_factory=Where)
 
-    def unit(self, arm: Arm, fidelity: Fraction, kept: Kept | None = None) -> Unit:
-        """One short training."""
-        seed = derive_seed(self.seed, "contest", str(fidelity))
+    def unit(
+        self, arm: Arm, fidelity: Fraction, kept: Kept | None = None, *, again: bool = False
+    ) -> Unit:
+        """One short training, the first or that from another seed."""
+        seed = derive_seed(self.seed, "contest", str(fidelity), *(["again"] if again else []))
         setup = Setup(self.space, arm.arch, arm.teachers, self.data, self.recipe, seed, fidelity)
         return Unit(setup, self.where, kept)
 
@@ -85,7 +88,9 @@ class ContestRun:
     ) -> None:
         self.contest, self.folder, self.journal = contest, folder, journal
         self.runner, self.progress = runner, progress
-        self.halving = SuccessiveHalving(contest.arms, contest.bracket, key=lambda arm: arm.key)
+        self.halving = SuccessiveHalving(
+            contest.arms, contest.plan.bracket, key=lambda arm: arm.key
+        )
         self.known: dict[str, dict[str, Any]] = {
             record["short"]: record for record in journal.records() if "short" in record
         }
@@ -99,31 +104,43 @@ class ContestRun:
         Raises:
             AutodasError: all arms of a rung have failed; the message says why.
         """
-        total = sum(rung.arms for rung in self.contest.bracket.rungs)
-        done = 0
-        self.progress.start("trying finalists", total, done)
-        while requests := self.halving.ask():
-            for request, result in self._trained(requests):
-                self.halving.tell(request.key, request.fidelity, result)
+        plan, halving = self.contest.plan, self.halving
+        total = plan.again + sum(rung.arms for rung in plan.bracket.rungs)
+        self.progress.start("trying finalists", total, 0)
+        while requests := halving.ask():
+            arms = [(each.arm, each.fidelity) for each in requests]
+            for request, record in zip(requests, self._trained(arms), strict=True):
+                halving.tell(request.key, request.fidelity, _score(record))
                 self.progress.advance()
+        self._trained([(arm, self._last.fidelity) for arm in self._best()], again=True)
         self.progress.finish()
         return self.results()
 
+    @property
+    def _last(self) -> RungRecord:
+        return self.halving.history[-1]
+
+    def _best(self) -> list[Arm]:
+        """Arms of the last rung that train once more, the best first."""
+        if not self.contest.plan.again or isinstance(self.halving.winner, Failed):
+            return []
+        last = len(self.halving.history) - 1
+        fine = [s.arm for s in self.halving.ranking if s.rung == last and isinstance(s.result, Ok)]
+        return fine[: self.contest.plan.again]
+
     def _trained(
-        self, requests: Sequence[Request[Arm]]
-    ) -> list[tuple[Request[Arm], Result[float]]]:
-        """All trainings of a rung, those that are not known being done now."""
+        self, wanted: Sequence[tuple[Arm, Fraction]], *, again: bool = False
+    ) -> list[dict[str, Any]]:
+        """Records of some trainings, those that are not known being done now."""
         kept = Kept(Home(self.folder.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
-        units = [self.contest.unit(each.arm, each.fidelity, kept) for each in requests]
+        units = [self.contest.unit(*each, kept, again=again) for each in wanted]
         waiting = [unit for unit in units if "accuracy" not in self.known.get(unit.key, {})]
         with home(self.folder, self.runner) as place:
             for i, result in self.runner.run(train_unit, [unit.at(place) for unit in waiting]):
                 self._keep(waiting[i], result)
-        told = []
-        for request, unit in zip(requests, units, strict=True):
+        for unit in units:
             unit.forget_checkpoint()
-            told.append((request, _score(self.known[unit.key])))
-        return told
+        return [self.known[unit.key] for unit in units]
 
     def _keep(self, unit: Unit, result: Result[dict[str, Any]]) -> None:
         record: dict[str, Any] = {"short": unit.key}
@@ -144,44 +161,83 @@ class ContestRun:
 
         Returns:
             ``arms`` (``arch``, ``teachers``), in the order given, and their numbers as: ``rungs``
-            (``fidelity``, ``cost`` in full trainings, ``results`` by arm, ``promoted``),
-            ``winner``, ``first`` (what would have been taken without a contest) and ``doubts``:
-            for each other arm of the last rung the ``chance`` that it is better. ``cost`` of all
-            rungs, and ``seconds`` of training.
+            (``fidelity``, ``cost`` in full trainings, ``results`` by arm, ``promoted``, and
+            ``again``: true of a last one, whose numbers are means over two seeds), ``winner``,
+            ``first`` (what would have been taken without a contest) and ``doubts``: for each other
+            arm of the last rung the ``chance`` that it is better. ``cost`` of all rungs, and
+            ``seconds`` of training.
 
         Raises:
             AutodasError: all arms of a rung have failed.
         """
-        winner, arms = self.halving.winner, list(self.contest.arms)
-        if isinstance(winner, Failed):
-            raise AutodasError(f"no finalist could be trained: {winner.reason}")
-        if winner is None:
-            raise ValueError("the contest is not finished")
+        winner, arms = self._winner(), list(self.contest.arms)
         place = {arm.key: number for number, arm in enumerate(arms)}
-        tried = max(1, self.contest.bracket.arms)
+        tried = max(1, self.contest.plan.bracket.arms)
         rungs = [self._rung(record, place) for record in self.halving.history]
+        if self.contest.plan.again:
+            rungs.append(self._means(winner, place))
         return {
             "decided_by": "cross-entropy on the validation part",
             "arms": [{"arch": arm.arch, "teachers": list(arm.teachers)} for arm in arms[:tried]],
             "rungs": rungs,
-            "winner": place[winner.value.key],
+            "winner": place[winner.key],
             "first": 0,
-            "cost": float(self.contest.bracket.cost),
-            "doubts": self._doubts(place, winner.value),
+            "cost": float(self.contest.plan.cost),
+            "doubts": self._doubts(place, winner),
             "seconds": sum(each["seconds"] or 0.0 for rung in rungs for each in rung["results"]),
         }
+
+    def _winner(self) -> Arm:
+        halved = self.halving.winner
+        if isinstance(halved, Failed):
+            raise AutodasError(f"no finalist could be trained: {halved.reason}")
+        if halved is None:
+            raise ValueError("the contest is not finished")
+        means = {arm: mean for arm in self._best() if (mean := self._mean(arm)) is not None}
+        return min(means, key=lambda arm: means[arm]) if means else halved.value
+
+    def _mean(self, arm: Arm) -> float | None:
+        """Of both trainings on the last rung; None if the second one failed."""
+        both = self._both(arm)
+        if "accuracy" not in both[-1]:
+            return None
+        return mean(float(each["cross_entropy"]) for each in both)
+
+    def _both(self, arm: Arm) -> list[dict[str, Any]]:
+        """Records of both trainings on the last rung."""
+        fidelity = self._last.fidelity
+        units = (self.contest.unit(arm, fidelity, again=again) for again in (False, True))
+        return [self.known[unit.key] for unit in units]
 
     def _rung(self, record: RungRecord, place: Mapping[str, int]) -> dict[str, Any]:
         found = []
         for key in record.arms:
             known = self._known(key, record.fidelity)
-            names = ("accuracy", "cross_entropy", "kd_loss", "reason", "seconds")
-            found.append({"arm": place[key], **{name: known.get(name) for name in names}})
+            found.append({"arm": place[key], **{name: known.get(name) for name in TOLD}})
+        twice = [arm.key for arm in self._best()] if record is self._last else []
         return {
             "fidelity": str(record.fidelity),
             "cost": float(record.cost),
             "results": found,
-            "promoted": [place[key] for key in record.promoted],
+            "promoted": [place[key] for key in twice or record.promoted],
+        }
+
+    def _means(self, winner: Arm, place: Mapping[str, int]) -> dict[str, Any]:
+        """Those who trained twice, as a rung of its own."""
+        found = []
+        for arm in self._best():
+            first, second = self._both(arm)
+            told = {name: second.get(name) for name in TOLD}
+            if "accuracy" in second:
+                both = [name for name in MEASURED if name in first]
+                told |= {name: mean((first[name], second[name])) for name in both}
+            found.append({"arm": place[arm.key], **told})
+        return {
+            "fidelity": str(self._last.fidelity),
+            "again": True,
+            "cost": float(len(found) * self.contest.plan.bracket.rungs[-1].price),
+            "results": found,
+            "promoted": [place[winner.key]],
         }
 
     def _known(self, key: str, fidelity: Fraction) -> dict[str, Any]:
@@ -191,14 +247,21 @@ class ContestRun:
     def _doubts(self, place: Mapping[str, int], winner: Arm) -> list[dict[str, Any]]:
         if not self.halving.history:
             return []
-        last = self.halving.history[-1]
-        best = self._known(winner.key, last.fidelity)
-        doubts = []
-        for key in last.arms:
-            other = self._known(key, last.fidelity)
-            if key != winner.key and "losses" in other:
-                chance = chance_that_better(other["losses"], best["losses"])
-                doubts.append({"arm": place[key], "chance": chance})
+        losses = {
+            arm.key: [each["losses"] for each in self._both(arm)]
+            for arm in self._best()
+            if self._mean(arm) is not None
+        }
+        luck = Luck.of([(mean(first), mean(second)) for first, second in losses.values()])
+        for key in self._last.arms:
+            known = self._known(key, self._last.fidelity)
+            if "losses" in known:
+                losses.setdefault(key, [known["losses"]])
+        best = losses.pop(winner.key)
+        doubts = [
+            {"arm": place[key], "chance": chance_that_better(mine, best, luck)}
+            for key, mine in losses.items()
+        ]
         return sorted(doubts, key=lambda each: -each["chance"])
 
 
@@ -206,23 +269,3 @@ def _score(record: Mapping[str, Any]) -> Result[float]:
     if "accuracy" not in record:
         return Failed(record["reason"])
     return Ok(-float(record["cross_entropy"]))
-
-
-def chance_that_better(losses: Sequence[float], best: Sequence[float]) -> float:
-    """The chance that a network has a lower mean loss than another on images of the same kind.
-
-    Of the paired differences of both on the same images, by the normal approximation. The luck of
-    the trainings' seeds is not in it.
-
-    Args:
-        losses: Of each image, N ≥ 2.
-        best: The same of the network with the lower mean.
-
-    Returns:
-        In [0, 0.5].
-    """
-    differences = np.subtract(losses, best)
-    mean, error = differences.mean(), differences.std(ddof=1) / math.sqrt(len(differences))
-    if error == 0:
-        return 0.5 if mean == 0 else 0.0
-    return NormalDist().cdf(-float(mean / error))

@@ -110,7 +110,8 @@ def _heights(finalists: Sequence[Finalist], rungs: int) -> dict[tuple[str, int],
 
 def _rung(rung: Row) -> str:
     times = len(rung["results"])
-    return f"{rung['fidelity']} of a training\n{count(times)} tried"
+    what = "both seeds" if rung.get("again") else f"{rung['fidelity']} of a training"
+    return f"{what}\n{count(times)} tried"
 
 
 def _is_named(finalist: Finalist, finalists: Sequence[Finalist]) -> bool:

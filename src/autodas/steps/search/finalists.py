@@ -13,7 +13,7 @@ from autodas.data import load_data
 from autodas.evolution import Bracket
 from autodas.spaces import Space
 from autodas.steps.search.config import SearchConfig
-from autodas.workbench.arms import Ladder, arms_of
+from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import recipe_for
@@ -59,9 +59,9 @@ def contest_between(
     budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
     ways = [arm.teachers for arm in contest.arms]
     most = min(config.finalists or MOST, len(finalists))
-    bracket = Ladder.of(load_data(contest.data), contest.recipe).plan(1 + budget, most * len(ways))
-    tried = min(most, -(-max(1, bracket.arms) // len(ways)))
-    contest = replace(contest, arms=arms_of(finalists[:tried], ways), bracket=bracket)
+    plan = Ladder.of(load_data(contest.data), contest.recipe).plan(1 + budget, most * len(ways))
+    tried = min(most, -(-max(1, plan.bracket.arms) // len(ways)))
+    contest = replace(contest, arms=arms_of(finalists[:tried], ways), plan=plan)
     runner = config.workers.runner()
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
     return {"trainings": float(1 + budget)} | found
@@ -74,4 +74,4 @@ def _not_planned(config: SearchConfig, space: Space, first: str) -> Contest:
     ways: list[tuple[str, ...]] = [(str(protocol.teacher),)]
     ways += [()] if config.without_teacher else []
     arms = arms_of([first], ways)
-    return Contest(space.known_as, str(protocol.data), recipe, arms, Bracket(), config.seed)
+    return Contest(space.known_as, str(protocol.data), recipe, arms, Plan(Bracket()), config.seed)

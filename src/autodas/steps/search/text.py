@@ -50,9 +50,7 @@ def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
     if not contest["rungs"]:
         return ["The trainings that are allowed leave none to compare: the score alone decides."]
     arms, rungs, winner = contest["arms"], contest["rungs"], contest["winner"]
-    trained = ", then ".join(
-        f"{len(rung['results'])} for {rung['fidelity']} of a training" for rung in rungs
-    )
+    trained = ", then ".join(map(_tried, rungs))
     last = {each["arm"]: each for each in rungs[-1]["results"]}
     best = last[winner]
     return [
@@ -62,6 +60,13 @@ def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
         *_instead(contest),
         *_doubted(contest),
     ]
+
+
+def _tried(rung: Mapping[str, Any]) -> str:
+    count = len(rung["results"])
+    if rung.get("again"):
+        return f"the best {count} once more from another seed"
+    return f"{count} for {rung['fidelity']} of a training"
 
 
 def _named(arm: Mapping[str, Any]) -> str:
@@ -90,8 +95,9 @@ def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
 def _doubted(contest: Mapping[str, Any]) -> Iterator[str]:
     if contest["doubts"]:
         doubt = contest["doubts"][0]
+        twice = contest["rungs"][-1].get("again", False)
         yield (
             f"The chance that {_named(contest['arms'][doubt['arm']])} is better is "
-            f"{100 * doubt['chance']:.0f} %, by the validation images; what luck the seeds had is "
-            "not in it."
+            f"{100 * doubt['chance']:.0f} %, by the validation images"
+            + (" and by two seeds." if twice else "; what luck the seeds had is not in it.")
         )
