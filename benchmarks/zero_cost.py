@@ -311,13 +311,14 @@ def _zen(network: StagedNetwork, images: Tensor, _: Tensor) -> float:
 
 
 def _features(network: StagedNetwork, images: Tensor) -> list[Tensor]:
-    """What enters the first cell or block and what each puts out."""
+    """What enters the first cell or block and what each puts out, for noise."""
     network, found = _copied(network), []
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
     kinds = {"Cell201", "Reduction201", "BasicBlock"}
     for module in network.modules():
         if type(module).__name__ in kinds:
             module.register_forward_hook(lambda _, i, o: found.extend([o] if found else [i[0], o]))
-    network(images)
+    network(noise)
     return found
 
 

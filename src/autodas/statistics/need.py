@@ -66,8 +66,8 @@ class Need(StrEnum):
     """Gradients of the cross-entropy at weights and at stage features."""
     JACOBIAN = "jacobian", MadeBy.GRADIENTS, "a backward to the images", True
     """Gradient of the summed logits at the images."""
-    BLOCKS = "blocks", MadeBy.GRADIENTS, "a backward in pieces, from block to block", False
-    """Entropies of the blocks' outputs, and gradients between them."""
+    BLOCKS = "blocks", MadeBy.EXTRA, "noise forward, and backward from block to block", False
+    """Entropies of the blocks' outputs for noise, and gradients between them."""
     VIRTUAL = "virtual", MadeBy.EXTRA, "one image of ones, in double precision", True
     """SynFlow's data-free objective and its gradients: a forward and a backward."""
     HESSIAN = "hessian", MadeBy.EXTRA, "16 images forward, and twice backward", False

@@ -24,36 +24,36 @@ PATTERN_IMAGES = 64  # as many signs fit into one integer
 
 @statistic(
     BLOCK_VECTOR,
-    needs={Need.FORWARD, Need.BLOCKS},
+    needs={Need.BLOCKS},
+    version=2,
     reference="Lee & Ham, CVPR 2024 (AZ-NAS), eqs. 1 and 2",
 )
 def block_entropy(probe: Probe) -> list[float]:
-    """Entropy of the principal components' shares of variance, of the stem and of every block."""
-    return probe.blocks.entropies
+    """Entropy of the principal components' shares of variance, of stem and blocks, for noise."""
+    return probe.extra.blocks.entropies
 
 
 # --- one number per network -------------------------------------------------------------------
 
 
-@statistic(
-    SCALAR, needs={Need.FORWARD, Need.BLOCKS}, reference="Lee & Ham, CVPR 2024 (AZ-NAS), eq. 3"
-)
+@statistic(SCALAR, needs={Need.BLOCKS}, version=2, reference="Lee & Ham, CVPR 2024 (AZ-NAS), eq. 3")
 def entropy_step(probe: Probe) -> list[float]:
-    """Smallest growth of the block entropy from one block to the next."""
-    entropies = torch.tensor(probe.blocks.entropies, dtype=torch.float64)
-    if len(entropies) < 2:
+    """Smallest growth of the block entropy from one block to the next, for noise."""
+    step = probe.extra.blocks.step
+    if step is None:
         raise Unmeasurable("the network has no two blocks or stages")
-    return [float(entropies.diff().min())]
+    return [step]
 
 
 @statistic(
     SCALAR,
-    needs={Need.FORWARD, Need.BLOCKS},
+    needs={Need.BLOCKS},
+    version=2,
     reference="Lee & Ham, CVPR 2024 (AZ-NAS), eqs. 4 to 6",
 )
 def gradient_balance(probe: Probe) -> list[float]:
     """Mean over blocks of 2 − s − 1 / s, s the factor by which they stretch random gradients."""
-    gains = probe.blocks.trainability
+    gains = probe.extra.blocks.trainability
     if not gains:
         raise Unmeasurable("no gradient passes between comparable blocks or stages")
     return [sum(gains) / len(gains)]

@@ -10,6 +10,7 @@ from torch import Tensor
 from autodas.networks import StagedNetwork, count
 from autodas.statistics.need import Need, require
 from autodas.statistics.passes import gradients
+from autodas.statistics.passes.blocks import BlockValues, block_pass
 from autodas.statistics.passes.gaussian import perturbation_growth
 from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
 from autodas.statistics.passes.weights import Layer, own_weights, trainable_weights
@@ -54,6 +55,12 @@ class ExtraPasses:
         """Multiply-accumulate operations for one image."""
         with measuring_mode(self._network, batch_statistics=False):
             return count(self._network, self._images[:1]).macs
+
+    @cached_property
+    def blocks(self) -> BlockValues:
+        """Entropies of the blocks for noise, and gradients between them (need ``blocks``)."""
+        require(Need.BLOCKS, self._needs)
+        return block_pass(self._network, self._images)
 
     @cached_property
     def virtual(self) -> VirtualPass:

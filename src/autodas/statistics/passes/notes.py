@@ -10,7 +10,6 @@ from torch.utils.hooks import RemovableHandle
 
 from autodas.statistics.need import Need
 from autodas.statistics.passes import views
-from autodas.statistics.passes.blocks import blocks_of
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.watch import Watch
 from autodas.statistics.passes.weights import weight_of
@@ -32,7 +31,6 @@ class PassNotes:
         norm_moments: Mean and variance of the channels at every normalisation layer's input.
         positions: Identity of a weight -> number of positions per sample at which it is applied.
         layer_outputs: What met at the outputs of layers.
-        blocks: What enters the first block and what each puts out, with their graph.
         classifier_inputs: What the classifier was called with.
         seen: Signs at activation functions, queries and keys of attention.
     """
@@ -43,7 +41,6 @@ class PassNotes:
         self.norm_moments: list[tuple[Tensor, Tensor]] = []
         self.positions: dict[int, int] = {}
         self.layer_outputs = LayerOutputs()
-        self.blocks: list[Tensor] = []
         self.classifier_inputs: list[Tensor] = []
         self.seen = Watch(activations=Need.ACTIVATIONS in needs, attention=Need.ATTENTION in needs)
 
@@ -71,8 +68,6 @@ class PassNotes:
         wanted = [install for need, install in installers.items() if need in self._needs]
         for module in network.modules():
             yield from filter(None, (install(module) for install in wanted))
-        if Need.BLOCKS in self._needs:
-            yield from (_on_block(block, self.blocks) for block in blocks_of(network))
         if Need.CLASSIFIER in self._needs:
             yield _on_input(classifier, self.classifier_inputs)
 
@@ -115,19 +110,6 @@ def _on_size(module: nn.Module, batch: int, positions: dict[int, int]) -> Remova
 def _on_layer(module: nn.Module, outputs: LayerOutputs) -> RemovableHandle | None:
     """Show the outputs of convolutions and linear layers to ``outputs``."""
     return module.register_forward_hook(outputs) if isinstance(module, _WEIGHTED) else None
-
-
-def _on_block(block: nn.Module, features: list[Tensor]) -> RemovableHandle:
-    """Append what a block puts out, with its graph; before the first, what enters it.
-
-    Only feature maps and tokens count.
-    """
-
-    def keep(_: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        met = (output,) if features else (*inputs[:1], output)
-        features.extend(x for x in met if isinstance(x, Tensor) and x.ndim in (3, 4))
-
-    return block.register_forward_hook(keep)
 
 
 def _on_input(module: nn.Module, inputs: list[Tensor]) -> RemovableHandle:

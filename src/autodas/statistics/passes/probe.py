@@ -24,7 +24,6 @@ from autodas.core.errors import InvalidInput
 from autodas.networks import StagedNetwork, parameters
 from autodas.statistics.need import MadeBy, Need, Unmeasurable, needs_named, require
 from autodas.statistics.passes.attention_calls import AttentionCall
-from autodas.statistics.passes.blocks import BlockValues, block_values
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.notes import PassNotes
@@ -54,7 +53,6 @@ class _Passed:
     weight_gradients: list[Tensor] | None = None
     stage_gradients: list[Tensor] | None = None
     jacobian: Tensor | None = None
-    blocks: BlockValues | None = None
 
 
 class Probe:
@@ -137,28 +135,22 @@ class Probe:
         if Need.JACOBIAN in self.needs:
             images = images.detach().clone().requires_grad_()
         differentiated = any(need.made_by is MadeBy.GRADIENTS for need in self.needs)
-        try:
-            with (
-                torch.set_grad_enabled(differentiated),
-                self._notes.taken(self.network, self.network.classifier),
-            ):
-                stages, logits = self.network.forward_stages(images)
-            if (largest := int(self.labels.max())) >= logits.shape[1]:
-                raise InvalidInput(
-                    f"labels go up to {largest}, but the network has {logits.shape[1]} classes"
-                )
-            # All that needs the graph happens now: it is by far the largest thing in memory.
-            return self._backward(images, stages, logits)
-        finally:
-            self._notes.blocks.clear()
+        with (
+            torch.set_grad_enabled(differentiated),
+            self._notes.taken(self.network, self.network.classifier),
+        ):
+            stages, logits = self.network.forward_stages(images)
+        if (largest := int(self.labels.max())) >= logits.shape[1]:
+            raise InvalidInput(
+                f"labels go up to {largest}, but the network has {logits.shape[1]} classes"
+            )
+        # All that needs the graph happens now: it is by far the largest thing in memory.
+        return self._backward(images, stages, logits)
 
     def _backward(self, images: Tensor, stages: list[Tensor], logits: Tensor) -> _Passed:
         weights = [layer.weight for layer in self.layers]
-        blocks = jacobian = gradients = None
+        jacobian = gradients = None
         with torch.enable_grad():
-            if Need.BLOCKS in self.needs:
-                met = self._notes.blocks
-                blocks = block_values(met if len(met) > 1 else stages)
             wanted = Need.BACKWARD in self.needs and not gradients_missing(self.layers)
             if Need.JACOBIAN in self.needs:
                 (jacobian,) = torch.autograd.grad(logits.sum(), [images], retain_graph=wanted)
@@ -177,7 +169,6 @@ class Probe:
             None if gradients is None else gradients[: len(weights)],
             None if gradients is None else gradients[len(weights) :],
             None if jacobian is None else jacobian.flatten(1),
-            blocks,
         )
 
     @property
@@ -257,11 +248,6 @@ class Probe:
     def jacobian(self) -> Tensor:
         """``(B, C·H·W)``: gradient of each sample's summed logits at its input."""
         return self._differentiated(Need.JACOBIAN, self._pass.jacobian)
-
-    @property
-    def blocks(self) -> BlockValues:
-        """Entropies of the network's blocks, and gradients between them (need ``blocks``)."""
-        return self._differentiated(Need.BLOCKS, self._pass.blocks)
 
     def _differentiated(self, need: Need, value: S | None) -> S:
         require(need, self.needs)
