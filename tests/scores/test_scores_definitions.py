@@ -76,6 +76,8 @@ DEFINITIONS = {
     "expressivity": total("block_entropy"),
     "progressivity": only("entropy_step"),
     "trainability": only("gradient_balance"),
+    "layers": only("tensors"),
+    "vkdnw": plus(only("tensors"), only("information_entropy")),
     # distances to the teacher, of which less is better
     "kd": minus(only("logit_kl_t4")),
     "fitnet": minus(mean("hint_distance")),
@@ -98,6 +100,7 @@ DEFINITIONS = {
 }
 RANK_SUMS = {  # terms, and what is added of each rank over the number of architectures
     "az_nas": (("expressivity", "progressivity", "trainability", "complexity"), np.log),
+    "vkdnw_agg": (("vkdnw", "jacov", "expressivity", "trainability", "complexity"), np.log),
     "te_nas": (("ntk", "linear_regions"), float),
     "tvt": (("at", "l2_norm"), float),
 }

@@ -136,7 +136,7 @@ UNUSUAL = {  # network, labels
 }
 OWN = [s.name for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
 NAMES = [*SCORES.names(), *(f"proxy:{name}" for name in shipped_proxies())]
-OF_SIZES = {"params", "macs", "depth", "complexity"}
+OF_SIZES = {"params", "macs", "depth", "complexity", "layers"}
 """Right for a network without a signal as well: they say how large it is, and claim no more."""
 
 
@@ -217,7 +217,9 @@ ANYTHING_GOES = {
     ),
     **dict.fromkeys(("plain", "grasp"), "a sum of both signs, and zero lies in the middle"),
     **dict.fromkeys(("autodas_s0", "autodas_nb201", "autodas_vit"), "nearly a size"),
-    **dict.fromkeys(("az_nas", "te_nas", "tvt"), "of ranks, which one network alone has not"),
+    **dict.fromkeys(
+        ("az_nas", "te_nas", "tvt", "vkdnw_agg"), "of ranks, which one network alone has not"
+    ),
     "l2_norm": "of the weights alone, which are those of a live network",
 }
 """Score -> why its formula may be higher for a network without a signal."""

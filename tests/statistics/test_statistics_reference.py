@@ -36,6 +36,7 @@ SIZES = {
         "out_channels": [3, 20, 3],
         "layer_macs": [54 * 36, 60 * 9, 60],
         "stage_channels": [3, 20],
+        "tensors": [1 + 2 + 2 + 2 + 2],
         "params": [54 + (3 + 3) + (60 + 20) + (20 + 20) + (60 + 3)],
         "macs": [54 * 36 + 60 * 9 + 60],
     },
@@ -44,6 +45,7 @@ SIZES = {
         "out_channels": [6, *[18, 6, 8, 6] * 3, 3],
         "layer_macs": [108 * 4, *[108 * 5, 36 * 5, 48 * 5, 48 * 5] * 3, 18],
         "stage_channels": [6, 6, 6],
+        "tensors": [2 + 1 + 3 * (2 + 2 + 4 * 2) + 2],
         "params": [(108 + 6) + 6 + 3 * (4 * 6 + (108 + 18) + (36 + 6) + (48 + 8) + (48 + 6)) + 21],
         # queries times keys and weights times values: 2 heads of 5 × 5 products of width 3
         "macs": [108 * 4 + 3 * (240 * 5 + 2 * (2 * 5 * 5 * 3)) + 18],
@@ -363,6 +365,38 @@ def perturbation_growth(c: Case):
     norms = before.norm_inputs if c.name == "cnn" else []  # LayerNorm takes nothing away
     removed = [np.sqrt(number(v).var((0, 2, 3)).mean()) for v in norms]
     return [np.log(np.linalg.norm(moved, axis=1).mean()) + np.log(removed).sum()]
+
+
+def information_entropy(c: Case):
+    """Image by image, with a covariance that is factored by LAPACK but for its last row."""
+    generator = torch.Generator().manual_seed(0)
+    values = {}
+    for name, p in c.network.named_parameters():
+        if name.endswith("bias"):
+            values[name] = torch.zeros_like(p)
+        elif name != "token" and p.ndim > 1:
+            values[name] = normal(p.shape, generator) * np.sqrt(2 / p[0].numel())
+        else:
+            values[name] = p if name == "token" else torch.ones_like(p)
+    total = 0
+    for image in normal(images().shape, torch.Generator().manual_seed(1)):
+        seen = c.again(pixels=image[None], running=True, values=values)
+        owned = [p for name, p in seen.parameters.items() if name != "token"]
+        jacobian = np.array(
+            [[g.flatten()[0] for g in seen.gradients(z, owned)] for z in seen.logits[0]]
+        )
+        p = 0.95 * softmax(seen.logits)[0] + 0.05 / 3
+        factor = np.zeros((3, 3))
+        factor[:2, :2] = np.linalg.cholesky((np.diag(p) - np.outer(p, p))[:2, :2])
+        factor[2] = -factor[0] - factor[1]  # outputs of all classes together do not vary
+        total = total + (factor @ jacobian).T @ (factor @ jacobian) / BATCH
+    deciles = np.quantile(np.linalg.svd(total, compute_uv=False), np.arange(1, 10) / 10)
+    shares = deciles / (np.abs(deciles).sum() + 1e-10)
+    return [-(shares * np.log(shares + 1e-10)).sum() / np.log(9)]
+
+
+def no_cell(_: Case):
+    return Failed("the network is no repeated cell")
 
 
 def log_softmaxes(c: Case, before=lambda g: g):
@@ -694,6 +728,8 @@ DERIVED = {
     "jacobian_spread": jacobian_spread,
     "class_jacobian_spread": class_jacobian_spread,
     "perturbation_growth": perturbation_growth,
+    "information_entropy": information_entropy,
+    **dict.fromkeys([s.name for s in STATISTICS if s.name.startswith("graph_")], no_cell),
     "tangent_kernel": tangent_kernel,
     "tangent_condition": tangent_condition,
     "hint_distance": lambda c: c.per_pair(lambda f: f, hint_distance),

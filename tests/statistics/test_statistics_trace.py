@@ -23,7 +23,8 @@ from autodas.statistics.passes import views
 
 OWN = [s.name for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
 MORE = {"backward", "jacobian", "virtual", "blocks", "hessian", "halves", "singles", "tangent"}
-MORE |= {"constant", "gaussian"}
+MORE |= {"constant", "gaussian", "information"}
+OF_CELLS = [n for n in OWN if n.startswith("graph_")]
 FORWARD_ONLY = [n for n in OWN if not STATISTICS.get(n).needs & MORE]
 
 
@@ -249,9 +250,10 @@ def passes(monkeypatch):
         (["tangent_kernel"], 1, 5),
         (["constant_gradient_inverse"], 1, 1),
         (["perturbation_growth"], 2, 0),
+        (["information_entropy"], 2, 3),  # how many classes, and one backward for each of three
         # the batch, counted operations, blocks, data-free, Hessian, halves, singles, tangent,
-        # constant, noise; backward: blocks, jacobian, loss, data-free, Hessian, halves, ...
-        (OWN, 1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2, 1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1),
+        # constant, noise, information; backward: blocks, jacobian, loss, data-free, ...
+        (OWN, 1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2 + 2, 1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1 + 3),
     ],
 )
 def test_as_few_passes_as_possible(passes, names, forward, backward):
@@ -287,6 +289,7 @@ def test_forward_statistics_do_not_even_record_a_graph():
     assert [n for n, result in found.items() if isinstance(result, Failed)] == [
         "attention_entropy",
         "attention_rank",
+        *OF_CELLS,
     ]
     with pytest.raises(Boom):
         measure(network, images(), labels(), ["jacobian_gram"])
@@ -446,7 +449,8 @@ def test_a_teacher_of_other_classes_can_still_be_compared_by_features():
     assert {n: found[n] for n in logits} == dict.fromkeys(
         logits, "the student has 3 classes, the teacher 7"
     )
-    assert set(found) == {*logits, "attention_entropy", "attention_rank", "diversity_saliency"}
+    attention = ("attention_entropy", "attention_rank", "diversity_saliency")
+    assert set(found) == {*logits, *attention, *OF_CELLS}
 
 
 def test_a_teacher_that_knows_too_few_classes_has_no_class_gradient():

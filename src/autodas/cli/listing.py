@@ -67,7 +67,8 @@ PATTERNS: dict[str, dict[str, str]] = {
         "a formula": "such as layers_sum(sum(abs(weight_grad))), of what autodas list statistics "
         "and primitives show",
         "predictor:ridge": "in benchmark: a regression on architectures, never judged on what it "
-        "has learnt; also predictor:forest and predictor:boosting",
+        "has learnt; also predictor:forest and predictor:boosting, each on the graph alone as "
+        "predictor:graph-ridge and so on, and predictor:all on the graph and on scores",
         "early:1/9": "in benchmark: the cross-entropy after a ninth of every training, in tables "
         "made with label --rungs 1/9; also early:accuracy@1/9 and early:kd_loss@1/9",
         "all": "in benchmark: all of these that have a name of their own",

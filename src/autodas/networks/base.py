@@ -12,6 +12,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from autodas.networks.cell_graphs import CellGraph
+
 __all__ = [
     "StagedNetwork",
     "fan_in_normal",
@@ -34,10 +36,12 @@ class StagedNetwork(nn.Module):
         classifier: The last linear layer.
         prefix_tokens: How many tokens at the front of a (B, N, D) stage output are not image
             patches: 1 with a class token, otherwise 0.
+        cell_graph: Of a network that repeats one cell, what the graph of that cell tells.
     """
 
     classifier: nn.Linear
     prefix_tokens: int = 0
+    cell_graph: CellGraph | None = None
 
     def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Stage outputs and logits.

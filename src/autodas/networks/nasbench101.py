@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.networks.base import StagedNetwork, kaiming
+from autodas.networks.cell_graphs import node_graph
 
 __all__ = ["OPERATIONS", "Cell101", "CellNetwork101", "vertex_channels"]
 
@@ -128,6 +129,7 @@ class CellNetwork101(StagedNetwork):
         num_classes: int = 10,
     ) -> None:
         super().__init__()
+        self.cell_graph = node_graph(matrix, operations, OPERATIONS)
         self.stem = _conv(channels, width, 3)
         self.stages = nn.ModuleList()
         for i in range(3):

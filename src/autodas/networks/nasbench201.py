@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.networks.base import StagedNetwork, kaiming
+from autodas.networks.cell_graphs import edge_graph
 
 __all__ = ["EDGES", "OPERATIONS", "Cell201", "CellNetwork201"]
 
@@ -108,6 +109,7 @@ class CellNetwork201(StagedNetwork):
         num_classes: int = 10,
     ) -> None:
         super().__init__()
+        self.cell_graph = edge_graph(EDGES, operations, OPERATIONS)
         self.stem = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
         )

@@ -6,14 +6,19 @@ Predictors in Neural Architecture Search?", NeurIPS 2021). Unlike a score, a pre
 accuracies; it must never be judged on those it has seen, so whoever uses one says which rows it
 learns from and which it predicts.
 
-Names: ``predictor:ridge``, ``predictor:forest``, ``predictor:boosting``.
+Predictors see the encoding of an architecture; or its graph (counts, paths and degrees of a cell,
+counts, widths and ratios of a chain of stages); or graph and values of zero-cost scores together.
+
+Names: ``predictor:ridge``, ``predictor:forest``, ``predictor:boosting`` (encoding);
+``predictor:graph-ridge``, ``predictor:graph-forest``, ``predictor:graph-boosting`` (graph);
+``predictor:all`` (graph and scores).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +31,29 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
+from autodas.scores import size, zero_cost  # noqa: F401 - they declare what is learnt from
+from autodas.scores.score import SCORES
 
-__all__ = ["LEAST", "PREDICTORS", "PREFIX", "Predictor", "get_predictor", "predict"]
+__all__ = [
+    "LEAST",
+    "PREDICTORS",
+    "PREFIX",
+    "STUDENT_SCORES",
+    "Predictor",
+    "get_predictor",
+    "predict",
+]
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 PREFIX = "predictor:"
+Sees: TypeAlias = Literal["encoding", "graph", "all"]
+STUDENT_SCORES = (
+    *("params", "macs", "layers", "grad_norm", "snip", "fisher", "plain", "l2_norm", "synflow"),
+    *("logsynflow", "jacov", "epe_nas", "naswot", "swap", "zen", "zico", "expressivity"),
+    *("progressivity", "trainability", "vkdnw"),
+)
+"""Scores of a student alone that ``predictor:all`` learns from, beside the graph."""
 LEAST = 8  # fewer known accuracies are not worth fitting anything to
 
 
@@ -44,17 +66,20 @@ class Predictor:
         make: From a seed, a regressor with ``fit`` and ``predict``.
         description: One line.
         reference: Where it is defined.
+        sees: What it is shown of an architecture.
     """
 
     name: str
     make: Callable[[int], Any]
     description: str
     reference: str = ""
+    sees: Sees = "encoding"
 
     @property
     def leaves(self) -> frozenset[str]:
-        """Statistics it needs: none, it looks at the encoding alone."""
-        return frozenset()
+        """Statistics it needs: none, unless it is shown scores."""
+        names = STUDENT_SCORES if self.sees == "all" else ()
+        return frozenset[str]().union(*(SCORES.get(name).leaves for name in names))
 
 
 def _with_squares(x: Floats) -> Floats:
@@ -81,18 +106,54 @@ def _boosting(seed: int) -> Any:  # noqa: ANN401
     )
 
 
+def _graph_forest(seed: int) -> Any:  # noqa: ANN401
+    return RandomForestRegressor(random_state=seed, n_jobs=1)  # its defaults, as published
+
+
+def _graph_boosting(seed: int) -> Any:  # noqa: ANN401
+    return GradientBoostingRegressor(
+        n_estimators=300,
+        learning_rate=0.05,
+        max_depth=4,
+        subsample=0.7,
+        max_features=0.2,
+        random_state=seed,
+    )
+
+
+_GRAF = "Kadlecová et al., ICML 2024 (GRAF)"
 PREDICTORS: Catalog[Predictor] = Catalog("predictor")
-for _name, _make, _description, _reference in (
-    (
+for _each in (
+    Predictor(
         "ridge",
         _ridge,
         "ridge regression on the encoding and its squares, penalty by leave-one-out",
         "Hoerl and Kennard, 1970",
     ),
-    ("forest", _forest, "random forest of 200 trees on the encoding", "Breiman, 2001"),
-    ("boosting", _boosting, "200 gradient-boosted trees on the encoding", "Friedman, 2001"),
+    Predictor("forest", _forest, "random forest of 200 trees on the encoding", "Breiman, 2001"),
+    Predictor(
+        "boosting", _boosting, "200 gradient-boosted trees on the encoding", "Friedman, 2001"
+    ),
+    Predictor("graph-ridge", _ridge, "the same ridge regression on the graph", _GRAF, "graph"),
+    Predictor(
+        "graph-forest", _graph_forest, "random forest of 100 trees on the graph", _GRAF, "graph"
+    ),
+    Predictor(
+        "graph-boosting",
+        _graph_boosting,
+        "300 gradient-boosted trees on the graph",
+        _GRAF,
+        "graph",
+    ),
+    Predictor(
+        "all",
+        _graph_boosting,
+        "300 gradient-boosted trees on the graph and on zero-cost scores",
+        f"{_GRAF}; Tybl & Neumann, CVPR 2025, table 1",
+        "all",
+    ),
 ):
-    PREDICTORS.add(PREFIX + _name, Predictor(PREFIX + _name, _make, _description, _reference))
+    PREDICTORS.add(PREFIX + _each.name, replace(_each, name=PREFIX + _each.name))
 
 
 def get_predictor(name: str) -> Predictor:
@@ -111,7 +172,7 @@ def predict(
 
     Args:
         predictor: How to learn.
-        features: ``(A, F)`` encodings.
+        features: ``(A, F)`` what it sees.
         truth: ``(A,)`` accuracies, NaN where unknown.
         learn: Rows whose accuracies may be looked at.
         rows: Rows to predict.

@@ -58,6 +58,13 @@ for _score in (
         np.log,
     ),
     rank_sum(
+        "vkdnw_agg",
+        ("vkdnw", "jacov", "expressivity", "trainability", "complexity"),
+        "sum of the logs of five ranks: vkdnw, jacov, expressivity, trainability, complexity",
+        "Tybl & Neumann, CVPR 2025, sec. 3.4",
+        np.log,
+    ),
+    rank_sum(
         "te_nas",
         ("ntk", "linear_regions"),
         "sum of the ranks of conditioning and linear regions",

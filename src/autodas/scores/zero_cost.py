@@ -12,6 +12,7 @@ __all__: list[str] = []
 
 _ABDELFATTAH = "Abdelfattah et al., ICLR 2021"
 _AZ_NAS = "Lee & Ham, CVPR 2024"
+_VKDNW = "Tybl & Neumann, CVPR 2025"
 
 # name, formula, sign of the published quantity, description, reference
 SCORES_ = (
@@ -133,6 +134,14 @@ SCORES_ = (
     ("progressivity", "entropy_step", 1, "smallest growth of that entropy by a block", _AZ_NAS),
     ("trainability", "gradient_balance", 1, "how well blocks keep the size of gradients", _AZ_NAS),
     ("complexity", "macs", 1, "multiply-accumulate operations per image", _AZ_NAS),
+    ("layers", "tensors", 1, "number of trainable parameter tensors", _VKDNW),
+    (
+        "vkdnw",
+        "add(tensors, information_entropy)",
+        1,
+        "number of parameter tensors, then the entropy of the weights' Fisher information",
+        _VKDNW,
+    ),
     (
         "dss",
         "add(virtual_output, log(layers_sum(diversity_saliency)))",

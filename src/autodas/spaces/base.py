@@ -116,6 +116,14 @@ class Space(ABC):
     def features(self, arch: Arch) -> npt.NDArray[np.float64]:
         """Numbers that describe ``arch``, equally many for every architecture of the space."""
 
+    def graph_features(self, arch: Arch) -> npt.NDArray[np.float64]:
+        """Numbers that describe the graph of ``arch``, equally many for every architecture.
+
+        Of cells: counts of operations, paths and degrees
+        (:class:`~autodas.networks.cell_graphs.CellGraph`). By default :meth:`features`.
+        """
+        return self.features(arch)
+
     def build(
         self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
     ) -> StagedNetwork:

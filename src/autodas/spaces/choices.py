@@ -257,6 +257,40 @@ class ChoiceSpace(Space):
                 values += [float(chosen == option) for option in options]
         return np.asarray(values)
 
+    def graph_features(self, arch: Selection) -> npt.NDArray[np.float64]:
+        """Counts, widths and ratios: what a graph is to a cell, these are to a chain of stages.
+
+        The features; of every choice that is made at several positions, sum, mean, least, largest
+        and last over first of its numbers, or how often each of its options occurs; and of every
+        two such choices of numbers at equally many positions, the sum of their products.
+        """
+        values = list(self.features(arch))
+        numbers: list[npt.NDArray[np.float64]] = []
+        for key, length in self._lengths.items():
+            chosen = arch[key] if length else ()
+            if length and all(isinstance(each, int | float) for each in chosen):
+                row = np.asarray(chosen, dtype=np.float64)
+                ratio = row[-1] / row[0] if row[0] else 0.0
+                values += [row.sum(), row.mean(), row.min(), row.max(), ratio]
+                numbers.append(row)
+            elif length:
+                options = sorted({str(each) for each in self._options(key)})
+                values += [float([str(c) for c in chosen].count(each)) for each in options]
+        for a, b in itertools.combinations(numbers, 2):
+            if len(a) == len(b):
+                values.append(float(a @ b))
+        return np.asarray(values, dtype=np.float64)
+
+    def _options(self, key: str) -> list[Option]:
+        """All options of a choice, at whatever position."""
+        start = 0
+        for name, length in self._lengths.items():
+            if name == key:
+                genes = self._genes[start : start + (length or 1)]
+                return [option for options in genes for option in options]
+            start += length or 1
+        raise KeyError(key)
+
 
 def _check_choices(space: str, choices: Mapping[str, Sequence[Option] | Each]) -> None:
     """Refuse choices whose selections could not be written as JSON and read back.

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
+from autodas.networks.cell_graphs import node_graph
 from autodas.networks.nasbench101 import OPERATIONS, CellNetwork101
 from autodas.spaces.base import Shape, Space, other, pick
 from autodas.spaces.text import check_text, shown
@@ -212,6 +213,10 @@ class NasBench101(Space):
         matrix, ops = _framed(arch)
         chosen = [float(op == name) for op in ops for name in OPERATIONS]
         return np.concatenate([matrix[np.triu_indices(VERTICES, 1)], chosen]).astype(np.float64)
+
+    def graph_features(self, arch: Cell) -> npt.NDArray[np.float64]:
+        """Counts, paths and degrees of the cell."""
+        return np.array(node_graph(arch.matrix, arch.ops, OPERATIONS).numbers)
 
 
 def _matrix(vertices: int, edges: dict[tuple[int, int], int]) -> Matrix:

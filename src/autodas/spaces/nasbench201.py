@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from autodas.core.errors import InvalidInput
+from autodas.networks.cell_graphs import edge_graph
 from autodas.networks.nasbench201 import EDGES, OPERATIONS, CellNetwork201
 from autodas.spaces.base import Shape
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
@@ -63,6 +67,10 @@ class NasBench201(ChoiceSpace):
                 f"{', '.join(OPERATIONS)}, got {shown(text)}"
             )
         return self._select(found.groups())
+
+    def graph_features(self, arch: Selection) -> npt.NDArray[np.float64]:
+        """Counts, paths and degrees of the cell without its dead edges."""
+        return np.array(edge_graph(EDGES, arch["ops"], OPERATIONS).numbers)
 
     def cost_class(self, arch: Selection) -> Selection:
         """The same operations in alphabetical order: which edge has which does not matter."""

@@ -21,6 +21,7 @@ from autodas.statistics.definitions import (  # noqa: F401
     saliency,
     whole_network,
     sizes,
+    graphs,
 )
 
 # isort: on

@@ -80,6 +80,8 @@ class Need(StrEnum):
     """The neural tangent kernel: gradients of single outputs."""
     GAUSSIAN = "gaussian", MadeBy.EXTRA, "two forwards of 16 noise images", False
     """How far standard normal weights carry noise apart."""
+    INFORMATION = "information", MadeBy.EXTRA, "16 noise images, one backward per class", False
+    """Gradients of the logits of single noise images at one entry of every weight."""
     CONSTANT = "constant", MadeBy.EXTRA, "two images of ones, forward and backward", False
     """Gradients for images without content."""
     TEACHER = "teacher", MadeBy.TEACHER, "", True

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from autodas.core.errors import InvalidInput
 from autodas.core.values import Kind, Type
-from autodas.networks import ResNet, StagedNetwork, VisionTransformer, seeded
+from autodas.networks import CellNetwork201, ResNet, StagedNetwork, VisionTransformer, seeded
 from autodas.statistics.catalog import STATISTICS, Statistic
 from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
@@ -42,9 +42,9 @@ class _Trial:
 
 
 def check(statistic: Statistic) -> None:
-    """Measure ``statistic`` on a small CNN and a small transformer.
+    """Measure ``statistic`` on a small CNN, a small transformer and a small network of cells.
 
-    A network that has nothing to measure it on is fine, as long as the other one has.
+    A network that has nothing to measure it on is fine, as long as another one has.
 
     Raises:
         InvalidInput: it fails; it does not fit its type; it is not finite; it differs between
@@ -60,7 +60,7 @@ def check(statistic: Statistic) -> None:
 
 
 @lru_cache(maxsize=1)
-def _trials() -> tuple[_Trial, _Trial]:
+def _trials() -> tuple[_Trial, ...]:
     cnn = seeded(lambda: ResNet((1, 1), (4, 20), channels=1, num_classes=_CLASSES), 0)
     transformer = seeded(
         lambda: VisionTransformer(
@@ -74,6 +74,10 @@ def _trials() -> tuple[_Trial, _Trial]:
         ),
         0,
     )
+    operations = ["nor_conv_3x3", "skip_connect", *["nor_conv_1x1"] * 3, "none"]
+    cells = seeded(
+        lambda: CellNetwork201(operations, width=4, cells=1, channels=1, num_classes=_CLASSES), 0
+    )
     images = torch.randn(_BATCH, *_SHAPE, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(_BATCH) % _CLASSES
 
@@ -83,6 +87,7 @@ def _trials() -> tuple[_Trial, _Trial]:
     return (
         _Trial("a small CNN", cnn, signals(transformer)),
         _Trial("a small transformer", transformer, signals(cnn)),
+        _Trial("a small network of cells", cells, signals(cnn)),
     )
 
 

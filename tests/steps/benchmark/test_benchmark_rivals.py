@@ -138,6 +138,36 @@ def test_learning_from_what_is_predicted_is_refused(family):
         get_predictor("predictor:rigde")
 
 
+def test_a_predictor_sees_what_it_says(family):
+    space = family.space
+    archs = [space.decode(text) for text in family.table.architectures]
+    graph = np.stack([space.graph_features(arch) for arch in archs])
+    np.testing.assert_array_equal(encodings(family), [space.features(arch) for arch in archs])
+    np.testing.assert_array_equal(encodings(family, "graph"), graph)
+    # Of scores, only sizes are known here; the others have no values and are left out.
+    every = encodings(family, "all")
+    np.testing.assert_array_equal(every[:, :-2], graph)
+    np.testing.assert_array_equal(every[:, -2:].T, family.sizes)
+
+
+@pytest.mark.parametrize("name", ["ridge", "forest", "boosting"])
+def test_predictors_of_the_graph_are_given_the_graph(family, name, monkeypatch):
+    given = []
+    monkeypatch.setattr(rivals, "predict", lambda p, features, *_, **__: given.append(features))
+    for prefix in ("predictor:", "predictor:graph-"):
+        with pytest.raises(AttributeError):  # the spy predicts nothing
+            Comparison(family, "report", 0).values(get_predictor(prefix + name))
+    np.testing.assert_array_equal(given[0], encodings(family))
+    np.testing.assert_array_equal(given[1], encodings(family, "graph"))
+
+
+def test_the_predictor_of_everything_asks_for_statistics():
+    assert get_predictor("predictor:graph-forest").leaves == frozenset()
+    assert {"information_entropy", "jacobian_spread", "saliency"} <= get_predictor(
+        "predictor:all"
+    ).leaves
+
+
 def test_predictions_depend_on_the_seed_alone(family):
     forest = get_predictor("predictor:forest")
     first, again, other = (

@@ -144,6 +144,14 @@ def perturbation_growth(probe: Probe) -> list[float]:
     return [probe.extra.perturbation_growth]
 
 
+@statistic(
+    SCALAR, needs={Need.INFORMATION}, reference="Tybl & Neumann, CVPR 2025 (VKDNW), sec. 3.3"
+)
+def information_entropy(probe: Probe) -> list[float]:
+    """Entropy of the deciles of the weights' Fisher information's spectrum, in [0, 1]."""
+    return [probe.extra.spectrum_entropy]
+
+
 @statistic(TANGENT_GRAM, needs={Need.TANGENT}, reference="Jacot et al., NeurIPS 2018, eq. 4")
 def tangent_kernel(probe: Probe) -> list[Tensor]:
     """Inner products of the first 8 samples' gradients of the summed logits at all weights."""

@@ -12,6 +12,7 @@ from autodas.statistics.need import Need, require
 from autodas.statistics.passes import gradients
 from autodas.statistics.passes.blocks import BlockValues, block_pass
 from autodas.statistics.passes.gaussian import perturbation_growth
+from autodas.statistics.passes.information import spectrum_entropy, weight_information
 from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
 from autodas.statistics.passes.weights import Layer, own_weights, trainable_weights
 from autodas.statistics.passes.without_trace import measuring_mode
@@ -106,6 +107,12 @@ class ExtraPasses:
         """Gradients of the summed logits of all-ones images (need ``constant``)."""
         weights = self._weights(Need.CONSTANT)
         return gradients.constant_gradients(self._network, weights, self._images)
+
+    @cached_property
+    def spectrum_entropy(self) -> float:
+        """Entropy of the spectrum of the weights' Fisher information (need ``information``)."""
+        require(Need.INFORMATION, self._needs)
+        return spectrum_entropy(weight_information(self._network, self._images))
 
     @cached_property
     def perturbation_growth(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from autodas.networks import StagedNetwork
 from autodas.statistics.passes import views
 from autodas.statistics.passes.without_trace import replaced
 
-__all__ = ["GAUSSIAN_IMAGES", "perturbation_growth"]
+__all__ = ["GAUSSIAN_IMAGES", "drawn", "perturbation_growth"]
 
 GAUSSIAN_IMAGES = 16
 STEP = 0.01
@@ -57,7 +58,7 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     Source: Lin et al., ICCV 2021 (Zen-NAS), algorithm 1.
     """
     generator = torch.Generator().manual_seed(0)
-    weights = _gaussian(network, generator)
+    weights = drawn(network, generator, lambda _: 1.0)
     shape = (min(len(images), GAUSSIAN_IMAGES), *images.shape[1:])
     # Each precision has numbers of its own: see autodas.networks.seeded.
     noise, change = (torch.randn(shape, generator=generator, dtype=images.dtype) for _ in range(2))
@@ -84,9 +85,16 @@ def _has_parts(module: nn.Module) -> bool:
     return next(module.children(), None) is not None
 
 
-def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[int, Tensor]:
-    """Of each parameter, by identity: standard normal weights, no biases, unscaled normalisation;
-    tokens and positions stay.
+def drawn(
+    network: nn.Module, generator: torch.Generator, deviation: Callable[[Tensor], float]
+) -> dict[int, Tensor]:
+    """Of each parameter, by identity: normal weights, no biases, unscaled normalisation; tokens and
+    positions stay.
+
+    Args:
+        network: Its parameters are not changed.
+        generator: Draws the weights.
+        deviation: Standard deviation of a weight, ``(out, in, …)``.
     """
     made: dict[int, Tensor] = {}
     for module in network.modules():
@@ -97,6 +105,7 @@ def _gaussian(network: nn.Module, generator: torch.Generator) -> dict[int, Tenso
                 value = torch.zeros_like(parameter)
             elif isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
                 value = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                value *= deviation(parameter)
             elif name == "weight" and parameter.ndim == 1:
                 value = torch.ones_like(parameter)
             else:

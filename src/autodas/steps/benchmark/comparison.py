@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness import Regret, Yardstick, top1_regret
 from autodas.scores import Score, Subjects
-from autodas.scores.predictor import Predictor
+from autodas.scores.predictor import Predictor, Sees
 from autodas.scores.score import Values
 from autodas.steps.benchmark.early import Early, after
 from autodas.steps.benchmark.rivals import encodings, predicted
@@ -75,6 +75,7 @@ class Comparison:
     family: Family
     part: str
     seed: int
+    _features: dict[Sees, Values] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def chosen(self) -> npt.NDArray[np.intp]:
@@ -89,10 +90,11 @@ class Comparison:
         params, macs = (size[self.chosen] for size in self.family.sizes)
         return Yardstick(self.family.truth[self.chosen], params, macs, seed=self.seed)
 
-    @cached_property
-    def features(self) -> Values:
+    def features(self, sees: Sees) -> Values:
         """``(A, F)`` what predictors see."""
-        return encodings(self.family)
+        if sees not in self._features:
+            self._features[sees] = encodings(self.family, sees)
+        return self._features[sees]
 
     def row(self, contender: Contender) -> dict[str, Any]:
         """The row of one score or rival, as JSON holds it."""
@@ -129,7 +131,12 @@ class Comparison:
                 return early, {}
             return Ok(early.value[0][self.chosen]), {"cost": early.value[1]}
         found = predicted(
-            family, contender, self.features, part=self.part, rows=self.chosen, seed=self.seed
+            family,
+            contender,
+            self.features(contender.sees),
+            part=self.part,
+            rows=self.chosen,
+            seed=self.seed,
         )
         if isinstance(found, Failed):
             return found, {}

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from autodas.core.digest import digest
 from autodas.core.results import Failed, Ok, Result
-from autodas.scores.predictor import Predictor, predict
-from autodas.scores.score import Values
+from autodas.scores.predictor import STUDENT_SCORES, Predictor, Sees, predict
+from autodas.scores.score import SCORES, Values
 from autodas.workbench.families import Family
 
 __all__ = ["FOLDS", "Predicted", "encodings", "folds", "predicted"]
@@ -36,10 +36,19 @@ class Predicted:
     cross_validated: bool
 
 
-def encodings(family: Family) -> Values:
-    """``(A, F)`` what predictors see of the architectures."""
+def encodings(family: Family, sees: Sees = "encoding") -> Values:
+    """``(A, F)`` what predictors see of the architectures.
+
+    Scores that have no values on the family are left out.
+    """
     space = family.space
-    return np.stack([space.features(space.decode(text)) for text in family.table.architectures])
+    look = space.features if sees == "encoding" else space.graph_features
+    found = np.stack([look(space.decode(text)) for text in family.table.architectures])
+    if sees != "all":
+        return found
+    values = [SCORES.get(name).compute(family.subjects) for name in STUDENT_SCORES]
+    known = [each.value for each in values if isinstance(each, Ok)]
+    return np.column_stack([found, *known])
 
 
 def folds(family: Family, rows: Index) -> Index:
