@@ -31,6 +31,7 @@ RANKS = {
     "steps.label": 5,
     "steps.distill": 5,
     "steps.train_teacher": 5,
+    "steps.teachers": 5,
     "steps.benchmark": 5,
     "steps.explain": 5,
     "steps.search": 5,
@@ -67,6 +68,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {"backends", "data", "networks", "tables", "spaces", "teachers", "distill", "workbench"},
     "steps.distill": _CORE | {"backends", "networks", "spaces", "teachers", "distill", "workbench"},
     "steps.train_teacher": _CORE | {"data", "networks", "teachers", "distill"},
+    "steps.teachers": _CORE
+    | {"backends", "data", "networks", "spaces", "teachers", "evolution", "workbench"},
     "steps.benchmark": _CORE
     | {"backends", "networks", "tables", "fitness", "spaces", "statistics", "scores", "workbench"},
     "steps.explain": _CORE

@@ -24,6 +24,7 @@ RUNS = {
     "distill": f"--space digits-vit --arch {VIT} {BRIEF} --losses kd=1",
     "run": f"--space digits-vit {BRIEF} --score params --max-params 3k --max-latency 30s "
     "--evaluations 4 --strategy=random",
+    "teachers": "--space digits-vit --epochs 6 --trainings 2 --candidates digits-cnn-teacher none",
 }
 """Every command that leaves a configuration, with what it does quickly."""
 

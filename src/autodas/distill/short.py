@@ -24,7 +24,7 @@ from autodas.distill.shifted_views import predict
 from autodas.distill.teacher_logits import evaluating
 from autodas.teachers import Teacher, at_native_size, matched
 
-__all__ = ["Pace", "image_logits", "kd_loss", "pace_of", "short_training"]
+__all__ = ["Pace", "image_logits", "kd_loss", "pace_of", "short_training", "teacher_answers"]
 
 LENGTHS = 4  # lengths of an epoch that are tried, to come near the wanted number of steps
 
@@ -115,8 +115,16 @@ def kd_loss(
     teachers only: it carries the scale of theirs.
     """
     mine = image_logits(network, data)
-    theirs = torch.stack([_judged_logits(each, data) for each in teachers]).mean(dim=0)
-    return float(soft_target_loss(mine, theirs, temperature))
+    return float(soft_target_loss(mine, teacher_answers(teachers, data), temperature))
+
+
+def teacher_answers(teachers: Sequence[Teacher], data: ImageData) -> Tensor:
+    """``(M, K)`` mean of the logits of one or several teachers for the second part, on the CPU.
+
+    Raises:
+        InvalidInput: one has another number of classes or channels than the data.
+    """
+    return torch.stack([_judged_logits(each, data) for each in teachers]).mean(dim=0)
 
 
 @lru_cache(maxsize=8)

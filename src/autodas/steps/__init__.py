@@ -2,9 +2,10 @@
 
 label (make ground truth), measure (fill the statistics cache), discover (find a proxy), benchmark
 (rank scores honestly), explain (what a score says), search (pick students), distill (train the
-chosen one), train_teacher, run (search and distil, from a budget to a student), demo (all of it on
-embedded data). Steps talk to each other through run directories and tables. Import the step you
-need: this package imports nothing, so that a command loads only its own step.
+chosen one), train_teacher, teachers (choose among several), run (search and distil, from a budget
+to a student), demo (all of it on embedded data). Steps talk to each other through run directories
+and tables. Import the step you need: this package imports nothing, so that a command loads only its
+own step.
 """
 
 MODULES = {
@@ -18,5 +19,6 @@ MODULES = {
     "explain": "autodas.steps.explain.run",
     "demo": "autodas.steps.demo",
     "train-teacher": "autodas.steps.train_teacher",
+    "teachers": "autodas.steps.teachers",
 }
 """Command -> the module that has its ``Config`` and its ``run``."""

@@ -17,7 +17,8 @@ from autodas.tables.noise import label_noise
 from autodas.tables.rungs import rung_columns
 from autodas.tables.table import Part, Target, Training
 from autodas.teachers import load_teacher
-from autodas.workbench.training import Unit
+from autodas.workbench.teacher_facts import facts_of
+from autodas.workbench.training import Setup, Unit
 from autodas.workbench.ways import Way
 
 __all__ = ["Entry", "header_of", "noise_of", "rows_of", "summary_of"]
@@ -124,16 +125,15 @@ def header_of(
     """
     setup, where = unit.setup, unit.where
     data = load_data(setup.data)
-    members = {name: [_of_teacher(each) for each in way] for name, way in ways.items()}
     header = {
         "space": setup.space,
         "dataset": data.name,
         "dataset_digest": data.digest,
         "part": "test",
         **(
-            {"teachers": [{"name": name, "members": all_} for name, all_ in members.items()]}
+            {"teachers": [_of_pair(name, ways[name], setup) for name in ways]}
             if pairs
-            else {"teacher": members["distilled"][0]}
+            else {"teacher": _of_teacher(ways["distilled"][0])}
         ),
         "recipe": setup.recipe.describe(),
         "students": students,
@@ -147,6 +147,16 @@ def header_of(
     if where.device != "cpu":
         header |= {"device": where.device.partition(":")[0], "amp": where.amp}
     return header
+
+
+def _of_pair(name: str, way: Way, setup: Setup) -> dict[str, Any]:
+    """Who teaches under this name, and what is known of them without training."""
+    members = [_of_teacher(each) for each in way]
+    if not way:
+        return {"name": name, "members": members}
+    facts = facts_of(way, setup.data, setup.recipe.temperature).to_json()
+    known = {key: value for key, value in facts.items() if key not in ("teacher", "images")}
+    return {"name": name, "members": members, "facts": known}
 
 
 def _of_teacher(name: str) -> dict[str, Any]:

@@ -1,0 +1,215 @@
+"""The choice among teachers: what is known of them, and the contest of short distillations."""
+
+import itertools
+import math
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from autodas.cli.main import main
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed, Ok
+from autodas.data import load_data
+from autodas.data.validation import for_choosing
+from autodas.distill import RECIPES, get_recipe
+from autodas.evolution import Bracket, SuccessiveHalving
+from autodas.evolution.brackets import Rung
+from autodas.steps.teachers import TeachersConfig, run
+from autodas.steps.train_teacher import TrainTeacherConfig
+from autodas.steps.train_teacher import run as train_teacher
+from autodas.teachers import load_teacher
+from autodas.workbench.arms import arms_of
+from autodas.workbench.teacher_contest import Placing, placings
+from autodas.workbench.teacher_facts import facts_of, non_target_entropy
+
+SHIPPED = "digits-cnn-teacher"
+SHORT = replace(get_recipe("digits-vit-short"), name="shorter", epochs=16)
+
+
+@pytest.fixture(autouse=True)
+def shorter():
+    RECIPES.add("shorter", SHORT)
+    yield
+    RECIPES.remove("shorter")
+
+
+@pytest.fixture(scope="module")
+def weak(tmp_path_factory):
+    """A teacher that was stopped early."""
+    out = tmp_path_factory.mktemp("teachers") / "weak.safetensors"
+    train_teacher(TrainTeacherConfig(out=out, depths=(1, 1, 1), widths=(4, 8, 16), epochs=8))
+    return str(out)
+
+
+@pytest.fixture(scope="module")
+def asked(weak):
+    return TeachersConfig(
+        space="digits-vit", candidates=(weak, SHIPPED, f"{SHIPPED}+{weak}", "none"),
+        recipe="shorter", backend="serial",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tried(asked, tmp_path_factory):
+    RECIPES.add("shorter", SHORT)
+    try:
+        out = tmp_path_factory.mktemp("run") / "a"
+        return run(replace(asked, trainings=3, students=2, out=out)), out
+    finally:
+        RECIPES.remove("shorter")
+
+
+def test_the_entropy_of_wrong_classes_is_that_of_a_hand_computation():
+    logits = torch.tensor([[9.0, 2.0, 2.0, 2.0], [4.0, 0.0, 0.0, -1000.0]])
+    labels = torch.tensor([0, 0])
+    expected = (math.log(3) + math.log(2)) / 2
+    assert non_target_entropy(logits, labels, 2.0) == pytest.approx(expected)
+    # The target's own probability is not in it, and heat makes the others alike.
+    assert non_target_entropy(logits + 5 * torch.eye(4)[labels], labels, 2.0) == pytest.approx(
+        expected
+    )
+    sharp = torch.tensor([[0.0, 3.0, 0.0, 0.0]])
+    cold, hot = (non_target_entropy(sharp, labels[:1], t) for t in (0.5, 50.0))
+    assert cold < 0.1 < math.log(3) - 0.01 < hot
+
+
+def test_what_is_known_of_a_teacher_is_measured_on_the_validation_part(weak):
+    part = for_choosing(load_data("digits"))
+    facts = facts_of((weak,), "digits", 2.0)
+    with torch.inference_mode():
+        logits = load_teacher(weak).network(part.test_images)
+    right = (logits.argmax(dim=1) == part.test_labels).double().mean()
+    assert (facts.images, facts.accuracy) == (40, pytest.approx(100 * float(right)))
+    assert facts.stated == load_teacher(weak).accuracy
+    assert facts.params == sum(p.numel() for p in load_teacher(weak).network.parameters())
+    both = facts_of((SHIPPED, weak), "digits", 2.0)
+    alone = facts_of((SHIPPED,), "digits", 2.0)
+    assert (both.params, both.macs) == (alone.params + facts.params, alone.macs + facts.macs)
+    assert both.stated is None
+
+
+def test_without_trainings_they_rank_by_what_is_stated_for_them(asked, weak, tmp_path):
+    found = run(replace(asked, out=tmp_path))
+    assert [each["name"] for each in found["teachers"]] == [
+        SHIPPED,
+        f"{SHIPPED}+weak",
+        "weak",
+        "none",
+    ]
+    first, both, last, none = found["teachers"]
+    assert first["score"] == load_teacher(SHIPPED).accuracy
+    assert both["score"] == pytest.approx((first["score"] + last["score"]) / 2)
+    assert (none["score"], none["accuracy"], none["teacher"]) == (None, None, "none")
+    assert found["cost"] == 0
+    assert "Nothing was distilled" in found["why"][0]
+    assert len(found["teacher_checks"]) == 2
+
+
+def test_short_distillations_of_every_student_decide(tried, asked):
+    found, _ = tried
+    assert len(found["students"]) == 2
+    assert 0 < found["cost"] <= 2 * 1.02
+    for each in found["teachers"]:
+        assert [short["arch"] for short in each["short"]] == found["students"]
+        beaten = [(4 - short["place"]) / 3 for short in each["short"]]
+        assert each["score"] == pytest.approx(np.mean(beaten))
+    scores = [each["score"] for each in found["teachers"]]
+    assert scores == sorted(scores, reverse=True)
+    for number in range(2):
+        places = [each["short"][number]["place"] for each in found["teachers"]]
+        tried_ones = [s for s in places if s < 4]
+        assert len(set(tried_ones)) == len(tried_ones) >= 2
+    assert len(found["why"]) == 2
+    assert "than the most accurate one" in found["why"][0]
+
+
+def test_a_finished_choice_trains_nothing_again(tried, asked, monkeypatch):
+    found, out = tried
+    monkeypatch.setattr("autodas.workbench.contest.train_unit", None)
+    again = run(replace(asked, trainings=3, students=2, out=out))
+    assert again["teachers"] == found["teachers"]
+
+
+def test_students_that_are_named_are_those_that_are_tried(asked, tmp_path):
+    arch = '{"width":12,"depth":1,"heads":1,"mlp_ratio":0.5}'
+    found = run(replace(asked, candidates=(SHIPPED, "none"), arch=(arch,), trainings=2,
+                        out=tmp_path))  # fmt: skip
+    assert found["students"] == ['{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}']
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"candidates": ()}, "name the teachers to choose among: --candidates"),
+        ({"candidates": ("none", "none")}, "two of the teachers are called 'none'"),
+        ({"candidates": ("untrained:digits-cnn-teacher/3",)}, "knows 3 classes"),
+        ({"candidates": ("fashion-cnn-teacher",)}, "with --any-teacher"),
+        ({"arch": ("7-7",)}, "space 'digits-vit'"),
+        ({"trainings": 1.02}, "leave nothing to compare; give more --trainings"),
+    ],
+)
+def test_what_cannot_be_chosen_among_is_refused(asked, tmp_path, change, message):
+    with pytest.raises(InvalidInput, match=message) as why:
+        run(replace(asked, out=tmp_path / "run", **change))
+    assert "\n" not in str(why.value)
+
+
+def test_no_students_are_refused():
+    with pytest.raises(InvalidInput, match="students must be at least 1, got 0"):
+        TeachersConfig(students=0)
+
+
+def test_who_has_come_further_is_placed_before_who_has_not():
+    """Two rungs, of six arms one is never tried and one fails."""
+    arms = arms_of(["a"], [("t0",), ("t1",), ("t2",), (), ("t4",), ("t5",)])
+    ninth, third = Fraction(1, 9), Fraction(1, 3)
+    rungs = (Rung(ninth, 5, ninth), Rung(third, 2, third))
+    halving = SuccessiveHalving(arms, Bracket(rungs), key=lambda arm: arm.key)
+    first = [0.1, 0.4, 0.2, 0.5, None]
+    known = {}
+    for rung, values in (("1/9", first), ("1/3", [0, 0.7, 0, 0.6, None])):
+        for request in halving.ask():
+            value = values[arms.index(request.arm)]
+            known[f"{request.key}@{rung}"] = {"accuracy": 50.0, "losses": [value or 0.0]}
+            told = Failed("no") if value is None else Ok(value)
+            halving.tell(request.key, request.fidelity, told)
+    contest = SimpleNamespace(
+        arms=arms, unit=lambda arm, fidelity: SimpleNamespace(key=f"{arm.key}@{fidelity}")
+    )
+    run_of = SimpleNamespace(contest=contest, known=known, halving=halving)
+    found = placings(run_of, [arm.teachers for arm in arms])
+    assert {way: each.place for way, each in found.items()} == {
+        ("t1",): 1, (): 2, ("t2",): 3, ("t0",): 4, ("t4",): 6, ("t5",): 6,
+    }  # fmt: skip
+    assert found["t1",].beaten == 1.0
+    assert (found[()].fidelity, found["t2",].fidelity, found["t5",].fidelity) == (
+        "1/3",
+        "1/9",
+        None,
+    )
+    assert [found[way].beaten for way in ((), ("t5",))] == [pytest.approx(0.8), 0.0]
+
+
+def test_a_chance_is_told_where_both_were_judged_on_one_rung():
+    rng = np.random.default_rng(0)
+    good = Placing(1, 1.0, "1/3", 90.0, rng.normal(1, 0.1, 200))
+    bad = Placing(2, 0.5, "1/3", 60.0, rng.normal(2, 0.1, 200))
+    lower = Placing(3, 0.0, "1/9", 90.0, bad.losses)
+    untried = Placing(3, 0.0)
+    assert good.chance_over(bad) > 0.999
+    assert bad.chance_over(good) < 0.001
+    for one, other in itertools.permutations((good, lower, untried), 2):
+        assert one.chance_over(other) is None
+
+
+def test_people_are_shown_a_table(capfd, tmp_path, weak):
+    words = ["teachers", "--space", "digits-vit", "--out", str(tmp_path / "run")]
+    assert main([*words, "--candidates", SHIPPED, weak, "none"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["teacher", "score", "stated", "accuracy"]
+    assert [line.split()[0] for line in lines[1:4]] == [SHIPPED, "weak", "none"]
+    assert lines[1].split()[2] == "96.68"
