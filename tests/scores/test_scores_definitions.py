@@ -76,8 +76,8 @@ DEFINITIONS = {
     "expressivity": total("block_entropy"),
     "progressivity": only("entropy_step"),
     "trainability": only("gradient_balance"),
-    "layers": only("tensors"),
-    "vkdnw": plus(only("tensors"), only("information_entropy")),
+    "layers": lambda s: len(s["numel"]),
+    "vkdnw": only("information_rank"),
     # distances to the teacher, of which less is better
     "kd": minus(only("logit_kl_t4")),
     "fitnet": minus(mean("hint_distance")),

@@ -36,7 +36,6 @@ SIZES = {
         "out_channels": [3, 20, 3],
         "layer_macs": [54 * 36, 60 * 9, 60],
         "stage_channels": [3, 20],
-        "tensors": [1 + 2 + 2 + 2 + 2],
         "params": [54 + (3 + 3) + (60 + 20) + (20 + 20) + (60 + 3)],
         "macs": [54 * 36 + 60 * 9 + 60],
     },
@@ -45,7 +44,6 @@ SIZES = {
         "out_channels": [6, *[18, 6, 8, 6] * 3, 3],
         "layer_macs": [108 * 4, *[108 * 5, 36 * 5, 48 * 5, 48 * 5] * 3, 18],
         "stage_channels": [6, 6, 6],
-        "tensors": [2 + 1 + 3 * (2 + 2 + 4 * 2) + 2],
         "params": [(108 + 6) + 6 + 3 * (4 * 6 + (108 + 18) + (36 + 6) + (48 + 8) + (48 + 6)) + 21],
         # queries times keys and weights times values: 2 heads of 5 × 5 products of width 3
         "macs": [108 * 4 + 3 * (240 * 5 + 2 * (2 * 5 * 5 * 3)) + 18],
@@ -367,7 +365,7 @@ def perturbation_growth(c: Case):
     return [np.log(np.linalg.norm(moved, axis=1).mean()) + np.log(removed).sum()]
 
 
-def information_entropy(c: Case):
+def information_rank(c: Case):
     """Image by image, with a covariance that is factored by LAPACK but for its last row."""
     generator = torch.Generator().manual_seed(0)
     values = {}
@@ -392,7 +390,8 @@ def information_entropy(c: Case):
         total = total + (factor @ jacobian).T @ (factor @ jacobian) / BATCH
     deciles = np.quantile(np.linalg.svd(total, compute_uv=False), np.arange(1, 10) / 10)
     shares = deciles / (np.abs(deciles).sum() + 1e-10)
-    return [-(shares * np.log(shares + 1e-10)).sum() / np.log(9)]
+    tensors = {"cnn": 1 + 2 + 2 + 2 + 2, "vit": 2 + 1 + 3 * (2 + 2 + 4 * 2) + 2}[c.name]
+    return [tensors - (shares * np.log(shares + 1e-10)).sum() / np.log(9)]
 
 
 def no_cell(_: Case):
@@ -728,7 +727,7 @@ DERIVED = {
     "jacobian_spread": jacobian_spread,
     "class_jacobian_spread": class_jacobian_spread,
     "perturbation_growth": perturbation_growth,
-    "information_entropy": information_entropy,
+    "information_rank": information_rank,
     **dict.fromkeys([s.name for s in STATISTICS if s.name.startswith("graph_")], no_cell),
     "tangent_kernel": tangent_kernel,
     "tangent_condition": tangent_condition,

@@ -250,7 +250,7 @@ def passes(monkeypatch):
         (["tangent_kernel"], 1, 5),
         (["constant_gradient_inverse"], 1, 1),
         (["perturbation_growth"], 2, 0),
-        (["information_entropy"], 2, 3),  # how many classes, and one backward for each of three
+        (["information_rank"], 2, 3),  # how many classes, and one backward for each of three
         # the batch, counted operations, blocks, data-free, Hessian, halves, singles, tangent,
         # constant, noise, information; backward: blocks, jacobian, loss, data-free, ...
         (OWN, 1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2 + 2, 1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1 + 3),

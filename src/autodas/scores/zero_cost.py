@@ -134,10 +134,10 @@ SCORES_ = (
     ("progressivity", "entropy_step", 1, "smallest growth of that entropy by a block", _AZ_NAS),
     ("trainability", "gradient_balance", 1, "how well blocks keep the size of gradients", _AZ_NAS),
     ("complexity", "macs", 1, "multiply-accumulate operations per image", _AZ_NAS),
-    ("layers", "tensors", 1, "number of trainable parameter tensors", _VKDNW),
+    ("layers", "layers_sum(div(numel, numel))", 1, "number of layers with weights", _VKDNW),
     (
         "vkdnw",
-        "add(tensors, information_entropy)",
+        "information_rank",
         1,
         "number of parameter tensors, then the entropy of the weights' Fisher information",
         _VKDNW,

@@ -163,7 +163,7 @@ def test_predictors_of_the_graph_are_given_the_graph(family, name, monkeypatch):
 
 def test_the_predictor_of_everything_asks_for_statistics():
     assert get_predictor("predictor:graph-forest").leaves == frozenset()
-    assert {"information_entropy", "jacobian_spread", "saliency"} <= get_predictor(
+    assert {"information_rank", "jacobian_spread", "saliency"} <= get_predictor(
         "predictor:all"
     ).leaves
 

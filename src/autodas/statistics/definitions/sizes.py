@@ -44,12 +44,6 @@ def params(probe: Probe) -> list[float]:
 
 
 @statistic(SCALAR, size=True)
-def tensors(probe: Probe) -> list[float]:
-    """Number of trainable parameter tensors: weights, biases, scales."""
-    return [float(sum(p.requires_grad for p in probe.network.parameters()))]
-
-
-@statistic(SCALAR, size=True)
 def macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations for one image, attention included."""
     return [float(probe.extra.macs)]

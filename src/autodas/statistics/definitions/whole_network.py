@@ -147,9 +147,13 @@ def perturbation_growth(probe: Probe) -> list[float]:
 @statistic(
     SCALAR, needs={Need.INFORMATION}, reference="Tybl & Neumann, CVPR 2025 (VKDNW), sec. 3.3"
 )
-def information_entropy(probe: Probe) -> list[float]:
-    """Entropy of the deciles of the weights' Fisher information's spectrum, in [0, 1]."""
-    return [probe.extra.spectrum_entropy]
+def information_rank(probe: Probe) -> list[float]:
+    """Number of parameter tensors, plus the entropy in [0, 1] of their Fisher information.
+
+    The entropy is that of the deciles of the spectrum, as a share of the largest. So it decides
+    only between networks of equally many tensors.
+    """
+    return [sum(1 for _ in probe.network.parameters()) + probe.extra.spectrum_entropy]
 
 
 @statistic(TANGENT_GRAM, needs={Need.TANGENT}, reference="Jacot et al., NeurIPS 2018, eq. 4")
