@@ -56,7 +56,7 @@ def test_size_control_mixes_plain_and_partial_correlation():
 
 def test_spearman_is_spearman():
     _, _, hidden, truth = world(3)
-    found = Goodness(truth, correlation="spearman")(hidden)
+    found = Goodness(truth, measure="rho")(hidden)
     assert found.value == pytest.approx(scipy.stats.spearmanr(hidden, truth).statistic)
 
 

@@ -64,6 +64,6 @@ def test_the_order_of_architectures_does_not_decide_the_last_digit():
     for _ in range(20):
         order = rng.permutation(60)
         goal = Goal("a", truth[order], sizes=sizes[:, order])
-        objective = Objective([goal], correlation="spearman", size_control=0.5)
+        objective = Objective([goal], measure="rho", size_control=0.5)
         found.add(objective({"a": scores[order]}).value.value)
     assert len(found) == 1

@@ -72,6 +72,13 @@ def test_the_honest_table_has_every_score_with_its_interval(demo_page: Page) -> 
     assert "−0.09 [−0.16, −0.02]" in demo_page.words
 
 
+def test_the_top_of_the_list_is_a_table_of_its_own(demo_page: Page) -> None:
+    words = demo_page.words
+    assert "The 10 architectures of highest score: discounted gain" in words
+    assert "best, % regret" in words
+    assert "random ones – – – 4.25" in words
+
+
 def test_it_can_be_done_again(demo_page: Page) -> None:
     assert 'spaces = [ "digits-cnn", "digits-vit", ]' in " ".join(demo_page.text.split())
     assert "generations = 40" in demo_page.text

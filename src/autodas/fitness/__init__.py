@@ -2,7 +2,8 @@
 
 correlation (rank correlations with stated rules for ties and gaps, also of many scores with one
 truth in microseconds), bootstrap (intervals), size_control (what is left when size is accounted
-for), regret (accuracy lost by choosing with a score),
+for), regret (accuracy lost by choosing with a score), top (what its favourites are worth), measures
+(all of these by name),
 objective (the fitness of a proxy over several families), row (all of it, for one row of a table).
 """
 
@@ -10,12 +11,16 @@ from autodas.fitness.bootstrap import Interval
 from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simplest
 from autodas.fitness.correlation import Correlation, Measure, TauAgainst, correlate, gaps_last
 from autodas.fitness.goodness import Goodness
+from autodas.fitness.measures import MEASURES, check_measure
 from autodas.fitness.objective import Fitness, Goal, Objective
 from autodas.fitness.regret import Choice, Regret, budgets_of, expected_best, top1_regret
 from autodas.fitness.row import Row, Yardstick
 from autodas.fitness.size_control import BeyondSize, BinnedTau, tau_given_size, tau_within_bins
+from autodas.fitness.top import DEFAULT_TOP, Top, top_of_list
 
 __all__ = [
+    "DEFAULT_TOP",
+    "MEASURES",
     "BeyondSize",
     "BinnedTau",
     "Choice",
@@ -31,9 +36,11 @@ __all__ = [
     "Regret",
     "Row",
     "TauAgainst",
+    "Top",
     "Yardstick",
     "boosted",
     "budgets_of",
+    "check_measure",
     "correlate",
     "expected_best",
     "gaps_last",
@@ -41,4 +48,5 @@ __all__ = [
     "tau_given_size",
     "tau_within_bins",
     "top1_regret",
+    "top_of_list",
 ]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
-from autodas.fitness.correlation import TauAgainst, correlate
+from autodas.fitness.measures import is_odd, judge_of
 from autodas.fitness.size_control import BeyondSize
 
-__all__ = ["Correlation", "Goodness"]
-
-Correlation = Literal["kendall", "spearman"]
+__all__ = ["Goodness"]
 
 
 class Goodness:
@@ -24,9 +20,13 @@ class Goodness:
         truth: ``(A,)`` accuracies; NaN where unknown.
         sizes: ``(S, A)`` sizes, of which the first is the number of parameters; needed for
             ``size_control`` and ``lift``.
-        correlation: ``kendall`` (τ-b) or ``spearman`` (ρ).
+        measure: One of :data:`~autodas.fitness.measures.MEASURES`, or ``module:function``.
         size_control: Share in [0, 1] of the size-controlled τ in the goodness.
-        lift: Count what is above the correlation of #params.
+        lift: Count what #params has less.
+
+    Attributes:
+        odd: Whether a score turned over has minus the goodness.
+        floor: The goodness of #params if it is to be counted from there, else 0.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Goodness:
         truth: npt.ArrayLike,
         sizes: npt.ArrayLike | None = None,
         *,
-        correlation: Correlation = "kendall",
+        measure: str = "tau",
         size_control: float = 0.0,
         lift: bool = False,
     ) -> None:
@@ -42,9 +42,8 @@ class Goodness:
             raise InvalidInput(f"size control must lie in [0, 1], got {size_control}")
         if (size_control or lift) and sizes is None:
             raise InvalidInput("size control and lift need the sizes of the architectures")
-        self._truth = np.asarray(truth, dtype=np.float64)
-        self._tau = TauAgainst(self._truth)
-        self._correlation = correlation
+        self._plain = judge_of(measure, truth)
+        self.odd = is_odd(measure)
         self.size_control = size_control
         self._beyond = BeyondSize(truth, sizes) if size_control and sizes is not None else None
         self.floor = 0.0
@@ -52,14 +51,8 @@ class Goodness:
             params = self._plain(np.asarray(sizes, dtype=np.float64)[0])
             self.floor = params.value if isinstance(params, Ok) else 0.0
 
-    def _plain(self, score: npt.ArrayLike) -> Result[float]:
-        if self._correlation == "kendall":
-            return self._tau(score)
-        found = correlate(score, self._truth, "spearman")
-        return Ok(found.value.value) if isinstance(found, Ok) else found
-
     def __call__(self, score: npt.ArrayLike) -> Result[float]:
-        """The goodness, in [-1, 1] without lift; or why there is none."""
+        """The goodness, at most 1 of those that have a name; or why there is none."""
         plain = self._plain(score)
         if isinstance(plain, Failed) or self._beyond is None:
             return plain

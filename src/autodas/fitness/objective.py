@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
-from autodas.fitness.goodness import Correlation, Goodness
+from autodas.fitness.goodness import Goodness
 
 __all__ = ["Fitness", "Goal", "Objective"]
 
@@ -45,7 +45,7 @@ class Fitness:
     """A fitness and what it is made of.
 
     Attributes:
-        value: In [-1, 1]; of a lift, what the parts have above #params.
+        value: In [-1, 1] of a correlation; of a lift, what the parts have above #params.
         parts: Goodness by family: τ-b, unless the objective asks for something else.
     """
 
@@ -60,7 +60,7 @@ class Objective:
         goals: At least one; names differ.
         combine: ``"mean"`` weighted by the goals' weights, or ``"min"``: a proxy is then as good
             as its worst family, and does not buy one with another (Akhauri et al., NeurIPS 2022).
-        correlation: ``kendall`` or ``spearman``.
+        measure: Of goodness, as of :class:`Goodness`.
         size_control: Share of the size-controlled τ, see :class:`Goodness`.
         lift: Combine what the families have above the correlation of their #params: with
             ``min``, a proxy has to beat size everywhere.
@@ -71,7 +71,7 @@ class Objective:
         goals: Sequence[Goal],
         combine: Combination = "mean",
         *,
-        correlation: Correlation = "kendall",
+        measure: str = "tau",
         size_control: float = 0.0,
         lift: bool = False,
     ) -> None:
@@ -90,7 +90,7 @@ class Objective:
             Goodness(
                 _seen(goal, goal.truth),
                 None if goal.sizes is None else _seen(goal, goal.sizes),
-                correlation=correlation,
+                measure=measure,
                 size_control=size_control,
                 lift=lift,
             )
@@ -135,12 +135,18 @@ class Objective:
         self, scores: Mapping[str, npt.ArrayLike | Result[npt.NDArray[np.floating]]]
     ) -> Result[tuple[Fitness, bool]]:
         """The fitness of one proxy or of its negative, whichever is better, and whether it is the
-        proxy itself. All correlations change their sign with the score.
+        proxy itself.
         """
         found = self(scores)
         if isinstance(found, Failed):
             return found
-        turned = self._combined({name: -part for name, part in found.value.parts.items()})
+        if all(judge.odd for judge in self._judges):
+            turned = self._combined({name: -part for name, part in found.value.parts.items()})
+        else:
+            other = self({name: _turned(each) for name, each in scores.items()})
+            if isinstance(other, Failed):
+                return other
+            turned = other.value
         upright = found.value.value >= turned.value
         return Ok((found.value if upright else turned, upright))
 
@@ -153,6 +159,12 @@ class Objective:
         if self.combine == "min":
             return min(values)
         return float(np.average(values, weights=[goal.weight for goal in self.goals]))
+
+
+def _turned(scores: npt.ArrayLike | Result[npt.NDArray[np.floating]]) -> Floats | Failed:
+    if isinstance(scores, Failed):
+        return scores
+    return -np.asarray(scores.value if isinstance(scores, Ok) else scores, dtype=np.float64)
 
 
 def _seen(goal: Goal, values: Floats) -> Floats:

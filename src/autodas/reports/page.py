@@ -200,6 +200,7 @@ def _families(
             "forest": inline(figures.forest(mine, unique("forest"))),
             "regret": inline(figures_regret.regret(mine, unique("regret"))),
             "lost": [row for row in mine if row.get("regret")],
+            "topped": [row for row in mine if row.get("top")],
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -18,9 +19,10 @@ from autodas.steps.benchmark import run as benchmark
 from autodas.steps.benchmark import table as benchmark_table
 from autodas.steps.benchmark.config import paper_pairs
 from autodas.steps.benchmark.contenders import contenders, everything
-from autodas.steps.benchmark.page import BEGIN, END, write_results_page
+from autodas.steps.benchmark.page import BEGIN, END, to_markdown, write_results_page
 from autodas.steps.benchmark.run import BenchmarkConfig
 from autodas.steps.benchmark.table import Pair, pairs_of
+from autodas.steps.benchmark.text import summary_table, to_csv, to_latex
 from autodas.tables import load_table
 from autodas.workbench.families import sampled
 from autodas.workbench.protocol import Protocol
@@ -57,6 +59,29 @@ def test_several_targets_share_one_measurement(found):
     assert results["networks_measured"] <= 24
     assert row_of(results, "diswot")["tau"] != row_of(results, "diswot", "vanilla")["tau"]
     assert row_of(results, "diswot")["sign"] == 1
+
+
+def test_the_top_of_the_list_stands_in_rows_tables_and_pages(found, tmp_path):
+    _, results = found
+    for row in results["rows"]:
+        assert row["top"]["k"] == min(10, row["n"] // 2)
+        assert 0 <= row["top"]["precision"] <= 1
+        assert 0 < row["top"]["ndcg"] <= 1
+        assert row["top"]["regret"] >= 0
+    row = row_of(results, "diswot")
+    (line,) = [
+        line for line in csv.DictReader(io.StringIO(to_csv([row]))) if line["score"] == "diswot"
+    ]
+    assert float(line["top_ndcg"]) == row["top"]["ndcg"]
+    shown = f"{row['top']['ndcg']:.2f}   {row['top']['precision']:.2f}"
+    assert any(shown in text for text in summary_table([row]))
+    page = to_markdown(results)
+    cells = " | ".join(
+        f"{row['top'][name]:.2f}" for name in ("ndcg", "precision", "best", "regret")
+    )
+    assert f"nDCG@{row['top']['k']}" in page
+    assert cells in page
+    assert f"${row['top']['ndcg']:.2f}$" in to_latex([row])
 
 
 def test_regret_stands_beside_oracle_largest_and_random(found):
@@ -111,8 +136,8 @@ def test_the_latex_is_balanced_and_escaped(found):
     text = (out / "table.tex").read_text()
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(lines) == len(results["rows"]) + 2
-    assert {line.count("&") for line in lines} == {11}
-    assert re.findall(r"begin\{tabular\}\{(\w+)\}", text) == ["lrlrrrlrrlrr"] * 2
+    assert {line.count("&") for line in lines} == {14}
+    assert re.findall(r"begin\{tabular\}\{(\w+)\}", text) == ["lrlrrrlrrlrrrrr"] * 2
     assert text.count(r"\begin") == text.count(r"\end") == 4
     assert text.count("{") == text.count("}")
 
@@ -122,7 +147,7 @@ def test_special_characters_are_escaped_for_latex():
 
     row = {"score": "a_b(τ) & c", "space": "s", "target": "x_y", "n": 3, "tau": None}
     text = to_latex([row | {"failed": "50 % of \\_"}])
-    assert r"a\_b($\tau$) \& c & \multicolumn{11}{l}{50 \% of \textbackslash{}\_} \\" in text
+    assert r"a\_b($\tau$) \& c & \multicolumn{14}{l}{50 \% of \textbackslash{}\_} \\" in text
     assert r"\caption{s, x\_y, 3 architectures}" in text
 
 

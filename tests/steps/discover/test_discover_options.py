@@ -52,6 +52,43 @@ def discovered(out: Path, **changes: Any) -> tuple[dict[str, Any], Any]:
     return json.loads((out / "results.json").read_text()), read_proxy(out / "proxy.json")
 
 
+@pytest.mark.parametrize(
+    ("asked", "met", "rates"),
+    [
+        ({}, 3, (0.5, 0.5)),
+        ({"tournament_size": 7, "crossover_rate": 0.25}, 7, (0.25, 0.5)),
+        ({"mutation_rate": 1.0}, 3, (0.5, 1.0)),
+    ],
+)
+def test_tournaments_and_rates_are_what_is_asked_for(asked, met, rates):
+    config = DiscoverConfig(selection="tournament", **(SMALL | asked))
+    algorithm = ProxySearch(config, [guiding("digits-cnn:distilled", ("weight",))]).algorithm()
+    assert algorithm.selection.k == met
+    assert (algorithm.rates.crossover, algorithm.rates.mutation) == rates
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"tournament_size": 0}, "tournament_size must be at least 1, got 0"),
+        ({"crossover_rate": 1.5}, r"crossover_rate must lie in \[0, 1\], got 1.5"),
+        ({"fitness": "kendall"}, "fitness must be one of tau, rho, .*, got 'kendall'"),
+    ],
+)
+def test_breeding_that_makes_no_sense_is_refused(wrong, message):
+    with pytest.raises(InvalidInput, match=message):
+        DiscoverConfig(**(SMALL | wrong)).check()
+
+
+def test_what_is_maximised_decides_what_is_found(tmp_path):
+    tau, top = (
+        discovered(tmp_path / name, fitness=name)[0]["history"][-1]["best"]
+        for name in ("tau", "top-k")
+    )
+    assert tau != top
+    assert 0 < top <= 1
+
+
 def guiding(pair: str, leaves: tuple[str, ...]) -> GuidingFamily:
     return GuidingFamily(**vars(load_family(pair, leaves, Protocol())))
 

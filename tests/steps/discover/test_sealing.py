@@ -43,7 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "two targets": {
         "tables": ("digits-cnn:distilled", "digits-cnn:vanilla"),
         "combine": "min",
-        "correlation": "spearman",
+        "fitness": "rho",
     },
     "beyond size": {"size_control": 0.5, "lift": True},
     "collapse": {"collapse": 2},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.core.results import Failed, Ok, Result
-from autodas.fitness import Regret, Yardstick, top1_regret
+from autodas.fitness import DEFAULT_TOP, Regret, Yardstick, top1_regret, top_of_list
 from autodas.scores import Score, Subjects
 from autodas.scores.predictor import Predictor, Sees
 from autodas.scores.score import Values
@@ -70,11 +71,13 @@ class Comparison:
         family: Space, accuracies and statistics.
         part: ``search``, ``validation``, ``report`` or ``all`` architectures.
         seed: Of the bootstrap and of predictors.
+        top: How many of those that a score likes best are looked at.
     """
 
     family: Family
     part: str
     seed: int
+    top: int = DEFAULT_TOP
     _features: dict[Sees, Values] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -114,7 +117,12 @@ class Comparison:
         measured = self._yardstick.row(found.value)
         if isinstance(measured, Failed):
             return row | self._failed(measured)
-        return row | measured.value.to_json() | {"regret": self._regret(found.value)}
+        return (
+            row
+            | measured.value.to_json()
+            | self._top(found.value)
+            | {"regret": self._regret(found.value)}
+        )
 
     def _failed(self, why: Failed) -> dict[str, Any]:
         return {"n": len(self.chosen), "tau": None, "failed": why.reason}
@@ -145,6 +153,10 @@ class Comparison:
             "trained_on": each.trained_on,
             "cross_validated": each.cross_validated,
         }
+
+    def _top(self, values: Values) -> dict[str, Any]:
+        found = top_of_list(values, self.family.truth[self.chosen], self.top)
+        return {} if isinstance(found, Failed) else {"top": dataclasses.asdict(found.value)}
 
     def _regret(self, values: Values) -> list[dict[str, Any]]:
         truth = self.family.truth[self.chosen]

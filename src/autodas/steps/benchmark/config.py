@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from autodas.backends import Workers
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.fitness import DEFAULT_TOP
 from autodas.steps.benchmark.comparison import PartName
 from autodas.steps.benchmark.contenders import ALL
 from autodas.tables import TABLES, Training, load_table
@@ -65,6 +66,9 @@ class BenchmarkConfig(Workers):
     """Seeds of initial weights to compare scores over; the batch is kept."""
     batch_seeds: int = 1
     """Seeds of batches to compare scores over; the initial weights are kept."""
+    top: int = DEFAULT_TOP
+    """How many of the architectures that a score likes best are looked at on their own; at most
+    half of those compared."""
     time: bool = False
     """Measure the seconds of every score on its own, on a few architectures and without cache."""
     protocol: Protocol = field(default_factory=Protocol)
@@ -126,6 +130,8 @@ def check_config(config: BenchmarkConfig) -> None:
     for name in ("init_seeds", "batch_seeds"):
         if getattr(config, name) < 1:
             raise InvalidInput(f"{name} must be at least 1, got {getattr(config, name)}")
+    if config.top < 1:
+        raise InvalidInput(f"top must be at least 1, got {config.top}")
     parse_bytes(config.memory)  # before minutes of measuring
     if not config.table:
         raise InvalidInput("table must name at least one table")

@@ -31,7 +31,10 @@ agreement about the best most. *Given size* is τ of what is left when ranks are
 ranks of #params and MACs, *in bins* the mean τ among architectures of similar #params. Δ is τ minus
 that of #params on the same resamples; it is bold where its interval leaves out 0. *Lost* is the
 accuracy given up, in points, by training the one architecture (or the best 5 %) that a score likes
-best within a budget, on average over four budgets on #params. *sd* is the standard deviation of τ
+best within a budget, on average over four budgets on #params. Of the k architectures of highest
+score, *nDCG* is the discounted gain, where a point of accuracy less counts half; *P@k* the share
+that is truly among the best k; *best of k* the accuracy of the best, and *regret at k* what that
+lacks of the best of all, in points. *sd* is the standard deviation of τ
 over initial weights and over batches, *s* are seconds per architecture. Predictors never see the
 accuracies they are judged on: each fold of five is predicted from the other four, and the report
 part from all else. A proxy discovered with a table is compared on its report part, beside #params
@@ -99,10 +102,12 @@ def _section(table: str, target: str, rows: Sequence[Row], pair: Mapping[str, An
     note = "" if agreement is None else f"; two trainings agree to τ = {number(agreement)}"
     lines = [f"### {table}: {target}", "", f"{n} architectures{note}.{_references(rows)}", ""]
     costs = any("cost" in row for row in rows)
+    k = max((row["top"]["k"] for row in rows if row.get("top")), default="k")
     lines += [
         "| score | τ | ρ | weighted τ | given size | in bins | Δ to #params | lost, top 1 "
-        "| lost, top 5 % | sd, weights | sd, batch | s |" + (" trainings |" if costs else ""),
-        "|" + "---|" * (13 if costs else 12),
+        f"| lost, top 5 % | nDCG@{k} | P@{k} | best of {k} | regret at {k} "
+        "| sd, weights | sd, batch | s |" + (" trainings |" if costs else ""),
+        "|" + "---|" * (17 if costs else 16),
         *(_line(label(row, rows), row) + (f" {cost_of(row)} |" if costs else "") for row in rows),
     ]
     return "\n".join(lines)
@@ -127,7 +132,7 @@ def _references(rows: Sequence[Row]) -> str:
 def _line(called: str, row: Row) -> str:
     name = "`{}`".format(called.replace("|", r"\|"))
     if row["tau"] is None:
-        return f"| {name} | {row['failed']} |" + " |" * 10
+        return f"| {name} | {row['failed']} |" + " |" * 14
     stable = row.get("stability") or {}
     spread = [(stable.get(kind) or {}).get("tau_sd") for kind in ("init", "batch")]
     difference = interval(row, "delta_params")
@@ -143,10 +148,17 @@ def _line(called: str, row: Row) -> str:
         difference,
         number(mean_regret(row)),
         number(mean_regret(row, top5=True)),
+        *top_cells(row),
         *(number(value, 3) for value in spread),
         number(row.get("seconds_per_arch"), 3),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def top_cells(row: Row) -> list[str]:
+    """nDCG, precision, best and regret of the k of highest score."""
+    top = row.get("top") or {}
+    return [number(top.get(name)) for name in ("ndcg", "precision", "best", "regret")]
 
 
 def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:

@@ -168,7 +168,8 @@ class TableRun:
         for target in self.targets:
             mine = _on(family, target)
             parts = {
-                part: Comparison(mine, part, options.seed) for part in (options.part, "report")
+                part: Comparison(mine, part, options.seed, options.top)
+                for part in (options.part, "report")
             }
             if target not in described:
                 described[target] = _describe(mine)

@@ -20,6 +20,8 @@ COLUMNS = (
     *("seconds_per_arch", "seconds_alone", "cost", "failed"),
 )
 
+TOP = tuple(f"top_{name}" for name in ("k", "ndcg", "precision", "best", "regret", "random"))
+
 
 def by_pair(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
     """Rows by table and target, in their order; of old runs, by space and target."""
@@ -57,7 +59,8 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         lines += [*([""] if lines else []), f"{table}, {target}, {most} architectures"]
         costs = any("cost" in row for row in mine)
         between = f"{'trainings':<11}" if costs else ""
-        lines.append(f"{head}{'in bins':<9}{'regret':<8}{between}Δ #params")
+        top = f"{'nDCG':<7}{'P@k':<6}{'regret@k':<10}"
+        lines.append(f"{head}{'in bins':<9}{'regret':<8}{top}{between}Δ #params")
         for name, row in zip(names, mine, strict=True):
             lines.append(_line(name, row, width, f"{cost_of(row):<11}" if costs else ""))
     return lines
@@ -68,12 +71,19 @@ def _line(name: str, row: Row, width: int, cost: str) -> str:
     name = name if len(name) <= width - 2 else "…" + name[3 - width :]
     if row["tau"] is None:
         return f"{name:<{width}}{row['failed']}"
+    mark = MARKS.get(row.get("significance") or "", "")
     return (
         f"{name:<{width}}{_interval(row, 'tau'):<22}{_number(row.get('rho')):<8}"
         f"{_number(row.get('weighted_tau')):<12}{_interval(row, 'tau_given_size'):<22}"
         f"{_number(row.get('tau_within_bins')):<9}{_plain(mean_regret(row)):<8}"
-        f"{cost}{_interval(row, 'delta_params')}{MARKS.get(row.get('significance') or '', '')}"
+        f"{_top(row)}{cost}{_interval(row, 'delta_params')}{mark}"
     )
+
+
+def _top(row: Row) -> str:
+    top = row.get("top") or {}
+    ndcg, precision, regret = (_plain(top.get(name)) for name in ("ndcg", "precision", "regret"))
+    return f"{ndcg:<7}{precision:<6}{regret:<10}"
 
 
 def _number(value: float | None) -> str:
@@ -97,10 +107,11 @@ def to_csv(rows: Sequence[Row]) -> str:
     regrets = [f"{name}_{i + 1}" for i in range(budgets) for name in ("budget", "top1", "top5")]
     stable = [f"{kind}_{name}" for kind in ("init", "batch") for name in _STABLE]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*COLUMNS, *regrets, *stable], lineterminator="\n")
+    writer = csv.DictWriter(text, [*COLUMNS, *TOP, *regrets, *stable], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         cells = {name: row.get(name) for name in COLUMNS} | _regret_cells(row) | _stable_cells(row)
+        cells |= {f"top_{name}": value for name, value in (row.get("top") or {}).items()}
         writer.writerow(cells)
     return text.getvalue()
 
@@ -144,7 +155,8 @@ def to_latex(rows: Sequence[Row]) -> str:
     """A ``table`` per table and target, to be put into a document that loads ``booktabs``."""
     head = (
         r"score & $\tau$ & 95\,\% & $\rho$ & weighted $\tau$ & $\tau$ given size & 95\,\% "
-        r"& in bins & $\Delta$\,\#params & 95\,\% & top-1 & top-5\,\% \\"
+        r"& in bins & $\Delta$\,\#params & 95\,\% & top-1 & top-5\,\% "
+        r"& nDCG & P@$k$ & regret@$k$ \\"
     )
     lines = ["% Needs \\usepackage{booktabs}. Regret in percentage points, mean over the budgets."]
     for (table, target), mine in by_pair(rows).items():
@@ -152,7 +164,7 @@ def to_latex(rows: Sequence[Row]) -> str:
         lines += [
             r"\begin{table}",
             rf"\caption{{{_escaped(f'{table}, {target}')}, {most} architectures}}",
-            r"\begin{tabular}{lrlrrrlrrlrr}",
+            r"\begin{tabular}{lrlrrrlrrlrrrrr}",
             r"\toprule",
             head,
             r"\midrule",
@@ -168,7 +180,7 @@ def to_latex(rows: Sequence[Row]) -> str:
 def _latex_row(called: str, row: Row) -> str:
     name = _escaped(called)
     if row["tau"] is None:
-        return rf"{name} & \multicolumn{{11}}{{l}}{{{_escaped(row['failed'])}}} \\"
+        return rf"{name} & \multicolumn{{14}}{{l}}{{{_escaped(row['failed'])}}} \\"
     cells = [
         name,
         *_latex_interval(row, "tau"),
@@ -179,6 +191,7 @@ def _latex_row(called: str, row: Row) -> str:
         *_latex_interval(row, "delta_params"),
         _latex_number(mean_regret(row)),
         _latex_number(mean_regret(row, top5=True)),
+        *(_latex_number((row.get("top") or {}).get(n)) for n in ("ndcg", "precision", "regret")),
     ]
     return " & ".join(cells) + r" \\"
 

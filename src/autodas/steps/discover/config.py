@@ -8,6 +8,7 @@ from typing import Literal
 
 from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
+from autodas.fitness import check_measure
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import parse_pair
 from autodas.workbench.protocol import Protocol
@@ -54,8 +55,15 @@ class DiscoverConfig(Workers):
     migrants: int = 3
     """How many of them go."""
     selection: Literal["adaptive", "fixed", "tournament", "nsga2", "random"] = "adaptive"
-    """Elite that shrinks over the run, elite of fixed size (p_min), tournaments of three, NSGA-II
-    on (fitness, correlation beyond size, shortness), or random search."""
+    """Elite that shrinks over the run, elite of fixed size (p_min), tournaments, NSGA-II on
+    (fitness, correlation beyond size, shortness), or random search."""
+    tournament_size: int = 3
+    """Formulas that meet in a tournament."""
+    crossover_rate: float | None = None
+    """Share of children that have two parents; 0.5 by default, 0.9 of NSGA-II."""
+    mutation_rate: float | None = None
+    """Share of the children of two parents that are mutated as well; 0.5 by default. A child of one
+    parent always is."""
     p_max: float = 0.5
     """Elite ratio at the start."""
     p_min: float = 0.1
@@ -72,8 +80,10 @@ class DiscoverConfig(Workers):
     """Statistics that share a few passes through the network; most, including those that need
     passes of their own (two to three times the time); or all, including second derivatives (as slow
     as all others together)."""
-    correlation: Literal["kendall", "spearman"] = "kendall"
-    """Rank correlation that fitness is made of."""
+    fitness: str = "tau"
+    """What is maximised on each table: tau, rho, weighted-tau, top-k (nDCG of the ten of highest
+    score), regret (what these gain over ten random ones), or module:function, a function of your
+    own of scores and accuracies."""
     combine: Literal["mean", "min"] = "mean"
     """Fitness over several tables: mean, or that of the worst."""
     lift: bool = False
@@ -137,6 +147,7 @@ class DiscoverConfig(Workers):
         if self.page is not None and not self.ablate:
             raise InvalidInput("page takes the table of an ablation, so it needs ablate")
         self._check_islands()
+        self._check_breeding()
         parse_bytes(self.memory)
         if not 0.0 <= self.size_control <= 1.0:
             raise InvalidInput(f"size_control must lie in [0, 1], got {self.size_control}")
@@ -146,6 +157,15 @@ class DiscoverConfig(Workers):
             raise InvalidInput(f"parsimony must be at least 0, got {self.parsimony}")
         if not 0 <= self.collapse <= 1000:
             raise InvalidInput(f"collapse must be 0 to 1000 architectures, got {self.collapse}")
+
+    def _check_breeding(self) -> None:
+        check_measure(self.fitness)
+        if self.tournament_size < 1:
+            raise InvalidInput(f"tournament_size must be at least 1, got {self.tournament_size}")
+        for name in ("crossover_rate", "mutation_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not 0.0 <= rate <= 1.0:
+                raise InvalidInput(f"{name} must lie in [0, 1], got {rate}")
 
     def _check_islands(self) -> None:
         if not 1 <= self.islands <= MOST_ISLANDS:

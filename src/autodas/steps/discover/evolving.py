@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from autodas.evolution import (
     Individual,
     ParentSelection,
     RandomSearch,
+    Rates,
     Tournament,
     Variation,
 )
@@ -99,7 +100,7 @@ class ProxySearch:
         """What is maximised, on one part of the tables."""
         config = self.config
         options: dict[str, Any] = {
-            "correlation": config.correlation,
+            "measure": config.fitness,
             "size_control": config.size_control,
             "lift": config.lift,
         }
@@ -128,20 +129,31 @@ class ProxySearch:
         }
         if config.selection == "random":
             return RandomSearch(variation, **shared)
+        rates = self._rates()
         if config.selection == "nsga2":
-            return NSGA2(variation, newcomers=config.newcomers, **shared)
+            return NSGA2(variation, newcomers=config.newcomers, rates=rates, **shared)
         selections: dict[str, ParentSelection] = {
             "adaptive": AdaptiveElite(config.p_max, config.p_min),
             "fixed": FixedElite(config.p_min),
-            "tournament": Tournament(),
+            "tournament": Tournament(config.tournament_size),
         }
         return EliteEvolution(
             variation,
             selection=selections[config.selection],
             newcomers=config.newcomers,
+            rates=rates,
             twins=3,
             **shared,
         )
+
+    def _rates(self) -> Rates | None:
+        """What is asked for; None for what suits the algorithm."""
+        config = self.config
+        if config.crossover_rate is None and config.mutation_rate is None:
+            return None
+        usual = Rates(crossover=0.9) if config.selection == "nsga2" else Rates()
+        asked = {"crossover": config.crossover_rate, "mutation": config.mutation_rate}
+        return replace(usual, **{name: rate for name, rate in asked.items() if rate is not None})
 
     def values(self, expression: Expression) -> Found:
         """Its values by family; evaluated once for all targets of a table."""
