@@ -167,11 +167,11 @@ def told(what: str) -> Decider:
     )
 
 
-LOSS = told("cross_entropy")
+LOSS = told("calibrated_cross_entropy")
 
 
 def rank_sum(asked: Question, arms: Sequence[Arm], fidelity: Fraction, time: int) -> Any:
-    """Ranks by cross-entropy and, with half the weight, by size."""
+    """Ranks by calibrated cross-entropy and, with half the weight, by size."""
     sizes = asked.row.params[[i for i, _ in arms]]
     return rankdata(LOSS(asked, arms, fidelity, time)) + rankdata(sizes) / 2
 
@@ -263,7 +263,7 @@ def hyperband(asked: Question) -> Arm:
             price = float(asked.row.rungs[fidelity, arm[1]].cost)
             if spent + price > 1.02 * asked.cost:
                 return best[2]
-            value = -asked.rung(arm, fidelity, "cross_entropy")
+            value = -asked.rung(arm, fidelity, "calibrated_cross_entropy")
             trial.report(value, step)
             best = max(best, (step, value, arm))
             if trial.should_prune():
@@ -291,12 +291,14 @@ CHOOSERS: Mapping[str, Chooser] = {
     "oracle": oracle,
 }
 DECIDERS: Mapping[str, Chooser] = {
-    "cross-entropy": halving(in_turn),
-    "cross-entropy, one seed": halving(in_turn, again=False),
+    "calibrated cross-entropy": halving(in_turn),
+    "the same, one seed": halving(in_turn, again=False),
+    "cross-entropy": halving(in_turn, told("cross_entropy")),
+    "Brier score": halving(in_turn, told("brier")),
     "accuracy": halving(in_turn, told("accuracy")),
     "rank sum with size": halving(in_turn, rank_sum),
     "Gaussian process": halving(in_turn, gaussian_process),
-    "cross-entropy, always taught": halving(in_turn, ways=WAYS[:1]),
+    "calibrated cross-entropy, always taught": halving(in_turn, ways=WAYS[:1]),
     "accuracy, always taught": halving(in_turn, told("accuracy"), WAYS[:1]),
     "KD loss, always taught": halving(in_turn, told("kd_loss"), WAYS[:1]),
 }

@@ -419,10 +419,10 @@ def contest(rungs: int = 2) -> dict[str, Any]:
     arms = [{"arch": arch, "teachers": way} for arch in archs for way in (["digits-teacher"], [])]
 
     def result(arm: int, loss: float) -> dict[str, Any]:
-        known = {"accuracy": 100 - 25 * loss, "cross_entropy": loss, "reason": None}
+        known = {"accuracy": 100 - 25 * loss, "calibrated_cross_entropy": loss, "reason": None}
         return {"arm": arm, "kd_loss": None if arm % 2 else 9.25, "seconds": 0.5, **known}
 
-    nothing = {"accuracy": None, "cross_entropy": None, "kd_loss": None, "seconds": None}
+    nothing = dict.fromkeys(("accuracy", "calibrated_cross_entropy", "kd_loss", "seconds"))
     losses = {0: 1.25, 1: 1.5, 2: 1.75, 3: 1.375, 5: 2.0}
     first = [result(arm, loss) for arm, loss in losses.items()]
     first.insert(4, {"arm": 4, **nothing, "reason": "the loss is not finite"})

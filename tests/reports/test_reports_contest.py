@@ -121,7 +121,7 @@ def test_one_rung_is_drawn_by_cross_entropy() -> None:
 def test_very_many_finalists_are_drawn_without_all_their_names() -> None:
     arms = [{"arch": f"a-{i}", "teachers": ["t"]} for i in range(90)]
     known = {"accuracy": 50.0, "kd_loss": 1.0, "reason": None, "seconds": 1.0}
-    results = [{"arm": i, "cross_entropy": 2 - i / 90, **known} for i in range(90)]
+    results = [{"arm": i, "calibrated_cross_entropy": 2 - i / 90, **known} for i in range(90)]
     rungs = [{"fidelity": "1/27", "cost": 4.0, "results": results, "promoted": [89]}]
     contest = {"arms": arms, "rungs": rungs, "winner": 89, "first": 0, "doubts": []}
     figure = drawn(finalists_of(contest), rungs, "f")
@@ -154,7 +154,7 @@ def test_trainings_from_a_second_seed_are_a_column_of_their_own(tmp_path: Path) 
     page = page_of(tmp_path, results)
     assert "mean of two seeds" in page.words
     assert re.search(r"0\.75\S* 81\.2 %", page.words)
-    assert "and wins by its mean over two seeds" in page.words
+    assert "goes on and wins by its mean over two seeds" in page.words
     assert "both seeds" in page.words
 
 

@@ -3,8 +3,6 @@
 import itertools
 import math
 from dataclasses import replace
-from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,17 +10,14 @@ import torch
 
 from autodas.cli.main import main
 from autodas.core.errors import InvalidInput
-from autodas.core.results import Failed, Ok
 from autodas.data import load_data
 from autodas.data.validation import for_choosing
 from autodas.distill import RECIPES, get_recipe
-from autodas.evolution import Bracket, SuccessiveHalving
-from autodas.evolution.brackets import Rung
 from autodas.steps.teachers import TeachersConfig, run
 from autodas.steps.train_teacher import TrainTeacherConfig
 from autodas.steps.train_teacher import run as train_teacher
 from autodas.teachers import load_teacher
-from autodas.workbench.arms import arms_of
+from autodas.workbench.chances import Luck
 from autodas.workbench.teacher_contest import Placing, placings
 from autodas.workbench.teacher_facts import facts_of, non_target_entropy
 
@@ -164,46 +159,47 @@ def test_no_students_are_refused():
 
 
 def test_who_has_come_further_is_placed_before_who_has_not():
-    """Two rungs, of six arms one is never tried and one fails."""
-    arms = arms_of(["a"], [("t0",), ("t1",), ("t2",), (), ("t4",), ("t5",)])
-    ninth, third = Fraction(1, 9), Fraction(1, 3)
-    rungs = (Rung(ninth, 5, ninth), Rung(third, 2, third))
-    halving = SuccessiveHalving(arms, Bracket(rungs), key=lambda arm: arm.key)
-    first = [0.1, 0.4, 0.2, 0.5, None]
-    known = {}
-    for rung, values in (("1/9", first), ("1/3", [0, 0.7, 0, 0.6, None])):
-        for request in halving.ask():
-            value = values[arms.index(request.arm)]
-            known[f"{request.key}@{rung}"] = {"accuracy": 50.0, "losses": [value or 0.0]}
-            told = Failed("no") if value is None else Ok(value)
-            halving.tell(request.key, request.fidelity, told)
-    contest = SimpleNamespace(
-        arms=arms, unit=lambda arm, fidelity: SimpleNamespace(key=f"{arm.key}@{fidelity}")
-    )
-    run_of = SimpleNamespace(contest=contest, known=known, halving=halving)
-    found = placings(run_of, [arm.teachers for arm in arms])
+    """Two rungs and a second seed; of six ways one is never tried and one fails."""
+    ways = [("t0",), ("t1",), ("t2",), (), ("t4",), ("t5",)]
+
+    def rung(fidelity, losses, **more):
+        results = [
+            {"arm": arm, "calibrated_cross_entropy": loss, "accuracy": 50.0 + arm}
+            for arm, loss in losses.items()
+        ]
+        return {"fidelity": fidelity, "results": results, **more}
+
+    contest = {
+        "arms": [{"arch": "a", "teachers": list(way)} for way in ways[:5]],
+        "rungs": [
+            rung("1/9", {0: 2.0, 1: 1.4, 2: 1.8, 3: 1.2, 4: None}),
+            rung("1/3", {1: 0.7, 3: 0.6}),
+            rung("1/3", {3: 0.75, 1: 0.65}, again=True),
+        ],
+    }
+    losses = {("t1",): [[0.7], [0.6]], (): [[0.6], [0.9]]}
+    found = placings(contest, ways, losses, Luck(0.1, 2))
     assert {way: each.place for way, each in found.items()} == {
         ("t1",): 1, (): 2, ("t2",): 3, ("t0",): 4, ("t4",): 6, ("t5",): 6,
     }  # fmt: skip
     assert found["t1",].beaten == 1.0
-    assert (found[()].fidelity, found["t2",].fidelity, found["t5",].fidelity) == (
-        "1/3",
-        "1/9",
-        None,
-    )
+    told = [(found[way].fidelity, found[way].accuracy) for way in ((), ("t2",), ("t5",))]
+    assert told == [("1/3", 53.0), ("1/9", 52.0), (None, None)]
     assert [found[way].beaten for way in ((), ("t5",))] == [pytest.approx(0.8), 0.0]
+    assert (found["t1",].losses, found["t2",].losses) == ([[0.7], [0.6]], ())
 
 
-def test_a_chance_is_told_where_both_were_judged_on_one_rung():
+def test_a_chance_is_told_where_both_got_to_the_last_rung():
     rng = np.random.default_rng(0)
-    good = Placing(1, 1.0, "1/3", 90.0, rng.normal(1, 0.1, 200))
-    bad = Placing(2, 0.5, "1/3", 60.0, rng.normal(2, 0.1, 200))
-    lower = Placing(3, 0.0, "1/9", 90.0, bad.losses)
-    untried = Placing(3, 0.0)
+    good = Placing(1, 1.0, "1/3", 90.0, [rng.normal(1, 0.1, 200)])
+    bad = Placing(2, 0.5, "1/3", 60.0, [rng.normal(2, 0.1, 200)])
+    lower = Placing(3, 0.0, "1/9", 90.0)
     assert good.chance_over(bad) > 0.999
     assert bad.chance_over(good) < 0.001
-    for one, other in itertools.permutations((good, lower, untried), 2):
+    for one, other in itertools.permutations((good, lower), 2):
         assert one.chance_over(other) is None
+    lucky = Placing(1, 1.0, "1/3", 90.0, good.losses, Luck(1.0, 1))
+    assert 0.5 < lucky.chance_over(bad) < 0.9
 
 
 def test_people_are_shown_a_table(capfd, tmp_path, weak):

@@ -72,12 +72,12 @@ def test_arms_are_every_architecture_every_way_the_most_promising_first():
     assert Arm("a", ("b", "c")).key == "a | b + c"
 
 
-def test_the_lowest_validation_cross_entropy_wins_and_goes_on(undisturbed):
+def test_the_lowest_calibrated_cross_entropy_wins_and_goes_on(undisturbed):
     first, last = undisturbed["rungs"]
-    by_loss = sorted(first["results"], key=lambda each: each["cross_entropy"])
+    by_loss = sorted(first["results"], key=lambda each: each["calibrated_cross_entropy"])
     assert first["promoted"] == [each["arm"] for each in by_loss[:2]]
     assert [each["arm"] for each in last["results"]] == first["promoted"]
-    best = min(last["results"], key=lambda each: each["cross_entropy"])
+    best = min(last["results"], key=lambda each: each["calibrated_cross_entropy"])
     assert undisturbed["winner"] == best["arm"] == last["promoted"][0]
     assert (first["fidelity"], last["fidelity"]) == ("1/6", "1/3")
     assert undisturbed["cost"] == pytest.approx(4 / 6 + 2 / 3)
@@ -89,7 +89,9 @@ def test_what_is_told_of_an_arm_is_what_its_training_gives(undisturbed):
         found = train_unit(CONTEST.unit(arm, Fraction(1, 6)))
         assert results[number]["accuracy"] == found["accuracy"]
         assert results[number]["cross_entropy"] == found["quality"]["cross_entropy"]
-        assert np.mean(found["losses"]) == pytest.approx(results[number]["cross_entropy"], abs=1e-3)
+        loss = results[number]["calibrated_cross_entropy"]
+        assert np.mean(found["losses"]) == pytest.approx(loss, abs=1e-3)
+        assert loss <= results[number]["cross_entropy"]
         assert (results[number]["kd_loss"] is None) == (not arm.teachers)
 
 
@@ -195,17 +197,17 @@ def twice(tmp_path_factory):
 
 def test_the_best_train_once_more_and_the_mean_decides(twice):
     once, both = twice["rungs"]
-    by_loss = sorted(once["results"], key=lambda each: each["cross_entropy"])
+    by_loss = sorted(once["results"], key=lambda each: each["calibrated_cross_entropy"])
     best = [each["arm"] for each in by_loss[:3]]
     assert once["promoted"] == [each["arm"] for each in both["results"]] == best
     for each in both["results"]:
         arm = TWICE.arms[each["arm"]]
         found = [train_unit(TWICE.unit(arm, Fraction(1, 6), again=a)) for a in (False, True)]
         assert found[0]["losses"] != found[1]["losses"]
-        for name in ("accuracy", "cross_entropy"):
+        for name in ("accuracy", "cross_entropy", "calibrated_cross_entropy"):
             values = [{**one["quality"], **one}[name] for one in found]
             assert each[name] == pytest.approx(sum(values) / 2)
-    means = {each["arm"]: each["cross_entropy"] for each in both["results"]}
+    means = {each["arm"]: each["calibrated_cross_entropy"] for each in both["results"]}
     assert twice["winner"] == min(means, key=means.__getitem__)
     assert both["promoted"] == [twice["winner"]]
     assert (both["again"], both["fidelity"], both["cost"]) == (True, "1/6", pytest.approx(0.5))
@@ -250,7 +252,7 @@ def test_who_fails_the_second_time_cannot_win(twice, tmp_path, monkeypatch):
     assert found["winner"] != twice["winner"]
     (failed,) = (each for each in found["rungs"][1]["results"] if each["reason"])
     assert failed["arm"] == twice["winner"]
-    assert failed["cross_entropy"] is None
+    assert failed["calibrated_cross_entropy"] is None
 
 
 def test_doubts_are_about_the_last_rung(undisturbed):

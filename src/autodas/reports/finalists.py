@@ -21,7 +21,8 @@ class Trial:
     Attributes:
         rank: From 1, by the cross-entropy of all that were trained on this rung; None if it failed.
         accuracy: Percent of the validation part; None if it failed.
-        cross_entropy: On the validation part, in nats; None if it failed.
+        cross_entropy: On the validation part at the temperature T ≥ 1 that suits it best, in nats;
+            None if it failed.
         kd_loss: Distance to the teacher's answers there; None without a teacher.
         failed: Why there is no result; empty if there is one.
     """
@@ -107,14 +108,14 @@ def finalists_of(contest: Row) -> list[Finalist]:
 
 def _trials(results: Sequence[Row]) -> dict[int, Trial]:
     """By the number of the arm."""
-    fine = [each for each in results if each["cross_entropy"] is not None]
-    fine.sort(key=lambda each: float(each["cross_entropy"]))
+    fine = [each for each in results if each["calibrated_cross_entropy"] is not None]
+    fine.sort(key=lambda each: float(each["calibrated_cross_entropy"]))
     ranks = {each["arm"]: rank for rank, each in enumerate(fine, start=1)}
     return {
         each["arm"]: Trial(
             ranks.get(each["arm"]),
             each["accuracy"],
-            each["cross_entropy"],
+            each["calibrated_cross_entropy"],
             each["kd_loss"],
             str(each["reason"] or ""),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from autodas.evolution import Bracket
 from autodas.networks import parameters
 from autodas.spaces import Space, get_space
 from autodas.teachers import load_teacher, matched
-from autodas.workbench.arms import Ladder, arms_of
+from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.budgets import Amount
 from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.measuring import space_sample
@@ -167,24 +167,26 @@ def _contests(
     cost, budget = 0.0, None
     for arch in students:
         arms = arms_of([arch], ways)
-        contest = Contest(space.known_as, config.data, recipe, arms, Bracket(), config.seed)
+        contest = Contest(space.known_as, config.data, recipe, arms, Plan(Bracket()), config.seed)
         if budget is None:
             seconds = None
             if trainings.number is None:
                 seconds = seconds_of_a_training(contest.unit(arms[0], PROBE), directory.journal)
             budget = trainings.for_rungs(seconds, at_once) / len(students)
-        bracket = Ladder.of(data, recipe).plan(1 + budget, len(arms))
-        if not bracket.rungs:
+        plan = Ladder.of(data, recipe).plan(1 + budget, len(arms))
+        if not plan.bracket.rungs:
             raise InvalidInput(
                 f"{float(budget):.2g} full trainings for each of {len(students)} students leave "
                 "nothing to compare; give more --trainings or fewer students"
             )
-        contest = Contest(space.known_as, config.data, recipe, arms, bracket, config.seed)
+        contest = replace(contest, plan=plan)
         runner = config.workers.runner()
         contest_run = ContestRun(contest, directory.path, directory.journal, runner, progress)
-        contest_run.run()
-        found[arch] = placings(contest_run, ways)
-        cost += float(bracket.cost)
+        results = contest_run.run()
+        losses, luck = contest_run.losses()
+        by_way = {arm.teachers: losses[arm.key] for arm in arms if arm.key in losses}
+        found[arch] = placings(results, ways, by_way, luck)
+        cost += float(plan.cost)
     return found, cost
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["Luck", "chance_that_better"]
+__all__ = ["NO_LUCK", "Luck", "chance_that_better"]
 
 Losses = Sequence[float]
 
@@ -40,8 +40,11 @@ class Luck:
         return cls(float(np.mean(squares)), len(pairs))
 
 
+NO_LUCK = Luck()
+
+
 def chance_that_better(
-    losses: Sequence[Losses], best: Sequence[Losses], luck: Luck = Luck()
+    losses: Sequence[Losses], best: Sequence[Losses], luck: Luck = NO_LUCK
 ) -> float:
     """The chance that a network has a lower mean loss than another, trained and judged anew.
 

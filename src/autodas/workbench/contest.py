@@ -1,9 +1,10 @@
 """The contest of finalists: short trainings on growing rungs decide which student is trained.
 
 Successive halving (:mod:`autodas.evolution.halving`) says which arm is tried at which fidelity;
-here the trainings are done, kept in a journal, and told. An arm's score is minus its cross-entropy
-on a validation part cut from the training images; docs/choosing.md says why it is this. The best of
-the last rung train once more from another seed, and the mean of both decides among them.
+here the trainings are done, kept in a journal, and told. An arm's score is minus its calibrated
+cross-entropy on a validation part cut from the training images; docs/choosing.md says why it is
+this. The best of the last rung train once more from another seed, and the mean of both decides
+among them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from autodas.workbench.training import Kept, Setup, Unit, Where, train_unit
 __all__ = ["Contest", "ContestRun"]
 
 CHECKPOINT_SECONDS = 30.0  # trainings that take less are begun again
-MEASURED = ("accuracy", "cross_entropy", "kd_loss")
+DECIDES = "calibrated_cross_entropy"
+MEASURED = ("accuracy", DECIDES, "cross_entropy", "kd_loss")
 TOLD = (*MEASURED, "reason", "seconds")
 
 
@@ -134,7 +136,7 @@ class ContestRun:
         """Records of some trainings, those that are not known being done now."""
         kept = Kept(Home(self.folder.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
         units = [self.contest.unit(*each, kept, again=again) for each in wanted]
-        waiting = [unit for unit in units if "accuracy" not in self.known.get(unit.key, {})]
+        waiting = [unit for unit in units if DECIDES not in self.known.get(unit.key, {})]
         with home(self.folder, self.runner) as place:
             for i, result in self.runner.run(train_unit, [unit.at(place) for unit in waiting]):
                 self._keep(waiting[i], result)
@@ -150,7 +152,7 @@ class ContestRun:
             found = result.value
             for line in found.get("notes", ()):
                 self.progress.note(f"{unit.setup.arch}: {line}")
-            record |= {name: found[name] for name in ("accuracy", "seconds", "losses")}
+            record |= {name: found[name] for name in ("accuracy", "seconds", "losses", DECIDES)}
             record |= {"cross_entropy": found["quality"]["cross_entropy"]}
             record |= {"kd_loss": found["kd_loss"]} if "kd_loss" in found else {}
         self.journal.append(record)
@@ -177,7 +179,7 @@ class ContestRun:
         if self.contest.plan.again:
             rungs.append(self._means(winner, place))
         return {
-            "decided_by": "cross-entropy on the validation part",
+            "decided_by": "calibrated cross-entropy on the validation part",
             "arms": [{"arch": arm.arch, "teachers": list(arm.teachers)} for arm in arms[:tried]],
             "rungs": rungs,
             "winner": place[winner.key],
@@ -199,9 +201,7 @@ class ContestRun:
     def _mean(self, arm: Arm) -> float | None:
         """Of both trainings on the last rung; None if the second one failed."""
         both = self._both(arm)
-        if "accuracy" not in both[-1]:
-            return None
-        return mean(float(each["cross_entropy"]) for each in both)
+        return mean(float(each[DECIDES]) for each in both) if DECIDES in both[-1] else None
 
     def _both(self, arm: Arm) -> list[dict[str, Any]]:
         """Records of both trainings on the last rung."""
@@ -228,7 +228,7 @@ class ContestRun:
         for arm in self._best():
             first, second = self._both(arm)
             told = {name: second.get(name) for name in TOLD}
-            if "accuracy" in second:
+            if DECIDES in second:
                 both = [name for name in MEASURED if name in first]
                 told |= {name: mean((first[name], second[name])) for name in both}
             found.append({"arm": place[arm.key], **told})
@@ -244,20 +244,27 @@ class ContestRun:
         arm = next(arm for arm in self.contest.arms if arm.key == key)
         return self.known[self.contest.unit(arm, fidelity).key]
 
-    def _doubts(self, place: Mapping[str, int], winner: Arm) -> list[dict[str, Any]]:
+    def losses(self) -> tuple[dict[str, list[list[float]]], Luck]:
+        """Of each training that an arm of the last rung had there, and how much seeds matter.
+
+        Returns:
+            By the arm's key, the calibrated cross-entropies of all validation images, of one
+            training or of two; and the luck of the seeds of those who trained twice.
+        """
         if not self.halving.history:
-            return []
-        losses = {
-            arm.key: [each["losses"] for each in self._both(arm)]
-            for arm in self._best()
-            if self._mean(arm) is not None
-        }
-        luck = Luck.of([(mean(first), mean(second)) for first, second in losses.values()])
+            return {}, Luck()
+        twice = [arm for arm in self._best() if self._mean(arm) is not None]
+        found = {arm.key: [each["losses"] for each in self._both(arm)] for arm in twice}
+        luck = Luck.of([(mean(first), mean(second)) for first, second in found.values()])
         for key in self._last.arms:
             known = self._known(key, self._last.fidelity)
             if "losses" in known:
-                losses.setdefault(key, [known["losses"]])
-        best = losses.pop(winner.key)
+                found.setdefault(key, [known["losses"]])
+        return found, luck
+
+    def _doubts(self, place: Mapping[str, int], winner: Arm) -> list[dict[str, Any]]:
+        losses, luck = self.losses()
+        best = losses.pop(winner.key, [])
         doubts = [
             {"arm": place[key], "chance": chance_that_better(mine, best, luck)}
             for key, mine in losses.items()
@@ -266,6 +273,6 @@ class ContestRun:
 
 
 def _score(record: Mapping[str, Any]) -> Result[float]:
-    if "accuracy" not in record:
+    if DECIDES not in record:
         return Failed(record["reason"])
-    return Ok(-float(record["cross_entropy"]))
+    return Ok(-float(record[DECIDES]))

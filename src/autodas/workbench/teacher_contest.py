@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from autodas.core.errors import AutodasError
-from autodas.core.results import Ok
-from autodas.workbench.arms import Arm
-from autodas.workbench.contest import Contest, ContestRun, chance_that_better
+import numpy as np
+
+from autodas.workbench.chances import NO_LUCK, Luck, chance_that_better
+from autodas.workbench.contest import DECIDES
 from autodas.workbench.ways import Way
 
 __all__ = ["SHOWN_BELOW", "Placing", "placings"]
@@ -32,62 +31,57 @@ class Placing:
         beaten: Share of the other ways that came after it, in [0, 1].
         fidelity: Of the highest rung that it has seen, such as ``"1/3"``; None if it was not tried.
         accuracy: On the validation part there, in percent; None as well.
-        losses: Of each validation image there; None as well.
+        losses: Of each validation image, of each of its trainings, if that was the last rung.
+        luck: How much seeds matter there.
     """
 
     place: int
     beaten: float
     fidelity: str | None = None
     accuracy: float | None = None
-    losses: Sequence[float] | None = None
+    losses: Sequence[Sequence[float]] = ()
+    luck: Luck = NO_LUCK
 
     def chance_over(self, other: Placing) -> float | None:
-        """The chance that this one is better than ``other``, where both were judged on one rung.
+        """The chance that this one is better than ``other``, where both got to the last rung.
 
-        In [0, 1]; by the paired losses of the validation images, without the luck of seeds.
+        In [0, 1]; see :func:`autodas.workbench.chances.chance_that_better`.
         """
-        if self.losses is None or other.losses is None or self.fidelity != other.fidelity:
+        if not self.losses or not other.losses:
             return None
-        if sum(self.losses) >= sum(other.losses):
-            return chance_that_better(self.losses, other.losses)
-        return 1.0 - chance_that_better(other.losses, self.losses)
+        if np.mean(self.losses) >= np.mean(other.losses):
+            return chance_that_better(self.losses, other.losses, self.luck)
+        return 1.0 - chance_that_better(other.losses, self.losses, self.luck)
 
 
-def placings(run: ContestRun, ways: Sequence[Way]) -> dict[Way, Placing]:
+def placings(
+    found: Mapping[str, Any],
+    ways: Sequence[Way],
+    losses: Mapping[Way, Sequence[Sequence[float]]],
+    luck: Luck,
+) -> dict[Way, Placing]:
     """How every way did in a contest that is finished.
 
     Those that came further come first, and among those that came equally far the better ones.
 
-    Raises:
-        AutodasError: all arms of a rung have failed.
+    Args:
+        found: What came of it, as :meth:`autodas.workbench.contest.ContestRun.results` says.
+        ways: All that there are, tried or not.
+        losses: Of those on the last rung, of each of their trainings.
+        luck: Of the seeds there.
     """
-    winner = run.halving.winner
-    if not isinstance(winner, Ok):
-        raise AutodasError(f"no teacher could be tried: {getattr(winner, 'reason', 'no rungs')}")
-    by_key = {arm.key: arm for arm in run.contest.arms}
+    arms = [tuple(arm["teachers"]) for arm in found["arms"]]
     order: dict[Way, dict[str, Any]] = {}
-    for rung in reversed(run.halving.history):
-        results = zip(rung.arms, rung.results, strict=True)
-        fine = [(key, result.value) for key, result in results if isinstance(result, Ok)]
-        for key, _ in sorted(fine, key=lambda pair: -pair[1]):
-            arm = by_key[key]
-            order.setdefault(arm.teachers, _judged(run.contest, run.known, arm, rung.fidelity))
-    if winner.value.teachers not in order:
-        order = {winner.value.teachers: {}}
+    for rung in reversed(found["rungs"]):
+        fine = [each for each in rung["results"] if each[DECIDES] is not None]
+        for each in sorted(fine, key=lambda each: float(each[DECIDES])):
+            told = {"fidelity": rung["fidelity"], "accuracy": each["accuracy"]}
+            order.setdefault(arms[each["arm"]], told)
     others = max(1, len(ways) - 1)
-    found = {
-        way: Placing(place, (len(ways) - place) / others, **judged)
-        for place, (way, judged) in enumerate(order.items(), start=1)
+    placed = {
+        way: Placing(
+            place, (len(ways) - place) / others, **told, losses=losses.get(way, ()), luck=luck
+        )
+        for place, (way, told) in enumerate(order.items(), start=1)
     }
-    return {way: found.get(way, Placing(len(ways), 0.0)) for way in ways}
-
-
-def _judged(
-    contest: Contest, known: Mapping[str, Mapping[str, Any]], arm: Arm, fidelity: Fraction
-) -> dict[str, Any]:
-    record = known[contest.unit(arm, fidelity).key]
-    return {
-        "fidelity": str(fidelity),
-        "accuracy": record["accuracy"],
-        "losses": record["losses"],
-    }
+    return {way: placed.get(way, Placing(len(ways), 0.0)) for way in ways}

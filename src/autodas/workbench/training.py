@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from autodas.core.digest import digest
 from autodas.core.progress import Silent
@@ -202,16 +201,16 @@ def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
 
 
 def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, Any]:
-    """What tells how good it is: ``losses``, the cross-entropy of each validation image;
-    ``calibrated_cross_entropy`` and ``brier``, their means; ``kd_loss``, if there are teachers.
+    """What tells how good it is: ``losses``, the calibrated cross-entropy of each validation
+    image; ``calibrated_cross_entropy``, their mean; ``brier``; ``kd_loss``, if there are teachers.
 
     The last is never added to others: it has the scale of the teachers.
     """
     logits, labels = image_logits(network, data), data.test_labels
-    losses = F.cross_entropy(logits, labels, reduction="none")
+    losses = calibrated_losses(logits, labels)
     found: dict[str, Any] = {
         "losses": [round(each, 4) for each in losses.tolist()],
-        "calibrated_cross_entropy": float(calibrated_losses(logits, labels).mean()),
+        "calibrated_cross_entropy": float(losses.mean()),
         "brier": brier_score(logits, labels),
     }
     if setup.teachers:

@@ -364,7 +364,7 @@ def test_a_short_training_never_looks_at_the_test_part(monkeypatch):
     assert found[1] != expected[1]
     assert len(found[0]["losses"]) == 20
     assert np.mean(found[0]["losses"]) == pytest.approx(
-        found[0]["quality"]["cross_entropy"], abs=1e-4
+        found[0]["calibrated_cross_entropy"], abs=1e-4
     )
 
 

@@ -44,7 +44,7 @@ def test_the_winner_of_the_contest_is_the_chosen_student(done):
 def test_it_is_told_why(done):
     _, results = done
     said = " ".join(results["summary"])
-    assert "lowest cross-entropy on validation images" in said
+    assert "lowest calibrated cross-entropy on validation images" in said
     assert "The score alone would have taken" in said
     assert results["why"] == contest_in_words(results["contest"])
 

@@ -66,7 +66,7 @@ def _one_rung(drawing: Drawing, axes: Axes, finalists: Sequence[Finalist]) -> No
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_ylim(len(finalists) - 0.4, -0.6)
-    axes.set_xlabel("cross-entropy on the validation part (lower is better)")
+    axes.set_xlabel("calibrated cross-entropy on the validation part (lower is better)")
 
 
 def _ranks(

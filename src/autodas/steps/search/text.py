@@ -55,8 +55,9 @@ def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
     best = last[winner]
     return [
         f"{len(arms)} ways to get a student were tried, {trained} ({contest['cost']:.3g} full "
-        f"trainings in all): {_named(arms[winner])} had the lowest cross-entropy on validation "
-        f"images, {best['cross_entropy']:.3g}, and {best['accuracy']:.1f} % of them right.",
+        f"trainings in all): {_named(arms[winner])} had the lowest calibrated cross-entropy on "
+        f"validation images, {best['calibrated_cross_entropy']:.3g}, and "
+        f"{best['accuracy']:.1f} % of them right.",
         *_instead(contest),
         *_doubted(contest),
     ]
