@@ -3,13 +3,14 @@
 correlation (rank correlations with stated rules for ties and gaps, also of many scores with one
 truth in microseconds), bootstrap (intervals), size_control (what is left when size is accounted
 for), regret (accuracy lost by choosing with a score), top (what its favourites are worth), measures
-(all of these by name),
+(all of these by name), discoveries (many comparisons at once),
 objective (the fitness of a proxy over several families), row (all of it, for one row of a table).
 """
 
 from autodas.fitness.bootstrap import Interval
 from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simplest
 from autodas.fitness.correlation import Correlation, Measure, TauAgainst, correlate, gaps_last
+from autodas.fitness.discoveries import false_discovery_rates
 from autodas.fitness.goodness import Goodness
 from autodas.fitness.measures import MEASURES, check_measure
 from autodas.fitness.objective import Fitness, Goal, Objective
@@ -43,6 +44,7 @@ __all__ = [
     "check_measure",
     "correlate",
     "expected_best",
+    "false_discovery_rates",
     "gaps_last",
     "simplest",
     "tau_given_size",

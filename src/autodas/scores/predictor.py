@@ -11,7 +11,7 @@ counts, widths and ratios of a chain of stages); or graph and values of zero-cos
 
 Names: ``predictor:ridge``, ``predictor:forest``, ``predictor:boosting`` (encoding);
 ``predictor:graph-ridge``, ``predictor:graph-forest``, ``predictor:graph-boosting`` (graph);
-``predictor:all`` (graph and scores).
+``predictor:all`` (graph and scores); ``predictor:shapes`` (the best closed form of shapes).
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import kendalltau
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -32,6 +33,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.scores import size, zero_cost  # noqa: F401 - they declare what is learnt from
+from autodas.scores.closed_forms import LEAVES
 from autodas.scores.score import SCORES
 
 __all__ = [
@@ -47,7 +49,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 PREFIX = "predictor:"
-Sees: TypeAlias = Literal["encoding", "graph", "all"]
+Sees: TypeAlias = Literal["encoding", "graph", "all", "shapes"]
 STUDENT_SCORES = (
     *("params", "macs", "layers", "grad_norm", "snip", "fisher", "plain", "l2_norm", "synflow"),
     *("logsynflow", "jacov", "epe_nas", "naswot", "swap", "zen", "zico", "expressivity"),
@@ -77,7 +79,9 @@ class Predictor:
 
     @property
     def leaves(self) -> frozenset[str]:
-        """Statistics it needs: none, unless it is shown scores."""
+        """Statistics it needs: none, unless it is shown scores or shapes."""
+        if self.sees == "shapes":
+            return frozenset(LEAVES)
         names = STUDENT_SCORES if self.sees == "all" else ()
         return frozenset[str]().union(*(SCORES.get(name).leaves for name in names))
 
@@ -121,6 +125,26 @@ def _graph_boosting(seed: int) -> Any:  # noqa: ANN401
     )
 
 
+class BestOrder:
+    """Takes the one feature that orders the known accuracies best, and no other.
+
+    Predictions are accuracies, on a line through those known, so that folds that take different
+    features can be compared.
+    """
+
+    def fit(self, x: Floats, y: Floats) -> BestOrder:
+        """Choose among the ``(n, F)`` features; of equally good ones the first."""
+        taus = np.nan_to_num([abs(kendalltau(column, y).statistic) for column in x.T])
+        self.chosen = int(np.argmax(np.round(taus, 9)))
+        self._line = LinearRegression().fit(x[:, [self.chosen]], y)
+        return self
+
+    def predict(self, x: Floats) -> Floats:
+        """``(m,)`` accuracies of ``(m, F)`` features."""
+        found: Floats = self._line.predict(x[:, [self.chosen]])
+        return found
+
+
 _GRAF = "Kadlecová et al., ICML 2024 (GRAF)"
 PREDICTORS: Catalog[Predictor] = Catalog("predictor")
 for _each in (
@@ -151,6 +175,13 @@ for _each in (
         "300 gradient-boosted trees on the graph and on zero-cost scores",
         f"{_GRAF}; Tybl & Neumann, CVPR 2025, table 1",
         "all",
+    ),
+    Predictor(
+        "shapes",
+        lambda _: BestOrder(),
+        "the closed form of the weights' shapes that orders the known accuracies best",
+        "",
+        "shapes",
     ),
 ):
     PREDICTORS.add(PREFIX + _each.name, replace(_each, name=PREFIX + _each.name))

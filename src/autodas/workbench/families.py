@@ -30,6 +30,7 @@ __all__ = [
     "load_family",
     "parse_pair",
     "parted",
+    "split_of",
     "subjects_of",
     "with_labels",
 ]
@@ -110,6 +111,7 @@ def load_family(
     limit: int | None = None,
     sample: int | None = None,
     labels: int | None = None,
+    split_seed: int = 0,
     memory: int | None = None,
     progress: Progress = Silent(),
 ) -> Family:
@@ -125,11 +127,14 @@ def load_family(
         limit: As of :func:`parted`.
         sample: The same.
         labels: The same.
+        split_seed: The same.
         memory: Bytes of statistics to keep in memory, the rest on disk; None for all.
         progress: Hears of every architecture.
     """
     name, target = parse_pair(pair)
-    table, parts = parted(name, space, limit=limit, sample=sample, labels=labels)
+    table, parts = parted(
+        name, space, limit=limit, sample=sample, labels=labels, split_seed=split_seed
+    )
     truth = table.target(target).values
     students, protocol = space_of(table, space), as_labelled(protocol, table)
     subjects, networks, seconds = subjects_of(
@@ -147,6 +152,7 @@ def parted(
     limit: int | None = None,
     sample: int | None = None,
     labels: int | None = None,
+    split_seed: int = 0,
 ) -> tuple[Table, Split]:
     """A table as far as it is asked for, and its parts.
 
@@ -156,14 +162,21 @@ def parted(
         limit: Only its first rows.
         sample: Only so many rows, those whose digests are smallest.
         labels: Only so many rows of the search part, as :func:`with_labels` says.
+        split_seed: Which split, as of :func:`split_of`.
     """
     table = table_among(name, space)
     if limit is not None:
         table = table.limit(limit)
     if sample is not None:
         table = sampled(table, sample)
-    parts = split(table.architectures, groups=table.groups)
+    parts = split_of(table, split_seed)
     return table, parts if labels is None else with_labels(parts, table.architectures, labels)
+
+
+def split_of(table: Table, seed: int = 0) -> Split:
+    """The parts of a table; every seed has its own, 0 those that are published."""
+    salt = "autodas" if seed == 0 else f"autodas {seed}"
+    return split(table.architectures, salt=salt, groups=table.groups)
 
 
 def as_labelled(protocol: Protocol, table: Table) -> Protocol:

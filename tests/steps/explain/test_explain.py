@@ -17,11 +17,12 @@ from autodas.core.results import Ok
 from autodas.expressions import parse
 from autodas.fitness import TauAgainst
 from autodas.scores import Proxy, Score, get_score
+from autodas.scores.closed_forms import CLOSED_FORMS, LEAVES, closed_forms
 from autodas.scores.scale import Scale
 from autodas.scores.terms import Term
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS
-from autodas.steps.explain.closed_forms import CLOSED_FORMS, LEAVES, Fit, best_fits, closed_forms
+from autodas.steps.explain.closed_forms import Fit, best_fits
 from autodas.steps.explain.collapse import Collapse, another_teacher, check_collapse, check_sample
 from autodas.steps.explain.parts import parts_of, shapley, summands, values_of, without_teacher
 from autodas.steps.explain.run import ExplainConfig, run

@@ -12,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.core.results import Failed, Ok, Result
-from autodas.fitness import DEFAULT_TOP, Regret, Yardstick, top1_regret, top_of_list
+from autodas.fitness import (
+    DEFAULT_TOP,
+    Regret,
+    Yardstick,
+    false_discovery_rates,
+    top1_regret,
+    top_of_list,
+)
 from autodas.scores import Score, Subjects
 from autodas.scores.predictor import Predictor, Sees
 from autodas.scores.score import Values
@@ -20,12 +27,15 @@ from autodas.steps.benchmark.early import Early, after
 from autodas.steps.benchmark.rivals import encodings, predicted
 from autodas.workbench.families import Family
 
-__all__ = ["Comparison", "Contender", "PartName", "rows", "values_of", "verdict"]
+__all__ = ["Comparison", "Contender", "PartName", "controlled", "rows", "values_of", "verdict"]
 
 Contender: TypeAlias = Score | Predictor | Early
 PartName: TypeAlias = Literal["all", "search", "validation", "report"]
 
 HIGHER_IS_BETTER = 1
+RATE = 0.05
+FEW = 20
+"""Of fewer architectures nothing is said to be no better: it is not shown."""
 
 
 def rows(
@@ -190,6 +200,20 @@ def _regret_json(regret: Regret, chosen: str) -> dict[str, Any]:
     }
 
 
+def controlled(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one run, of which only so many are called better or worse than #params that at most
+    5 % of them are expected to be so by chance; ``delta_params_q`` is the rate of each.
+    """
+    tested = [i for i, row in enumerate(rows) if row.get("delta_params_p") is not None]
+    rates = false_discovery_rates([rows[i]["delta_params_p"] for i in tested])
+    found = [dict(row) for row in rows]
+    for i, rate in zip(tested, rates, strict=True):
+        found[i]["delta_params_q"] = float(rate)
+        if rate > RATE and found[i]["significance"] != "open":
+            found[i]["significance"] = "open"
+    return found
+
+
 def verdict(
     rows: Sequence[Mapping[str, Any]], name: str, *, called: str = "the proxy", unseen: bool = True
 ) -> list[str]:
@@ -213,15 +237,22 @@ def _sentence(row: Mapping[str, Any], called: str, which: str) -> str:
     if None in (delta, low, high):
         return f"{where} {called} reaches τ {row['tau']:.2f}; #params gives no ranking there."
     size = row["tau"] - delta
-    if low > 0:
+    if low > 0 and row.get("significance") != "open":
         judged = f"{called} beats #params"
-    elif high < 0:
+    elif high < 0 and row.get("significance") != "open":
         judged = f"{called} is worse than #params"
-    elif delta > 0:
+    elif delta > 0 or row["n"] < FEW or low > 0 or high < 0:
         judged = f"{called} is not shown to beat #params"
     else:
         judged = f"{called} does not beat #params"
+    several = row.get("splits")
+    over = ""
+    if several and several["tau_sd"] is not None:
+        over = (
+            f" Over {several['n']} splits: τ {several['tau_mean']:.2f} ± {several['tau_sd']:.2f}, "
+            f"difference {several['delta_mean'] or 0.0:+.2f} on average."
+        )
     return (
         f"{where} {judged}: τ {row['tau']:.2f} against {size:.2f} for #params "
-        f"(difference {delta:+.2f}, 95 % interval {low:+.2f} to {high:+.2f})."
+        f"(difference {delta:+.2f}, 95 % interval {low:+.2f} to {high:+.2f}).{over}"
     )

@@ -58,6 +58,12 @@ class BenchmarkConfig(Workers):
     part: PartName = "all"
     """Architectures to compare on. A proxy that was discovered with a table has seen its search and
     validation parts, and is compared on its report part in any case."""
+    split_seed: int = 0
+    """Which split of each table into parts; 0 is the one that published numbers are of. A
+    discovered proxy is compared on the report part of the split that it was found with."""
+    splits: int = 1
+    """Compare on the report parts of so many splits, of seeds from --split-seed on: rows are of the
+    first, and beside them stand mean and standard deviation over all."""
     limit: int | None = None
     """Use only the first rows of each table."""
     sample: int | None = None
@@ -130,6 +136,11 @@ def check_config(config: BenchmarkConfig) -> None:
     for name in ("init_seeds", "batch_seeds"):
         if getattr(config, name) < 1:
             raise InvalidInput(f"{name} must be at least 1, got {getattr(config, name)}")
+    if config.splits < 1 or (config.splits > 1 and config.part != "report"):
+        raise InvalidInput(
+            f"splits must be at least 1, and 1 unless part is report, got {config.splits} with "
+            f"part {config.part}"
+        )
     if config.top < 1:
         raise InvalidInput(f"top must be at least 1, got {config.top}")
     parse_bytes(config.memory)  # before minutes of measuring

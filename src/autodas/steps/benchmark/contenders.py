@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from autodas.scores import SCORES, Score, get_score, read_proxy, score_names
 from autodas.scores.predictor import PREDICTORS, PREFIX, get_predictor
@@ -34,10 +35,12 @@ class Contenders:
         each: Scores and their rivals; their names differ.
         guided_by: Name of a discovered proxy -> digests of the tables whose search and validation
             parts guided its discovery.
+        split_seeds: Name of a discovered proxy -> the split that these are parts of.
     """
 
     each: tuple[Contender, ...]
     guided_by: Mapping[str, frozenset[str]]
+    split_seeds: Mapping[str, int]
 
 
 def contenders(texts: Iterable[str]) -> Contenders:
@@ -56,14 +59,17 @@ def contenders(texts: Iterable[str]) -> Contenders:
     names = [known for name in asked for known in (everything() if name == ALL else [name])]
     found: dict[str, Contender] = {}
     guided_by: dict[str, frozenset[str]] = {}
+    split_seeds: dict[str, int] = {}
     for name in dict.fromkeys([*names, *BASELINES]):
         each = _contender(name)
         if name.startswith(PROXY) and isinstance(each, Score):
             each = replace(each, name=name)  # as it was asked for: two files may bear one name
         found[each.name] = each
         if name.startswith(PROXY):
-            guided_by[each.name] = _tables_behind(name.removeprefix(PROXY))
-    return Contenders(tuple(found.values()), guided_by)
+            known = _provenance(name.removeprefix(PROXY))
+            guided_by[each.name] = frozenset(str(table) for table in known.get("tables", ()))
+            split_seeds[each.name] = int(known.get("split_seed", 0))
+    return Contenders(tuple(found.values()), guided_by, split_seeds)
 
 
 def _contender(name: str) -> Contender:
@@ -72,7 +78,6 @@ def _contender(name: str) -> Contender:
     return get_early(name) if name.startswith(EARLY) else get_score(name)
 
 
-def _tables_behind(proxy: str) -> frozenset[str]:
+def _provenance(proxy: str) -> Mapping[str, Any]:
     path = shipped_path(proxy)
-    tables = read_proxy(Path(proxy) if path is None else path).provenance.get("tables", ())
-    return frozenset(str(table) for table in tables)
+    return read_proxy(Path(proxy) if path is None else path).provenance

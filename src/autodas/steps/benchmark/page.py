@@ -29,7 +29,8 @@ HOW_TO_READ = """\
 τ is Kendall's τ-b, ρ Spearman's, all with 95 % bootstrap intervals; the weighted τ counts
 agreement about the best most. *Given size* is τ of what is left when ranks are regressed on the
 ranks of #params and MACs, *in bins* the mean τ among architectures of similar #params. Δ is τ minus
-that of #params on the same resamples; it is bold where its interval leaves out 0. *Lost* is the
+that of #params on the same resamples; it is bold where its interval leaves out 0 and at most 5 % of
+all that is bold is expected to be so by chance (Benjamini & Hochberg, 1995). *Lost* is the
 accuracy given up, in points, by training the one architecture (or the best 5 %) that a score likes
 best within a budget, on average over four budgets on #params. Of the k architectures of highest
 score, *nDCG* is the discounted gain, where a point of accuracy less counts half; *P@k* the share
@@ -90,6 +91,12 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     for (table, target), mine in by_pair(results["rows"]).items():
         described = [p for p in results["pairs"] if (p["table"], p["target"]) == (table, target)]
         parts.append(_section(table, target, mine, described[0] if described else {}))
+    if looks := results.get("looks"):
+        counted = ", ".join(f"{table} {count}" for table, count in looks.items())
+        parts.append(
+            f"Rows that looked at the report part of a table, in this run alone: {counted}. The "
+            "more there are, the more of them look good by chance."
+        )
     skipped = results.get("skipped") or {}
     if skipped:
         parts.append("Not compared: " + "; ".join(f"{p} ({why})" for p, why in skipped.items()))

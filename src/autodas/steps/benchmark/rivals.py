@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from autodas.core.digest import digest
 from autodas.core.results import Failed, Ok, Result
+from autodas.scores.closed_forms import closed_forms
 from autodas.scores.predictor import STUDENT_SCORES, Predictor, Sees, predict
 from autodas.scores.score import SCORES, Values
 from autodas.workbench.families import Family
@@ -42,6 +43,8 @@ def encodings(family: Family, sees: Sees = "encoding") -> Values:
     Scores that have no values on the family are left out.
     """
     space = family.space
+    if sees == "shapes":
+        return np.column_stack(list(closed_forms(family.subjects).values()))
     look = space.features if sees == "encoding" else space.graph_features
     found = np.stack([look(space.decode(text)) for text in family.table.architectures])
     if sees != "all":

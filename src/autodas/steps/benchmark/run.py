@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from autodas.core.files import write_text
 from autodas.core.progress import Progress, Silent
 from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.scores import Score
-from autodas.steps.benchmark.comparison import Contender, verdict
+from autodas.steps.benchmark.comparison import Contender, controlled, verdict
 from autodas.steps.benchmark.config import (
     BenchmarkConfig,
     check_config,
@@ -58,7 +59,7 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
             )
             for table, targets in _by_table(pairs).items()
         ]
-        rows = [row for part in done for row in part.rows]
+        rows = controlled([row for part in done for row in part.rows])
         results: dict[str, Any] = {
             "asked": asked,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -66,6 +67,7 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
             "part": config.part,
             "pairs": [pair for part in done for pair in part.pairs],
             "skipped": {part.table: part.skipped for part in done if part.skipped},
+            "looks": dict(Counter(row["table"] for row in rows if row["part"] == "report")),
             "networks_measured": sum(part.networks for part in done),
             "rows": rows,
             "seconds": time.perf_counter() - start,

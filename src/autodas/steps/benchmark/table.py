@@ -21,9 +21,10 @@ from autodas.steps.benchmark.remeasured import (
     seen_with_seeds,
     stability,
 )
+from autodas.steps.benchmark.repeated import over_splits
 from autodas.tables import Table
 from autodas.workbench.budgets import parse_bytes
-from autodas.workbench.families import Family, load_family
+from autodas.workbench.families import Family, load_family, split_of
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
 
 __all__ = ["Pair", "TableDone", "TableRun", "pairs_of"]
@@ -185,7 +186,15 @@ class TableRun:
                 # A proxy is judged on accuracies that it was not found with.
                 guided = family.table.digest in self.compared.guided_by.get(each.name, ())
                 comparison = parts["report" if guided else options.part]
+                own = self.compared.split_seeds.get(each.name, options.split_seed)
+                if guided and own != options.split_seed:
+                    other = dataclasses.replace(mine, split=split_of(mine.table, own))
+                    comparison = dataclasses.replace(comparison, family=other)
                 row = comparison.row(each)
+                if options.splits > 1 and not guided:
+                    row["splits"] = over_splits(
+                        comparison, each, options.split_seed, options.splits
+                    )
                 if row["tau"] is not None:
                     shared = described[target]["seconds_per_arch"]
                     row["seconds_per_arch"] = self._seconds(comparison, each, shared, known)
@@ -212,6 +221,7 @@ class TableRun:
             jobs=options.workers,
             limit=options.limit,
             sample=options.sample,
+            split_seed=options.split_seed,
             memory=parse_bytes(options.memory),
             progress=self.progress,
         )

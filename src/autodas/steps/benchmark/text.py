@@ -16,11 +16,19 @@ INTERVALS = ("tau", "rho", "weighted_tau", "tau_given_size", "delta_params")
 COLUMNS = (
     *("table", "space", "target", "score", "part", "sign", "n"),
     *(name + end for name in INTERVALS for end in ("", "_low", "_high")),
-    *("tau_within_bins", "delta_params_p", "significance", "trained_on", "cross_validated"),
+    *(
+        "tau_within_bins",
+        "delta_params_p",
+        "delta_params_q",
+        "significance",
+        "trained_on",
+        "cross_validated",
+    ),
     *("seconds_per_arch", "seconds_alone", "cost", "failed"),
 )
 
 TOP = tuple(f"top_{name}" for name in ("k", "ndcg", "precision", "best", "regret", "random"))
+SPLITS = tuple(f"splits_{name}" for name in ("n", "tau_mean", "tau_sd", "delta_mean"))
 
 
 def by_pair(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -107,11 +115,12 @@ def to_csv(rows: Sequence[Row]) -> str:
     regrets = [f"{name}_{i + 1}" for i in range(budgets) for name in ("budget", "top1", "top5")]
     stable = [f"{kind}_{name}" for kind in ("init", "batch") for name in _STABLE]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*COLUMNS, *TOP, *regrets, *stable], lineterminator="\n")
+    writer = csv.DictWriter(text, [*COLUMNS, *TOP, *SPLITS, *regrets, *stable], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         cells = {name: row.get(name) for name in COLUMNS} | _regret_cells(row) | _stable_cells(row)
         cells |= {f"top_{name}": value for name, value in (row.get("top") or {}).items()}
+        cells |= {f"splits_{name}": value for name, value in (row.get("splits") or {}).items()}
         writer.writerow(cells)
     return text.getvalue()
 

@@ -41,6 +41,9 @@ class DiscoverConfig(Workers):
     labels: int | None = None
     """Search on only so many architectures of each table, chosen by their digests, and choose on
     accordingly fewer (at least 6); those that are reported on stay the same."""
+    split_seed: int = 0
+    """Which split of each table into what is searched on, chosen on and reported on; 0 is the one
+    that published numbers are of."""
     protocol: Protocol = field(default_factory=Protocol)
     """Batch, teacher and initialisation the statistics are measured with."""
     population: int = 60

@@ -52,6 +52,7 @@ def check_tables(config: DiscoverConfig) -> None:
             limit=config.limit,
             sample=config.sample,
             labels=config.labels if pair in config.tables else None,
+            split_seed=config.split_seed,
         )
         truth = table.target(target).values
         resolved(as_labelled(config.protocol, table), space_of(table, config.space))
@@ -109,5 +110,6 @@ def _reader(config: DiscoverConfig, progress: Progress) -> Callable[..., Family]
         jobs=config.workers,
         limit=config.limit,
         sample=config.sample,
+        split_seed=config.split_seed,
         progress=progress,
     )

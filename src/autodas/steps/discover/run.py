@@ -17,8 +17,9 @@ from autodas.core.runs import Journal, RunDirectory, deciding
 from autodas.evolution import GenerationRecord, Told, evolve, replay
 from autodas.expressions import in_words, to_latex, to_text
 from autodas.scores import SCORES, Proxy, Term, formula_of
+from autodas.scores.predictor import get_predictor
 from autodas.statistics import STATISTICS
-from autodas.steps.benchmark.comparison import rows, values_of, verdict
+from autodas.steps.benchmark.comparison import Contender, rows, values_of, verdict
 from autodas.steps.discover.choosing import ChosenProxy, choose
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
@@ -109,6 +110,7 @@ def _proxy(
         provenance={
             "config": asked,
             "seed": config.seed,
+            "split_seed": config.split_seed,
             "tables": [family.table.digest for family in families],
             "pairs": [family.describe() for family in families],
         },
@@ -145,7 +147,11 @@ def _results(
     *,
     unseen: Sequence[Family],
 ) -> dict[str, Any]:
-    scores = [proxy.score, *(SCORES.get(name) for name in BASELINES)]
+    scores: list[Contender] = [
+        proxy.score,
+        *(SCORES.get(name) for name in BASELINES),
+        get_predictor("predictor:shapes"),
+    ]
     table = rows(families, scores, seed=config.seed) + _held_out_rows(config, unseen, proxy)
     for row in table:
         row["discovered"] = row["score"] == proxy.name

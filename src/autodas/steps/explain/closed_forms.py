@@ -2,8 +2,8 @@
 
 A formula of gradients and features can turn out to count parameters in a complicated way: the
 published proxy of the ResNet space is Σ √numel · ln(channels) to four digits. So the ranks of every
-score are regressed on a small library of quantities that need no image, no gradient, no initial
-weight and no teacher, one at a time and in pairs.
+score are regressed on a small library of quantities (:mod:`autodas.scores.closed_forms`) that need
+no image, no gradient, no initial weight and no teacher, one at a time and in pairs.
 """
 
 from __future__ import annotations
@@ -11,48 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.stats
 
-from autodas.core.results import Ok
 from autodas.core.rng import derive
-from autodas.expressions import is_constant
-from autodas.scores import Subjects
-from autodas.scores.score import parse_score
 
-__all__ = ["CLOSED_FORMS", "LEAVES", "Fit", "best_fits", "closed_forms"]
+__all__ = ["Fit", "best_fits"]
 
 Floats = npt.NDArray[np.float64]
-
-CLOSED_FORMS: Mapping[str, str] = MappingProxyType(
-    {
-        "#params": "params",
-        "ln #params": "log(params)",
-        "#MACs": "macs",
-        "ln #MACs": "log(macs)",
-        "number of layers": "layers_sum(div(numel, numel))",
-        "Σ numel": "layers_sum(numel)",
-        "Σ √numel": "layers_sum(sqrt(numel))",
-        "Σ √numel·ln(channels)": "layers_sum(mul(sqrt(numel), log(out_channels)))",
-        "Σ ln(numel)": "layers_sum(log(numel))",
-        "Σ channels": "layers_sum(out_channels)",
-        "Σ ln(channels)": "layers_sum(log(out_channels))",
-        "mean ln(numel)": "layers_mean(log(numel))",
-        "mean channels": "layers_mean(out_channels)",
-        "mean ln(channels)": "layers_mean(log(out_channels))",
-        "fewest channels": "layers_min(out_channels)",
-        "most channels": "layers_max(out_channels)",
-    }
-)
-"""What people read -> the formula. *Channels* are those a layer puts out; sums run over layers."""
-
-DEPTH = "depth"
-LEAVES = ("numel", "out_channels", "params", "macs")
-"""Statistics the closed forms need; none of them needs the network to be run."""
 
 PERMUTATIONS = 200
 RESOLUTION = 1e-9
@@ -85,28 +54,12 @@ class Fit:
         }
 
 
-def closed_forms(subjects: Subjects) -> dict[str, Floats]:
-    """Values ``(A,)`` of each closed form that differs between the architectures.
-
-    Args:
-        subjects: With the columns :data:`LEAVES`; forms whose columns are missing are left out.
-    """
-    found = {}
-    for name, formula in CLOSED_FORMS.items():
-        values = subjects.evaluator.evaluate(parse_score(formula))
-        if isinstance(values, Ok):
-            found[name] = values.value
-    if not is_constant(subjects.depth):
-        found[DEPTH] = subjects.depth
-    return found
-
-
 def best_fits(score: Floats, forms: Mapping[str, Floats], *, seed: int = 0) -> list[Fit]:
     """The best fit by one closed form, and the best by two; fewer if there are fewer forms.
 
     Args:
         score: ``(A,)`` finite values, not all equal.
-        forms: Closed forms as :func:`closed_forms` gives them. Of equally good ones the first
+        forms: Closed forms by name. Of equally good ones the first
             is taken.
         seed: Of the random orders that say what chance reaches.
     """

@@ -4,7 +4,7 @@ A formula over gradients, features and a teacher may in truth depend on none of 
 architectures are scored again with shuffled labels, with other images, with noise for images, from
 other initial weights, with another teacher and without the terms that look at the teacher, and the
 order is compared with the original one. And closed forms of the weights' shapes are fitted to it
-(:mod:`autodas.steps.explain.closed_forms`).
+(:mod:`autodas.scores.closed_forms`).
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from autodas.core.results import Failed, Ok, Result
 from autodas.core.rng import derive
 from autodas.fitness import TauAgainst
 from autodas.scores import Score, Subjects
+from autodas.scores.closed_forms import LEAVES, closed_forms
 from autodas.scores.score import parse_score
 from autodas.scores.terms import Term, calibrated, formula_of, score_of
 from autodas.spaces import Space
 from autodas.statistics import STATISTICS
-from autodas.steps.explain.closed_forms import LEAVES, Fit, best_fits, closed_forms
+from autodas.steps.explain.closed_forms import Fit, best_fits
 from autodas.steps.explain.parts import without_teacher
 from autodas.teachers import TEACHERS
 from autodas.workbench.families import subjects_of
