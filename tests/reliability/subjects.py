@@ -20,6 +20,7 @@ from autodas.distill.checkpoints import Checkpoint, read_checkpoint
 from autodas.distill.export import load_student_weights, save_student
 from autodas.expressions import parse
 from autodas.networks import seeded
+from autodas.networks.checkpoint import read_description, save_checkpoint
 from autodas.reports.read import read_run
 from autodas.scores import Proxy, Scale, Term, read_proxy
 from autodas.spaces import get_space
@@ -29,7 +30,6 @@ from autodas.tables import official, read_table
 from autodas.tables.labels import LabelRow, write_labels
 from autodas.teachers import load_teacher
 from autodas.teachers.blueprint import Blueprint
-from autodas.teachers.checkpoint import read_description, save_checkpoint
 from autodas.workbench.costs import CostBook
 
 Accepts = Callable[[Any, Any], bool]

@@ -315,6 +315,6 @@ def test_a_file_of_torch_save_says_how_to_make_safetensors_of_it(copy, zipped):
     torch.save(state, copy, _use_new_zipfile_serialization=zipped)
     described(copy, sha256=digest_file(copy), seal=None)
     said = refusal(copy)
-    assert "safetensors.torch.save_file(torch.load(FILE, weights_only=True)" in said
+    assert f"have it converted: autodas convert {copy.name} {copy.stem}.safetensors" in said
     for name in ("mine.pth", "folder/mine.pt", "mine.ckpt"):
-        assert "accepted are safetensors of a state_dict" in refusal(name)
+        assert f"autodas convert {Path(name).name} {Path(name).stem}.safetensors" in refusal(name)

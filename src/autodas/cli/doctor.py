@@ -123,7 +123,7 @@ def _timm() -> dict[str, Any]:
     """Whether ``import timm`` works in scripts of the user's own; it needs torchvision.
 
     Tried in a process of its own, because what half imports itself stays. autodas itself gets along
-    without the compiled part of torchvision (:mod:`autodas.teachers.import_timm`).
+    without the compiled part of torchvision (:mod:`autodas.networks.import_timm`).
     """
     versions = {"version": _version("timm"), "torchvision": _version("torchvision")}
     if versions["version"] is None:

@@ -1,4 +1,4 @@
-"""Modules of the user's own that declare statistics, primitives, scores or spaces."""
+"""Modules of the user's own: what they declare, and objects in them by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autodas.core.errors import AutodasError, InvalidInput
 
-__all__ = ["asked_for", "is_trusted", "load_plugins"]
+__all__ = ["asked_for", "is_reference", "is_trusted", "load_plugins", "named_object"]
 
 _asked: set[str] = set()
 
@@ -43,3 +43,41 @@ def asked_for() -> frozenset[str]:
 def is_trusted(module: str) -> bool:
     """Whether somebody asked for the module by name, rather than a file."""
     return module in _asked
+
+
+def is_reference(name: str) -> bool:
+    """Whether ``name`` is spelt ``package.module:object``."""
+    module, colon, attribute = name.partition(":")
+    parts = [*module.split("."), *attribute.split(".")]
+    return bool(colon) and all(part.isidentifier() for part in parts)
+
+
+def named_object(reference: str, what: str) -> object:
+    """The object called ``package.module:object``.
+
+    Args:
+        reference: The module is looked for where Python looks, then in the current folder.
+        what: What the object is to be, for messages.
+
+    Raises:
+        InvalidInput: the module cannot be imported, or has no such object.
+    """
+    if not is_reference(reference):
+        raise InvalidInput(f"a {what} is written package.module:object, got {reference[:200]!r}")
+    name, _, path = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        # An installed command does not search the current folder. It comes last, so that no file
+        # there can take the place of an installed module, and it stays, for worker processes.
+        sys.path.append(here)
+    try:
+        found: object = importlib.import_module(name)
+    except Exception as error:
+        # A module of the user's may raise anything; the chained traceback says where.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InvalidInput(f"{what} {reference!r}: cannot import {name} ({reason})") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise InvalidInput(f"{what} {reference!r}: {name} has no {path!r}")
+        found = getattr(found, part)
+    return found

@@ -6,7 +6,7 @@ network reproducibly, :func:`cost` counts parameters and MACs without allocating
 """
 
 from autodas.networks.base import StagedNetwork, seeded, weights_digest
-from autodas.networks.cost import Cost, cost, count, parameters
+from autodas.networks.cost import Cost, cost, count, parameters, without_weights
 from autodas.networks.mobile import MobileNet
 from autodas.networks.nasbench101 import CellNetwork101
 from autodas.networks.nasbench201 import CellNetwork201
@@ -36,4 +36,5 @@ __all__ = [
     "seeded",
     "set_drop_path",
     "weights_digest",
+    "without_weights",
 ]

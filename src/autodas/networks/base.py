@@ -18,6 +18,7 @@ __all__ = [
     "StagedNetwork",
     "fan_in_normal",
     "kaiming",
+    "like_parameters",
     "seeded",
     "truncated_normal",
     "weights_digest",
@@ -123,3 +124,9 @@ def weights_digest(network: nn.Module) -> str:
         # Seen as bytes: some types of numbers NumPy does not have.
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+def like_parameters(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """Grey images of a shape, on the device and of the type of a network's parameters."""
+    first = next(model.parameters(), torch.empty(0))
+    return torch.full(shape, 0.5, dtype=first.dtype, device=first.device)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Cost", "cost", "count", "parameters"]
+from autodas.networks.base import like_parameters, seeded
+
+__all__ = ["Cost", "cost", "count", "parameters", "without_weights"]
+
+N = TypeVar("N", bound=nn.Module)
+# What PyTorch says where a tensor of the meta device is asked for a number.
+NEEDS_NUMBERS = (NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -36,18 +43,31 @@ def cost(build: Callable[[], nn.Module], input_shape: tuple[int, int, int]) -> C
     """Count parameters and MACs of the network that ``build`` makes.
 
     The network is built on PyTorch's meta device, which knows shapes and holds no numbers, so
-    neither memory nor random numbers are used. The meta device is also what makes the count
-    right: on the CPU, PyTorch's counter misses fused attention.
+    neither memory nor random numbers are used. A network that needs numbers to be built or run is
+    made with its weights.
 
     Args:
         build: Makes the network.
         input_shape: (C, H, W) of one image.
     """
-    with torch.device("meta"):
-        network = build()
-        image = torch.empty(1, *input_shape)
-    network.eval()
-    return count(network, image)
+    try:
+        network = without_weights(build).eval()
+        return count(network, like_parameters(network, (1, *input_shape)))
+    except NEEDS_NUMBERS:
+        network = seeded(build, 0).eval()
+        return count(network, like_parameters(network, (1, *input_shape)))
+
+
+def without_weights(build: Callable[[], N]) -> N:
+    """The network that ``build`` makes, on the meta device: shapes alone.
+
+    One that needs numbers to be built is made with its weights.
+    """
+    try:
+        with torch.device("meta"):
+            return build()
+    except NEEDS_NUMBERS:
+        return seeded(build, 0)
 
 
 def count(network: nn.Module, image: Tensor) -> Cost:
@@ -61,6 +81,7 @@ def count(network: nn.Module, image: Tensor) -> Cost:
         image: ``(1, C, H, W)`` on the network's device.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
+    counter.mod_tracker = _WholeNetwork()  # type: ignore[assignment]
     # In evaluation mode, PyTorch computes attention on a path of its own, which is not counted.
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -71,6 +92,18 @@ def count(network: nn.Module, image: Tensor) -> Cost:
         torch.backends.mha.set_fastpath_enabled(fast)
     # The counter counts a multiplication and an addition as two.
     return Cost(parameters(network), counter.get_total_flops() // 2)
+
+
+class _WholeNetwork:
+    """In the place of the counter's hooks at every module, which fail at arguments like PiT's."""
+
+    parents = ("Global",)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def _attention(

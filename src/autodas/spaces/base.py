@@ -9,11 +9,10 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
 from autodas.core.errors import InvalidInput
-from autodas.networks import Cost, StagedNetwork, cost
+from autodas.networks import Cost, StagedNetwork, cost, without_weights
 from autodas.spaces.text import shown
 
 __all__ = ["Arch", "Precision", "Shape", "Space", "other", "pick"]
@@ -41,6 +40,8 @@ class Space(ABC):
         reference: What :func:`~autodas.spaces.get_space` finds the space by in another process, if
             that is not its name.
         kind: The type of the architectures.
+        content: Digest of what else decides its networks, such as files of weights; empty if
+            nothing does.
     """
 
     name: str
@@ -50,11 +51,23 @@ class Space(ABC):
     precision: Precision = "single"
     reference: str = ""
     kind: type = object
+    content: str = ""
 
     @property
     def known_as(self) -> str:
         """What :func:`~autodas.spaces.get_space` finds it by: what files and workers are told."""
         return self.reference or self.name
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules of the user's own that decide what its networks are."""
+        module = self.reference.partition(":")[0]
+        return (module,) if module else ()
+
+    @property
+    def resolved(self) -> dict[str, str]:
+        """What its name stands for, for run directories; empty if the name says it all."""
+        return {"space": self.content} if self.content else {}
 
     @property
     @abstractmethod
@@ -163,9 +176,12 @@ class Space(ABC):
 
     def depth(self, arch: Arch) -> int:
         """Number of blocks one after the other; by default, of weight layers."""
-        with torch.device("meta"):
-            network = self.build(arch)
+        network = without_weights(lambda: self.build(arch))
         return sum(isinstance(m, nn.Conv2d | nn.Linear) for m in network.modules())
+
+    def blueprint(self, arch: Arch) -> dict[str, Any]:  # noqa: ARG002 - of spaces that need it
+        """What a file says of ``arch`` beside its text, to build it where the space is not."""
+        return {}
 
     def _check(self, arch: Arch) -> None:
         """Refuse what :meth:`decode` and :meth:`sample` cannot have given."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
 
-import torch
 from torch import nn
 
 from autodas.core.catalog import Catalog
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.plugins import is_reference, named_object
 from autodas.core.rng import derive
-from autodas.networks import StagedNetwork, seeded
+from autodas.networks import StagedNetwork, seeded, without_weights
 from autodas.spaces.base import Space
 from autodas.spaces.convolutional import DIGITS_CNN, MOBILE, RESNET, RESNET_WIDE
+from autodas.spaces.listed import LIST, ListSpace, space_of_list, timm_space
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
 from autodas.spaces.vision_transformers import AUTOFORMER, DIGITS_VIT, PIT
+from autodas.students import TIMM, Student, is_network
 
 __all__ = ["SPACES", "get_space"]
 
@@ -39,20 +37,23 @@ for _space in (
 
 
 def get_space(name: str) -> Space:
-    """The space called ``name``, or written ``package.module:object``; always the same object.
+    """The space of that name; always the same object.
+
+    Args:
+        name: A name in ``SPACES``; or ``package.module:object``; or ``timm:PATTERN,…``, models of
+            timm; or ``list:FILE.toml``, students by name (:mod:`autodas.spaces.listed`).
 
     Raises:
-        UnknownName: no space has this name.
-        InvalidInput: the module cannot be imported or the object is no space.
+        UnknownName: no space has this name, or timm has no model of it.
+        InvalidInput: a module cannot be imported or the object is no space.
+        FileProblem: the list, or weights that it names, cannot be read.
+        MissingData: timm, or weights that are asked for, are not there.
     """
-    return _load(name) if _is_reference(name) else SPACES.get(name)
-
-
-def _is_reference(name: str) -> bool:
-    """Whether ``name`` is spelt ``package.module:object``."""
-    module, colon, attribute = name.partition(":")
-    parts = [*module.split("."), *attribute.split(".")]
-    return bool(colon) and all(part.isidentifier() for part in parts)
+    if name.startswith(TIMM):
+        return timm_space(name)
+    if name.startswith(LIST):
+        return space_of_list(name)
+    return _load(name) if is_reference(name) else SPACES.get(name)
 
 
 @lru_cache(maxsize=64)
@@ -61,18 +62,15 @@ def _load(reference: str) -> Space:
 
     Args:
         reference: The object is a :class:`Space`, or a class or function that makes one when
-            called without arguments. The module is looked for where Python looks, then in the
-            current folder.
+            called without arguments; or it makes a network, which is then the only student.
+            The module is looked for where Python looks, then in the current folder.
 
     Raises:
         InvalidInput: the module cannot be imported, or there is no space in it.
     """
-    module_name, _, path = reference.partition(":")
-    found: object = _import(module_name, reference)
-    for part in path.split("."):
-        if not hasattr(found, part):
-            raise InvalidInput(f"space {reference!r}: {module_name} has no {path!r}")
-        found = getattr(found, part)
+    found = named_object(reference, "space")
+    if is_network(found):
+        return ListSpace(reference, {reference: Student(reference)})
     if not isinstance(found, Space) and callable(found):
         try:
             found = found()
@@ -101,8 +99,7 @@ def _check_network(space: Space, reference: str) -> None:
     try:
         arch = space.sample(derive(0, "a first network", space.name))
         text = space.encode(arch)
-        with torch.device("meta"):  # shapes alone
-            network = seeded(lambda: space.build(arch), 0)
+        network = seeded(lambda: without_weights(lambda: space.build(arch)), 0)
     except AutodasError:
         raise
     except Exception as error:
@@ -124,17 +121,3 @@ def _check_network(space: Space, reference: str) -> None:
             f"space {reference!r}: its networks ({type(network).__name__}) lack "
             f"{' and '.join(lacks)}; derive them from autodas.networks.StagedNetwork"
         )
-
-
-def _import(name: str, reference: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        # An installed command does not search the current folder. It comes last, so that no file
-        # there can take the place of an installed module, and it stays, for worker processes.
-        sys.path.append(here)
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        # A module of the user's may raise anything; the chained traceback says where.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InvalidInput(f"space {reference!r}: cannot import {name} ({reason})") from error

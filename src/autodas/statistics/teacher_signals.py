@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autodas.networks import StagedNetwork
-from autodas.statistics.passes.views import at_least_single
+from autodas.statistics.passes.views import at_least_single, vectors
 from autodas.statistics.passes.without_trace import measuring_mode
 
 __all__ = ["TeacherSignals"]
@@ -48,7 +48,7 @@ class TeacherSignals:
     @cached_property
     def _forward(self) -> tuple[list[Tensor], Tensor]:
         hook = self.network.classifier.register_forward_pre_hook(
-            lambda _, inputs: self._classifier_inputs.append(at_least_single(inputs[0].detach()))
+            lambda _, inputs: self._classifier_inputs.append(vectors(inputs[0].detach()))
         )
         try:
             with (

@@ -20,5 +20,6 @@ MODULES = {
     "demo": "autodas.steps.demo",
     "train-teacher": "autodas.steps.train_teacher",
     "teachers": "autodas.steps.teachers",
+    "convert": "autodas.steps.convert",
 }
 """Command -> the module that has its ``Config`` and its ``run``."""

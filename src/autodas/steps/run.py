@@ -106,7 +106,10 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
     config = _settled(config)
     _check(config)
     folders = ("search", "distill")
-    with RunDirectory(config.out, "run", deciding(config), folders=folders) as directory:
+    known = get_space(str(config.space)).resolved
+    with RunDirectory(
+        config.out, "run", deciding(config), resolved=known, folders=folders
+    ) as directory:
         start = time.perf_counter()
         found = search.run(_search_config(config), progress)
         trained = distill.run(_distill_config(config, found), progress)

@@ -10,28 +10,37 @@ teacher for images normalised otherwise than its own), ``matched`` (the same, if
 classes), ``native_size`` and ``at_native_size`` (images for a network of one size), ``Blueprint``
 and ``BLUEPRINTS`` (networks as data), ``start_from`` (a teacher's network, to be trained on), and
 the checkpoint functions ``save_checkpoint``, ``read_description``, ``load_weights``,
-``check_fits`` (the file can fill the network) and ``check_sizes``.
+``check_fits`` (the file can fill the network) and ``check_sizes`` (with ``MOST_TIMM`` classes).
 """
 
-from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
-from autodas.teachers.catalog import TEACHERS, UNTRAINED, TeacherSource, load_teacher, start_from
-from autodas.teachers.checkpoint import (
+from autodas.networks.checkpoint import (
     check_fits,
     load_weights,
     read_description,
     save_checkpoint,
 )
-from autodas.teachers.limits import check_sizes
+from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
+from autodas.teachers.catalog import (
+    TEACHERS,
+    UNTRAINED,
+    TeacherSource,
+    blueprint_of,
+    load_teacher,
+    start_from,
+)
+from autodas.teachers.limits import MOST_TIMM, check_sizes
 from autodas.teachers.teacher import Teacher, at_native_size, fitted, matched, native_size
 
 __all__ = [
     "BLUEPRINTS",
+    "MOST_TIMM",
     "TEACHERS",
     "UNTRAINED",
     "Blueprint",
     "Teacher",
     "TeacherSource",
     "at_native_size",
+    "blueprint_of",
     "check_fits",
     "check_sizes",
     "fitted",

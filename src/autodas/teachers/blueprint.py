@@ -20,6 +20,7 @@ from autodas.networks import (
     cifar_resnet,
     resnet18,
 )
+from autodas.networks.timm_network import timm_network
 from autodas.teachers.limits import (
     MOST_TIMM,
     check_arguments,
@@ -27,7 +28,6 @@ from autodas.teachers.limits import (
     parameters_within_limits,
     shown,
 )
-from autodas.teachers.timm_network import timm_network
 
 __all__ = ["BLUEPRINTS", "FAMILIES", "Blueprint", "Shape"]
 

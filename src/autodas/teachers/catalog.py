@@ -16,10 +16,10 @@ from autodas.core.catalog import Catalog
 from autodas.core.digest import digest
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.places import data_file, expanded
+from autodas.core.plugins import is_reference
 from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
-from autodas.teachers.blueprint import BLUEPRINTS, Blueprint, Shape
-from autodas.teachers.checkpoint import (
+from autodas.networks.checkpoint import (
     PICKLES,
     check_fits,
     description_of,
@@ -27,7 +27,9 @@ from autodas.teachers.checkpoint import (
     not_safetensors,
     read_description,
 )
+from autodas.teachers.blueprint import BLUEPRINTS, Blueprint, Shape
 from autodas.teachers.limits import shown
+from autodas.teachers.own import load_own_teacher
 from autodas.teachers.public import PUBLIC, PublicCheckpoint
 from autodas.teachers.teacher import Teacher
 from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
@@ -64,8 +66,10 @@ def load_teacher(name: str) -> Teacher:
 
     Args:
         name: A name in ``TEACHERS``; or the path of a ``.safetensors`` file with its description
-            beside it; or ``timm:NAME``, a model of the library timm with its published weights,
-            or with those of a file of one's own, ``timm:NAME@PATH.safetensors``; or
+            beside it; or ``package.module:function``, which makes one
+            (:mod:`autodas.teachers.own`); or ``timm:NAME``, a model of the library timm with its
+            published weights, or with those of a file of one's own,
+            ``timm:NAME@PATH.safetensors``; or
             ``untrained:NAME``, a network with initial weights, where NAME is a teacher, one of
             ``BLUEPRINTS`` or ``timm:NAME``, and ``untrained:NAME/K`` gives it K classes.
 
@@ -78,6 +82,8 @@ def load_teacher(name: str) -> Teacher:
         return _untrained(name)
     if name.startswith(TIMM):
         return load_timm_teacher(name)
+    if is_reference(name):
+        return load_own_teacher(name)
     if name.endswith(SUFFIX):
         return _from_file(expanded(Path(name)), name)
     if name.endswith(PICKLES):

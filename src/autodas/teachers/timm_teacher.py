@@ -7,7 +7,6 @@ network a model that was never fetched is reported as missing; ``untrained:timm:
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,18 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from autodas.core.digest import digest, digest_file
-from autodas.core.errors import FileProblem, MissingData
+from autodas.core.errors import FileProblem
 from autodas.core.places import expanded
 from autodas.data import Normalisation
 from autodas.networks import seeded
+from autodas.networks.checkpoint import load_weights, not_safetensors, plainly_named
+from autodas.networks.timm_network import configuration, published_weights, timm_network
 from autodas.teachers.blueprint import Blueprint
-from autodas.teachers.checkpoint import load_weights, not_safetensors, plainly_named
 from autodas.teachers.teacher import Teacher
-from autodas.teachers.timm_network import TimmNetwork, configuration, timm_network
 
 __all__ = ["TIMM", "load_timm_teacher", "timm_blueprint"]
 
 TIMM = "timm:"
-WEIGHTS = "model.safetensors"
 
 
 def timm_blueprint(name: str) -> Blueprint:
@@ -63,10 +61,8 @@ def load_timm_teacher(name: str) -> Teacher:
     blueprint = timm_blueprint(name)
     model, own = _parts(name)
     about = configuration(model)
-    network: TimmNetwork = seeded(
-        lambda: timm_network(model, blueprint.num_classes, blueprint.input_shape), 0
-    )
-    weights = _fetch(name, about) if own is None else own
+    network = seeded(lambda: timm_network(model, blueprint.num_classes, blueprint.input_shape), 0)
+    weights = published_weights(model) if own is None else own
     sha256 = digest_file(weights)
     load_weights(network.model, weights, sha256)
     return Teacher(
@@ -100,20 +96,3 @@ def _classes(weights: Path, about: Mapping[str, Any]) -> int:
         raise FileProblem(weights, f"cannot be read ({error.strerror or error})") from None
     except SafetensorError as error:
         raise not_safetensors(weights, error) from None
-
-
-def _fetch(name: str, about: Mapping[str, Any]) -> Path:
-    repository = about.get("hf_hub_id")
-    if not repository:
-        raise MissingData(
-            f"no safetensors weights of {name} are published; untrained:{name} has initial ones"
-        )
-    try:
-        hub = importlib.import_module("huggingface_hub")
-        return Path(hub.hf_hub_download(repository, WEIGHTS))
-    except Exception as error:  # the hub's client raises errors of several libraries
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MissingData(
-            f"the weights of {name} ({repository}, {WEIGHTS}) are neither cached nor delivered: "
-            f"{why}"
-        ) from None

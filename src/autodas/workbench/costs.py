@@ -30,7 +30,7 @@ from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
-from autodas.networks import parameters
+from autodas.networks import parameters, without_weights
 from autodas.spaces import SPACES, Space, get_space
 from autodas.workbench.budgets import Counted
 from autodas.workbench.memory import memory
@@ -221,8 +221,7 @@ def _count_one(space: Space, unit: _Unit, text: str) -> int:
         build = lambda: space.build(arch, **sizes)  # type: ignore[arg-type] # noqa: E731
         return memory(build, unit.input_shape, unit.batch).total
     # Building alone is several times as fast as counting MACs.
-    with torch.device("meta"):
-        return parameters(space.build(arch, **sizes))  # type: ignore[arg-type]
+    return parameters(without_weights(lambda: space.build(arch, **sizes)))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1 << 17)

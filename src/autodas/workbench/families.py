@@ -13,6 +13,7 @@ import numpy.typing as npt
 from autodas.backends import Jobs
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
+from autodas.core.plugins import is_reference, is_trusted
 from autodas.core.progress import Progress, Silent
 from autodas.core.values import SCALAR, Column, Layout
 from autodas.networks import Cost
@@ -191,8 +192,22 @@ def as_labelled(protocol: Protocol, table: Table) -> Protocol:
     protocol = replace(protocol, data=data)
     name = teacher.get("name") if isinstance(teacher, Mapping) else None
     if protocol.teacher is None and isinstance(name, str):
-        protocol = replace(protocol, teacher=name)
+        protocol = replace(protocol, teacher=_not_code(name, table.name))
     return protocol
+
+
+def _not_code(teacher: str, table: str) -> str:
+    """A teacher that a table names. What a file names is not called: the user has to name it, too.
+
+    Raises:
+        InvalidInput: it is made by a function, and nobody asked for its module.
+    """
+    if is_reference(teacher) and not is_trusted(teacher.partition(":")[0]):
+        raise InvalidInput(
+            f"table {table!r} was made with the teacher {teacher[:200]!r}, which is code; if you "
+            "trust it, name it with --teacher"
+        )
+    return teacher
 
 
 def sampled(table: Table, rows: int) -> Table:

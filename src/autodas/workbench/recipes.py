@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
 from autodas.distill import RECIPES, Recipe, get_recipe
+from autodas.networks import without_weights
 from autodas.spaces import Space
 
 __all__ = ["default_recipe", "parse_losses", "recipe_for"]
@@ -51,8 +51,8 @@ def default_recipe(space: Space) -> str:
     own = f"{space.name}-short"
     if own in RECIPES:
         return own
-    with torch.device("meta"):
-        network = space.build(space.sample(derive(0, "default recipe", space.name)))
+    arch = space.sample(derive(0, "default recipe", space.name))
+    network = without_weights(lambda: space.build(arch))
     tokens = any(isinstance(module, nn.LayerNorm) for module in network.modules())
     return "vit-short" if tokens else "cnn-short"
 

@@ -48,7 +48,7 @@ def source_digest(space: Space, parts: tuple[str, ...], package: Path = PACKAGE)
         package: Folder of the package.
     """
     own = {name: digest_file(file) for name, file in own_files(space).items()}
-    return digest(source_of(*parts, package=package), own)
+    return digest(source_of(*parts, package=package), own, space.content)
 
 
 def own_files(space: Space) -> dict[str, Path]:
@@ -59,7 +59,7 @@ def own_files(space: Space) -> dict[str, Path]:
         what is installed. A user's space may be an object of a class of this package, made in a
         module of theirs.
     """
-    named = (type(space).__module__, space.reference.partition(":")[0])
+    named = (type(space).__module__, *space.modules)
     waiting, found = list(named), dict[str, Path]()
     while waiting:
         name = waiting.pop()

@@ -279,7 +279,9 @@ def _export(
         "recipe": setup.recipe.name,
         "accuracy": accuracy,
     }
-    save_student(network, folder, description | _images_of(data))
+    space = get_space(setup.space)
+    more = space.blueprint(space.decode(setup.arch)) | _images_of(data)
+    save_student(network, folder, description | more)
 
 
 def _images_of(data: ImageData) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
 from autodas.statistics.negligible import cleared
+from autodas.statistics.passes.twice import TwiceDifferentiable
 
 __all__ = [
     "HESSIAN_IMAGES",
@@ -60,7 +61,7 @@ def hessian_products(
     products = [torch.zeros_like(weight) for weight in weights]
     for some, known in zip(torch.split(images, step), torch.split(labels, step), strict=True):
         # The fused attention of the CPU can be differentiated only once.
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), TwiceDifferentiable():
             loss = F.cross_entropy(network(some), known, reduction="sum") / len(images)
             gradients = _gradients(loss, weights, create_graph=True)
             along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction, strict=True)])

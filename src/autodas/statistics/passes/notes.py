@@ -115,5 +115,5 @@ def _on_layer(module: nn.Module, outputs: LayerOutputs) -> RemovableHandle | Non
 def _on_input(module: nn.Module, inputs: list[Tensor]) -> RemovableHandle:
     """Append what a module is called with."""
     return module.register_forward_pre_hook(
-        lambda _, given: inputs.append(views.at_least_single(given[0].detach()))
+        lambda _, given: inputs.append(views.vectors(given[0].detach()))
     )

@@ -21,6 +21,7 @@ __all__ = [
     "selectivity",
     "spatial",
     "spatial_factors",
+    "vectors",
 ]
 
 FACTORS = 4  # spatial singular vectors that are compared
@@ -32,6 +33,18 @@ CHANNELS = 64  # channel Grams wider than this are projected, so that spectra st
 def at_least_single(value: Tensor) -> Tensor:
     """The same numbers in single precision, if they have less: eigenvalues need it."""
     return value.float() if value.dtype in {torch.float16, torch.bfloat16} else value
+
+
+def vectors(value: Tensor) -> Tensor:
+    """``(B, D)`` of what a classifier sees, at least in single precision.
+
+    A classifier may be a convolution of one pixel, ``(B, D, 1, 1)``, or see what is averaged
+    afterwards, ``(B, N, D)`` tokens.
+    """
+    value = at_least_single(value)
+    if value.ndim == 4:
+        return value.mean((2, 3))
+    return value.flatten(1, -2).mean(1) if value.ndim == 3 else value
 
 
 def spatial(feature: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from autodas.core.places import expanded
 from autodas.distill.export import STUDENT
 from autodas.networks import StagedNetwork
 from autodas.spaces import SPACES, get_space
-from autodas.teachers import check_fits, check_sizes, read_description
+from autodas.students import Student
+from autodas.teachers import MOST_TIMM, check_fits, check_sizes, read_description
 
 __all__ = ["load_student"]
 
@@ -46,12 +47,18 @@ def load_student(path: Path | str) -> StagedNetwork:
 
 def _network_of(description: dict[str, Any]) -> Callable[[], StagedNetwork]:
     """What builds the network; nothing is built yet."""
-    name, classes = str(description["space"]), description["num_classes"]
+    classes = description["num_classes"]
     channels, height, width = description["input_shape"]
     if not all(type(size) is int for size in (classes, channels, height, width)):
         raise InvalidInput("'num_classes' and 'input_shape' must be whole numbers")
     shape = (channels, height, width)
     check_sizes(classes, shape)
+    if "student" in description:
+        student = Student.of_json(description["student"])
+        if student.is_timm:
+            check_sizes(classes, shape, MOST_TIMM)
+        return lambda: student.build(classes, shape)
+    name = str(description["space"])
     if name not in SPACES and name.partition(":")[0] not in sys.modules:
         raise InvalidInput(f"space {name[:100]!r} is unknown; if it is yours, import its module")
     space = get_space(name)

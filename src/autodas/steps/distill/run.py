@@ -19,9 +19,11 @@ from autodas.core.results import Failed
 from autodas.core.rng import derive_seed
 from autodas.core.runs import RunDirectory, deciding
 from autodas.core.seals import read_checked_json
+from autodas.data import load_data
 from autodas.distill import Recipe
 from autodas.spaces import SPACES, get_space
 from autodas.steps.distill.verdict import OTHER, gain_of, verdict_of
+from autodas.students import TIMM
 from autodas.teachers import load_teacher
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
@@ -45,6 +47,9 @@ class DistillConfig(Workers, AnyTeacher):
     """Search space of the student (ignored with --search)."""
     arch: str | None = None
     """Architecture to train (ignored with --search)."""
+    student: str | None = None
+    """A network that exists already, in place of --space and --arch: timm:NAME or
+    package.module:function."""
     teacher: str = "digits-cnn-teacher"
     """Teacher to learn from; none for labels alone."""
     data: str = "digits"
@@ -103,6 +108,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     Raises:
         InvalidInput: a teacher hardly beats chance on the data.
     """
+    config = _of_student(config)
     space_name, students = _students(config)
     space = get_space(space_name)
     config = replace(config, space=space_name, recipe=config.recipe or default_recipe(space))
@@ -112,7 +118,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         config.out,
         "distill",
         deciding(config),
-        resolved={"students": [student.arch for student in students]},
+        resolved={"students": [student.arch for student in students]} | space.resolved,
         folders=(CHECKPOINTS, TRACKING, *OTHER.values()),
     ) as directory:
         start = time.perf_counter()
@@ -136,13 +142,36 @@ def _checks(config: DistillConfig, progress: Progress) -> list[TeacherCheck]:
     return [check for check in found if check is not None]
 
 
+def _of_student(config: DistillConfig) -> DistillConfig:
+    """The configuration with a student that exists already as the only one of its space.
+
+    Raises:
+        InvalidInput: it is several, or another student is named beside it.
+    """
+    if config.student is None:
+        return config
+    if config.search is not None or config.arch is not None:
+        raise InvalidInput("--student stands in place of --search and of --space and --arch")
+    space = get_space(config.student)
+    if space.size != 1:
+        raise InvalidInput(
+            f"--student is one network, {config.student!r} are {space.size}; take --space and "
+            "--arch"
+        )
+    arch = space.encode(next(space.enumerate()))
+    return replace(config, space=config.student, arch=arch)
+
+
 def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
     if config.search is None:
         if config.arch is None:
-            raise InvalidInput("say which student to train: --search RUN or --space S --arch A")
+            raise InvalidInput(
+                "say which student to train: --search RUN, --student NETWORK or --space S --arch A"
+            )
         space = get_space(config.space)
         arch = space.decode(config.arch)
-        cost = space.cost(arch)
+        data = load_data(config.data)
+        cost = space.cost(arch, num_classes=data.num_classes, input_shape=data.input_shape)
         taught = config.teacher != NO_TEACHER
         text = space.encode(arch)
         return space.known_as, [_Student("chosen", text, cost.params, cost.macs, taught)]
@@ -178,6 +207,8 @@ def _known(space: str, config: DistillConfig) -> str:
     Raises:
         InvalidInput: it is the user's own, and neither named nor imported.
     """
+    if space.startswith(TIMM):
+        return space  # models of a library, and weights that are no code
     own = space not in SPACES and space.partition(":")[0] not in sys.modules
     if own and config.space != space:
         raise InvalidInput(

@@ -131,7 +131,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         config.out,
         "label",
         deciding(config),
-        resolved={"recipe": recipe.describe()},
+        resolved={"recipe": recipe.describe()} | get_space(config.space).resolved,
         folders=(CHECKPOINTS,),
     ) as directory:
         book = _Book(config, directory, units, known)

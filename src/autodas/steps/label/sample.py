@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-import torch
-
 from autodas.core.rng import derive
-from autodas.networks import parameters
+from autodas.networks import parameters, without_weights
 from autodas.spaces import Arch, Space
 
 __all__ = ["sample_students"]
@@ -49,8 +47,7 @@ def sample_students(space: Space, students: int, seed: int) -> list[Arch]:
 @lru_cache(maxsize=1 << 15)
 def _params(space: Space, arch: Arch) -> int:
     """Trainable parameters, without the time that counting operations would take."""
-    with torch.device("meta"):
-        return parameters(space.build(arch))
+    return parameters(without_weights(lambda: space.build(arch)))
 
 
 def _pool(space: Space, students: int, seed: int) -> list[Arch]:

@@ -77,7 +77,9 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     if config.strategy == "whole" and not config.candidates:
         refuse_too_large(space)
     check = _check(config, space, score, progress)
-    with RunDirectory(config.out, "search", asked, folders=(CHECKPOINTS,)) as directory:
+    with RunDirectory(
+        config.out, "search", asked, resolved=space.resolved, folders=(CHECKPOINTS,)
+    ) as directory:
         start = time.perf_counter()
         _same_score(directory, score.formula)
         search = _Search(config, space, score, directory, progress)

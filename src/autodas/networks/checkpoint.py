@@ -22,11 +22,12 @@ from autodas.core.digest import digest_bytes
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes, write_bytes, write_json
 from autodas.core.seals import read_sealed, sealed
-from autodas.networks import seeded
+from autodas.networks.base import seeded
 
 __all__ = [
     "check_fits",
     "description_of",
+    "fill",
     "load_weights",
     "not_safetensors",
     "plainly_named",
@@ -125,12 +126,40 @@ def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
             weights,
             f"has SHA-256 {found[:12]}…, expected {sha256[:12]}…: it is damaged or another file",
         )
-    try:
-        tensors = plainly_named(safetensors.torch.load(data))
-    except SafetensorError as error:
-        raise not_safetensors(weights, error) from None
+    tensors = _read(weights, data)
     _check(weights, network.state_dict(), tensors)
     network.load_state_dict(tensors, strict=False)
+
+
+def fill(network: nn.Module, weights: Path, head: str) -> None:
+    """Let ``network`` begin with the tensors of ``weights``, in its own precision.
+
+    Args:
+        network: Changed in place, and only if everything fits.
+        weights: A safetensors file of its ``state_dict()``.
+        head: Name of its classifier, which keeps its own tensors if the file has it for another
+            number of classes.
+
+    Raises:
+        FileProblem: as of :func:`load_weights`.
+    """
+    tensors = _read(weights, read_bytes(weights))
+    own = network.state_dict()
+    for name, tensor in own.items():
+        found = tensors.get(name)
+        if name.startswith(f"{head}.") and found is not None and found.shape != tensor.shape:
+            tensors[name] = tensor
+        elif found is not None and found.is_floating_point():
+            tensors[name] = found.to(tensor.dtype)
+    _check(weights, own, tensors)
+    network.load_state_dict(tensors, strict=False)
+
+
+def _read(weights: Path, data: bytes) -> dict[str, Tensor]:
+    try:
+        return plainly_named(safetensors.torch.load(data))
+    except SafetensorError as error:
+        raise not_safetensors(weights, error) from None
 
 
 def plainly_named(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,9 +180,7 @@ def not_safetensors(weights: Path, error: Exception | None = None) -> FileProble
         return FileProblem(
             weights,
             "is not a safetensors file but one of torch.save, which may run code when it is read; "
-            "accepted are safetensors "
-            "of a state_dict: safetensors.torch.save_file(torch.load(FILE, weights_only=True), "
-            "'FILE.safetensors')",
+            f"have it converted: autodas convert {weights.name} {weights.stem}.safetensors",
         )
     return FileProblem(weights, f"is not a safetensors file ({error})")
 

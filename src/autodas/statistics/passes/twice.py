@@ -1,0 +1,37 @@
+"""Activations that PyTorch differentiates only once, written so that it does so twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["TwiceDifferentiable"]
+
+_HARD_SIGMOIDS = (
+    F.hardsigmoid,
+    torch._C._nn.hardsigmoid,
+    torch._C._nn.hardsigmoid_,
+)
+
+
+class TwiceDifferentiable(TorchFunctionMode):
+    """While active, hard sigmoids are computed as relu6(x + 3) / 6.
+
+    MobileNetV3 and others gate channels with them, and PyTorch has no derivative of their gradient.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function returns
+        kwargs = kwargs or {}
+        if func in _HARD_SIGMOIDS:
+            return F.relu6((args[0] if args else kwargs["input"]) + 3) / 6
+        return func(*args, **kwargs)
