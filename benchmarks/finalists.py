@@ -37,7 +37,7 @@ from autodas.scores.predictor import get_predictor
 from autodas.spaces import get_space
 from autodas.tables import Table
 from autodas.tables.table import RungLabels
-from autodas.workbench.arms import Ladder, Plan
+from autodas.workbench.arms import AGAIN, Ladder
 from autodas.workbench.ground_truth import load_table
 from benchmarks.finalists_page import write_page
 
@@ -194,19 +194,16 @@ def gaussian_process(asked: Question, arms: Sequence[Arm], fidelity: Fraction, t
 
 
 def halving(
-    order: Order, decider: Decider = LOSS, ways: Sequence[str] = WAYS, *, again: bool = True
+    order: Order, decider: Decider = LOSS, ways: Sequence[str] = WAYS, *, again: int = AGAIN
 ) -> Chooser:
     """Successive halving in the order of a ranking, as ``autodas search --trainings`` does it.
 
-    ``again``: where it can be paid, the best of the last rung train twice.
+    ``again``: where it can be paid, so many of the best of the last rung train twice.
     """
 
     def choose(asked: Question) -> Arm:
         arms = [(i, way) for i in order(asked) for way in ways]
-        plan = asked.row.ladder.plan(Fraction(asked.cost) + 1, len(arms))
-        plan = (
-            plan if again else Plan(asked.row.ladder.bracket(Fraction(asked.cost) + 1, len(arms)))
-        )
+        plan = asked.row.ladder.plan(Fraction(asked.cost) + 1, len(arms), again=again)
         contest = SuccessiveHalving(arms, plan.bracket)
         while requests := contest.ask():
             fidelity = requests[0].fidelity
@@ -292,7 +289,7 @@ CHOOSERS: Mapping[str, Chooser] = {
 }
 DECIDERS: Mapping[str, Chooser] = {
     "calibrated cross-entropy": halving(in_turn),
-    "the same, one seed": halving(in_turn, again=False),
+    "the same, one seed": halving(in_turn, again=0),
     "cross-entropy": halving(in_turn, told("cross_entropy")),
     "Brier score": halving(in_turn, told("brier")),
     "accuracy": halving(in_turn, told("accuracy")),

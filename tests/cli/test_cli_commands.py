@@ -8,7 +8,8 @@ import pytest
 
 from autodas.cli.commands import COMMANDS
 from autodas.cli.main import main
-from autodas.cli.options import Common, options_of
+from autodas.cli.options import Common, options_of, parse
+from autodas.core.errors import InvalidInput
 
 # What several commands take means the same in all of them.
 SHARED = {
@@ -55,3 +56,15 @@ def test_shared_options_mean_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, each in COMMANDS.items() if each.reported])
 def test_what_is_reported_has_a_run_directory(name: str) -> None:
     assert "--out" in options_of(COMMANDS[name].load().config)
+
+
+def test_several_values_of_an_option_with_a_plural_are_its_plural() -> None:
+    command = COMMANDS["search"]
+    config = command.load().config
+    several, _ = parse(command, config, ["--teacher", "a", "b", "none", "--seed", "3"])
+    assert (several.teachers, several.protocol.teacher) == (("a", "b", "none"), None)
+    assert several.seed == 3
+    one, _ = parse(command, config, ["--teacher", "a"])
+    assert (one.teachers, one.protocol.teacher) == ((), "a")
+    with pytest.raises(InvalidInput, match="unexpected argument 'b' after --score"):
+        parse(command, config, ["--score", "a", "b"])

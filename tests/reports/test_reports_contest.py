@@ -158,6 +158,13 @@ def test_trainings_from_a_second_seed_are_a_column_of_their_own(tmp_path: Path) 
     assert "both seeds" in page.words
 
 
+def test_of_several_teachers_the_names_are_told() -> None:
+    contest = fake_runs.contest()
+    contest["arms"][2] = contest["arms"][2] | {"teachers": ["runs/other.safetensors"]}
+    names = {each.name for each in finalists_of(contest)}
+    assert {"1, digits-teacher", "2, other", "1, labels alone"} <= names
+
+
 def test_reasons_are_said_once(page: Page, tmp_path: Path) -> None:
     why = "Of 6 ways to get a student, one won."
     assert page.words.count(why) == 1

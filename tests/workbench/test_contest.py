@@ -285,7 +285,21 @@ def test_rungs_of_few_steps_are_taken_only_if_others_cost_too_much():
     ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
     assert [str(rung.fidelity) for rung in ladder.plan(Fraction(3), 60).bracket.rungs] == ["1/3"]
     lower = ladder.plan(Fraction(3, 2), 60).bracket.rungs
-    assert [str(rung.fidelity) for rung in lower] == ["1/27", "1/9"]
+    assert [(str(rung.fidelity), rung.arms) for rung in lower] == [("1/9", 4)]
+
+
+def test_if_many_must_be_tried_the_rungs_begin_lower():
+    ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
+    assert ladder.plan(Fraction(3), 60, least=3).again == 3
+    once = ladder.plan(Fraction(3), 60, least=4)
+    assert ([rung.arms for rung in once.bracket.rungs], once.again) == ([6], 0)
+    lower = ladder.plan(Fraction(3), 60, least=8)
+    assert [str(rung.fidelity) for rung in lower.bracket.rungs] == ["1/9", "1/3"]
+    assert lower.bracket.arms >= 8
+    # More than can be paid: as many as can.
+    most = ladder.plan(Fraction(3), 60, least=60)
+    assert [str(rung.fidelity) for rung in most.bracket.rungs] == ["1/27", "1/9", "1/3"]
+    assert most.cost <= 2 * Fraction(103, 100)
 
 
 def test_a_plan_for_too_little_has_no_rungs():

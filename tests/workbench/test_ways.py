@@ -3,7 +3,7 @@
 import pytest
 
 from autodas.core.errors import InvalidInput
-from autodas.workbench.ways import in_words, named_ways, way_of
+from autodas.workbench.ways import in_words, named_ways, way_of, ways_among
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,17 @@ def test_files_are_called_by_their_names_in_the_order_given():
 def test_two_teachers_of_one_name_are_refused():
     with pytest.raises(InvalidInput, match="two of the teachers are called 'b'"):
         named_ways(["x/b.safetensors", "y/b.safetensors"])
+
+
+@pytest.mark.parametrize(
+    ("teachers", "without", "ways"),
+    [
+        ((), True, [("t",), ()]),
+        ((), False, [("t",)]),
+        (("a", "a+b"), True, [("a",), ("a", "b"), ()]),
+        (("none", "a"), True, [(), ("a",)]),
+        (("none", "a"), False, [(), ("a",)]),
+    ],
+)
+def test_finalists_are_tried_with_all_that_are_named_and_without(teachers, without, ways):
+    assert ways_among(teachers, "t", without=without) == ways

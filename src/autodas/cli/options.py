@@ -211,7 +211,13 @@ def _split(command: Command, known: Mapping[str, Option], arguments: Sequence[st
             raise InvalidInput(
                 f"unexpected argument {token!r}" + (f" after {name}" if name else "")
             )
-    return given
+    return {_plural(known, name, values): values for name, values in given.items()}
+
+
+def _plural(known: Mapping[str, Option], name: str, values: Sequence[str] = ()) -> str:
+    """The option for several of what this one takes one of: --teacher A B means --teachers A B."""
+    several = f"{name}s"
+    return several if len(values) > 1 and several in known and name in known else name
 
 
 def _is_option(token: str) -> bool:
@@ -220,7 +226,8 @@ def _is_option(token: str) -> bool:
 
 def _takes_more(known: Mapping[str, Option], name: str, values: list[str]) -> bool:
     option = known[_positive(known, name)]
-    return option.is_list or (not option.is_flag and not values)
+    has_plural = _plural(known, name, ["one", "two"]) != name
+    return option.is_list or has_plural or (not option.is_flag and not values)
 
 
 def _known_name(known: Mapping[str, Option], typed: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from autodas.reports.spell import number, percent
@@ -88,12 +89,13 @@ def finalists_of(contest: Row) -> list[Finalist]:
     numbers = {arch: i for i, arch in enumerate(dict.fromkeys(arm["arch"] for arm in arms), 1)}
     chances = {each["arm"]: each["chance"] for each in contest["doubts"]}
     rungs = [_trials(rung["results"]) for rung in contest["rungs"]]
+    several = len({tuple(arm["teachers"]) for arm in arms} - {()}) > 1
     places = range(len(arms))
     if any(arm not in places for arm in (contest["winner"], contest["first"], *chances)):
         raise ValueError("it speaks of finalists that are not there")
     found = [
         Finalist(
-            name=f"{numbers[arm['arch']]}, {'with teacher' if arm['teachers'] else 'labels alone'}",
+            name=f"{numbers[arm['arch']]}, {_taught(arm['teachers'], several)}",
             arch=arm["arch"],
             teacher=" + ".join(arm["teachers"]),
             trials=tuple(rung[place] for rung in rungs if place in rung),
@@ -104,6 +106,13 @@ def finalists_of(contest: Row) -> list[Finalist]:
         for place, arm in enumerate(arms)
     ]
     return sorted(found, key=lambda finalist: finalist.place)
+
+
+def _taught(teachers: Sequence[str], several: bool) -> str:
+    """In few words; of several teachers, the name of each without its folder."""
+    if not teachers:
+        return "labels alone"
+    return " + ".join(PurePath(each).stem for each in teachers) if several else "with teacher"
 
 
 def _trials(results: Sequence[Row]) -> dict[int, Trial]:

@@ -23,12 +23,13 @@ from autodas.steps.explain.run import score_and_terms
 from autodas.steps.search import run as search
 from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
+from autodas.workbench import ways as teaching
 from autodas.workbench.budgets import Amount, BudgetOptions
 from autodas.workbench.protocol import Protocol, resolved
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.trainings import Trainings
-from autodas.workbench.ways import NO_TEACHER
+from autodas.workbench.ways import NO_TEACHER, named_ways
 
 __all__ = ["Config", "RunConfig", "run"]
 
@@ -57,8 +58,11 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
     """What the whole may cost, in full trainings of one student, the final one included, or in
     minutes here (20m). 1: the score alone chooses the student; more: short trainings of finalists
     do, with the teacher and without."""
+    teachers: tuple[str, ...] = ()
+    """Teachers to choose among, as --teacher T1 T2 none; several at once are joined by +.
+    Statistics look at the first."""
     without_teacher: bool = True
-    """Also try finalists without the teacher, which can make a student worse."""
+    """Also try finalists without a teacher, which can make a student worse."""
     recipe: str | None = None
     """Training recipe; by default one that suits the space."""
     epochs: int | None = None
@@ -118,7 +122,7 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "distill": "distill",
             "space": found["space"],
             "data": config.protocol.data,
-            "teacher": config.protocol.teacher,
+            "teacher": _teacher(config, found),
             "score": found["score"],
             "budgets": found["budgets"],
             "student": found["chosen"],
@@ -144,7 +148,9 @@ def _settled(config: RunConfig) -> RunConfig:
         name = SPACES.get(data) or _space_for(load_data(data).input_shape)
         config = replace(config, space=name)
     space = get_space(str(config.space))
-    protocol = resolved(replace(config.protocol, data=data), space)
+    taught = [way for way in named_ways(config.teachers).values() if way]
+    teacher = config.protocol.teacher or (taught[0][0] if taught else None)
+    protocol = resolved(replace(config.protocol, data=data, teacher=teacher), space)
     return replace(config, protocol=protocol)
 
 
@@ -156,9 +162,11 @@ def _check(config: RunConfig) -> None:
             out of range.
         UnknownName: there is no such recipe.
     """
-    data, teacher = str(config.protocol.data), str(config.protocol.teacher)
-    matched(load_teacher(teacher), load_data(data))
-    check_teacher(teacher, data, config, cache=config.cache)
+    data, ways = str(config.protocol.data), named_ways(config.teachers).values()
+    names = [str(config.protocol.teacher), *(name for way in ways for name in way)]
+    for teacher in dict.fromkeys(names):
+        matched(load_teacher(teacher), load_data(data))
+        check_teacher(teacher, data, config, cache=config.cache)
     recipe_for(get_space(str(config.space)), config.recipe, epochs=config.epochs)
 
 
@@ -183,6 +191,7 @@ def _search_config(config: RunConfig) -> search.Config:
         strategy=config.strategy,
         evaluations=config.evaluations,
         trainings=config.trainings,
+        teachers=config.teachers,
         without_teacher=config.without_teacher,
         recipe=config.recipe,
         epochs=config.epochs,
@@ -196,14 +205,16 @@ def _search_config(config: RunConfig) -> search.Config:
 
 
 def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Config:
-    # Those that it is compared with learn from the teacher, whatever the chosen one does.
-    taught = found["chosen"]["taught"] or config.compare
+    # Those that it is compared with learn from a teacher, whatever the chosen one does.
+    usual = [str(config.protocol.teacher)] if found["chosen"]["taught"] or config.compare else []
+    teacher, *more = found["chosen"].get("teachers") or usual or [NO_TEACHER]
     return distill.Config(
         out=config.out / "distill",
         search=config.out / "search" if config.compare else None,
         space=str(config.space),
         arch=found["chosen"]["arch"],
-        teacher=str(config.protocol.teacher) if taught else NO_TEACHER,
+        teacher=teacher,
+        more_teachers=tuple(more),
         data=str(config.protocol.data),
         recipe=config.recipe,
         epochs=config.epochs,
@@ -212,6 +223,13 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
         any_teacher=config.any_teacher,
         seed=config.seed,
         **config.options,
+    )
+
+
+def _teacher(config: RunConfig, found: Mapping[str, Any]) -> str:
+    """Whom the student learns from, or would have learnt from, if labels alone are better."""
+    return teaching.in_words(
+        tuple(found["chosen"].get("teachers") or [str(config.protocol.teacher)])
     )
 
 

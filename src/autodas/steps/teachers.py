@@ -173,7 +173,7 @@ def _contests(
             if trainings.number is None:
                 seconds = seconds_of_a_training(contest.unit(arms[0], PROBE), directory.journal)
             budget = trainings.for_rungs(seconds, at_once) / len(students)
-        plan = Ladder.of(data, recipe).plan(1 + budget, len(arms))
+        plan = Ladder.of(data, recipe).plan(1 + budget, len(arms), least=len(arms))
         if not plan.bracket.rungs:
             raise InvalidInput(
                 f"{float(budget):.2g} full trainings for each of {len(students)} students leave "

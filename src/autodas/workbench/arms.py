@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from autodas.distill.short import pace_of
 from autodas.evolution import Bracket, plan_bracket
 from autodas.workbench.ways import Way, in_words
 
-__all__ = ["Arm", "Ladder", "Plan", "arms_of"]
+__all__ = ["AGAIN", "Arm", "Ladder", "Plan", "arms_of"]
 
 ETA = 3
 FIDELITIES = (Fraction(1, 27), Fraction(1, 9), Fraction(1, 3))
@@ -100,29 +100,41 @@ class Ladder:
         enough = (f for f, price in prices.items() if price * steps >= FEWEST)
         return cls(prices, next(enough, FIDELITIES[-1]))
 
-    def plan(self, trainings: Fraction, arms: int) -> Plan:
+    def plan(self, trainings: Fraction, arms: int, *, least: int = 1, again: int = AGAIN) -> Plan:
         """How many arms are tried for how long.
 
         Args:
             trainings: What the choice may cost with its final training, in full trainings.
             arms: How many there are.
+            least: So many are to be tried, if that can be paid.
+            again: So many are to train twice, if the highest rung has as many; 0 for none.
 
         Returns:
             A bracket of rungs of the ladder, each with about a third of the arms of the one below,
             which costs with the final training at most 2 % more than is allowed. Rungs of few
             steps are taken only if others cost too much; without rungs, nothing can be compared.
-            Where the highest rung is reached with enough arms, its best train once more.
         """
-        top = FIDELITIES[-1]
-        twice = self.bracket(trainings - AGAIN * self.prices[top], arms)
-        if twice.rungs and twice.rungs[-1].fidelity == top and twice.rungs[-1].arms >= AGAIN:
-            return Plan(twice, AGAIN)
-        return Plan(self.bracket(trainings, arms))
+        plans = [
+            plan
+            for lowest in (self.lowest, *sorted(self.prices, reverse=True))
+            for plan in self._plans(lowest, trainings, arms, again)
+        ]
+        most = max((plan.bracket.arms for plan in plans), default=0)
+        wanted = min(least, arms, most)
+        return next((plan for plan in plans if plan.bracket.arms >= wanted), Plan(Bracket()))
 
-    def bracket(self, trainings: Fraction, arms: int) -> Bracket:
-        """The same if no arm trains twice."""
-        plans = (self._from(fidelity, trainings, arms) for fidelity in (self.lowest, *self.prices))
-        return next((bracket for bracket in plans if bracket.rungs), Bracket())
+    def _plans(
+        self, lowest: Fraction, trainings: Fraction, arms: int, again: int
+    ) -> Iterator[Plan]:
+        """From one rung on, first with second trainings; none that compares nothing."""
+        top = FIDELITIES[-1]
+        twice = self._from(lowest, trainings - again * self.prices[top], arms)
+        last = twice.rungs[-1] if twice.rungs else None
+        if again and last is not None and last.fidelity == top and last.arms >= again:
+            yield Plan(twice, again)
+        once = self._from(lowest, trainings, arms)
+        if once.rungs:
+            yield Plan(once)
 
     def _from(self, lowest: Fraction, trainings: Fraction, arms: int) -> Bracket:
         bracket = plan_bracket(

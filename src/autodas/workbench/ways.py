@@ -8,7 +8,7 @@ from pathlib import PurePath
 from autodas.core.errors import InvalidInput
 from autodas.tables.labels import NO_TEACHER
 
-__all__ = ["NO_TEACHER", "Way", "in_words", "named_ways", "way_of"]
+__all__ = ["NO_TEACHER", "Way", "in_words", "named_ways", "way_of", "ways_among"]
 
 Way = tuple[str, ...]
 """Names of the teachers a student learns from at once; empty for labels alone."""
@@ -54,6 +54,21 @@ def named_ways(texts: Sequence[str]) -> dict[str, Way]:
             )
         found[name] = way
     return found
+
+
+def ways_among(teachers: Sequence[str], usual: str, *, without: bool) -> list[Way]:
+    """What finalists are tried with.
+
+    Args:
+        teachers: As they were named; none, one or several.
+        usual: The one that is taken if none was named.
+        without: Labels alone are tried as well.
+
+    Raises:
+        InvalidInput: two ways have one short name, or a text is no way.
+    """
+    ways = list(named_ways(teachers).values()) or [(usual,)]
+    return [*ways, ()] if without and () not in ways else ways
 
 
 def _short(teacher: str) -> str:

@@ -97,6 +97,52 @@ def test_no_more_finalists_are_tried_than_asked(tmp_path):
     assert "leave none to compare" in results["why"][-1]
 
 
+TWO = ("untrained:digits-cnn-teacher", "digits-cnn-teacher")
+
+
+@pytest.fixture(scope="module")
+def among_two(tmp_path_factory):
+    out = tmp_path_factory.mktemp("two") / "run"
+    asked = replace(ASKED, trainings=3, finalists=1, teachers=TWO, any_teacher=True)
+    return search.run(replace(asked, out=out))
+
+
+def test_several_teachers_are_arms_and_one_is_chosen(among_two):
+    contest = among_two["contest"]
+    assert [arm["teachers"] for arm in contest["arms"]] == [[TWO[0]], [TWO[1]], []]
+    winner = contest["arms"][contest["winner"]]
+    assert among_two["chosen"]["teachers"] == winner["teachers"]
+    # An untrained teacher teaches nothing.
+    assert winner["teachers"] != [TWO[0]]
+    # Whoever asks for an untrained one knows that it is.
+    assert [check["teacher"] for check in among_two["teacher_checks"]] == [TWO[1]]
+    said = " ".join(among_two["why"])
+    assert f"The score alone would have taken {contest['arms'][0]['arch']} with {TWO[0]}" in said
+
+
+def test_none_is_tried_once_and_only_if_wanted(tmp_path):
+    asked = replace(ASKED, out=tmp_path, finalists=1, teachers=(TWO[1], "none"))
+    found = search.run(replace(asked, without_teacher=False))
+    assert [arm["teachers"] for arm in found["contest"]["arms"]] == [[TWO[1]], []]
+
+
+def test_a_score_alone_cannot_choose_a_teacher(tmp_path):
+    with pytest.raises(InvalidInput, match="choose among 2 teachers: give --trainings 2 or more"):
+        search.run(replace(ASKED, out=tmp_path, trainings=1, teachers=TWO))
+
+
+def test_statistics_look_at_the_first_teacher(tmp_path):
+    asked = replace(ASKED, score="diswot", candidates=6, max_params="70k")
+    asked = replace(asked, teachers=(TWO[1], "none"))
+    first = search.run(replace(asked, out=tmp_path / "a", trainings=2, finalists=1))
+    protocol = replace(asked.protocol, teacher=TWO[1])
+    other = replace(asked, teachers=(), protocol=protocol, trainings=1)
+    other = search.run(replace(other, out=tmp_path / "b"))
+    assert [each["score"] for each in first["students"]] == [
+        each["score"] for each in other["students"]
+    ]
+
+
 @pytest.mark.parametrize("options", [{"trainings": 0.5}, {"trainings": "x"}, {"finalists": 0}])
 def test_what_cannot_be_done_is_refused(options):
     with pytest.raises(InvalidInput):

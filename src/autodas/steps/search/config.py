@@ -46,8 +46,11 @@ class SearchConfig(Workers, BudgetOptions, AnyTeacher):
     finalists: int | None = None
     """Name so many, first by the score and by size in turn, for another trainer; no more are tried
     here."""
+    teachers: tuple[str, ...] = ()
+    """Teachers to choose among, as --teacher T1 T2 none; several at once are joined by +.
+    Statistics look at the first."""
     without_teacher: bool = True
-    """Also try finalists without the teacher, which can make a student worse."""
+    """Also try finalists without a teacher, which can make a student worse."""
     recipe: str | None = None
     """Recipe whose schedule short trainings shrink; by default one that suits the space."""
     epochs: int | None = None

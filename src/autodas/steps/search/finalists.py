@@ -18,6 +18,7 @@ from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
+from autodas.workbench.ways import ways_among
 
 __all__ = ["contest_between"]
 
@@ -59,7 +60,9 @@ def contest_between(
     budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
     ways = [arm.teachers for arm in contest.arms]
     most = min(config.finalists or MOST, len(finalists))
-    plan = Ladder.of(load_data(contest.data), contest.recipe).plan(1 + budget, most * len(ways))
+    plan = Ladder.of(load_data(contest.data), contest.recipe).plan(
+        1 + budget, most * len(ways), least=len(ways)
+    )
     tried = min(most, -(-max(1, plan.bracket.arms) // len(ways)))
     contest = replace(contest, arms=arms_of(finalists[:tried], ways), plan=plan)
     runner = config.workers.runner()
@@ -68,10 +71,9 @@ def contest_between(
 
 
 def _not_planned(config: SearchConfig, space: Space, first: str) -> Contest:
-    """A contest of the first finalist alone, with the teacher and without."""
+    """A contest of the first finalist alone, every way it may be taught."""
     protocol = resolved(config.protocol, space)
     recipe = recipe_for(space, config.recipe, epochs=config.epochs)
-    ways: list[tuple[str, ...]] = [(str(protocol.teacher),)]
-    ways += [()] if config.without_teacher else []
-    arms = arms_of([first], ways)
+    usual, without = str(protocol.teacher), config.without_teacher
+    arms = arms_of([first], ways_among(config.teachers, usual, without=without))
     return Contest(space.known_as, str(protocol.data), recipe, arms, Plan(Bracket()), config.seed)

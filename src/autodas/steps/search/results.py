@@ -188,7 +188,7 @@ def chosen_of(
 ) -> dict[str, Any]:
     """The student that is to be trained: the winner of the contest, else the best score.
 
-    With ``taught``, whether it is to learn from the teacher.
+    With ``taught``, whether it is to learn from a teacher, and after a contest ``teachers``, whom.
     """
     if contest is None:
         return {**results["students"][0], "taught": True}
@@ -197,6 +197,7 @@ def chosen_of(
     return {
         **students.to_json(arm["arch"], _with_largest(found)[arm["arch"]]),
         "taught": bool(arm["teachers"]),
+        "teachers": arm["teachers"],
     }
 
 

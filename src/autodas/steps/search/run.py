@@ -37,6 +37,7 @@ from autodas.workbench.protocol import resolved
 from autodas.workbench.teacher_check import TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS
 from autodas.workbench.trainings import Trainings
+from autodas.workbench.ways import named_ways
 
 __all__ = ["Config", "SearchConfig", "run"]
 
@@ -62,6 +63,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         AutodasError: the score cannot be computed on this space.
     """
     check_device(config.device)
+    config = _with_first_teacher(config)
     table = None
     if config.table is None:
         space = get_space(config.space or DEFAULT_SPACE)
@@ -76,7 +78,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     config, score = replace(config, score=name), get_score(name)
     if config.strategy == "whole" and not config.candidates:
         refuse_too_large(space)
-    check = _check(config, space, score, progress)
+    checks = _checks(config, space, score, progress)
     with RunDirectory(
         config.out, "search", asked, resolved=space.resolved, folders=(CHECKPOINTS,)
     ) as directory:
@@ -85,7 +87,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         search = _Search(config, space, score, directory, progress)
         found = search.find()
         results = results_of(config, found, search.limits, search.scorer, table)
-        results["teacher_checks"] = [] if check is None else [check.to_json()]
+        results["teacher_checks"] = [check.to_json() for check in checks]
         results["caution"] = _caution(name, score.found_on, space)
         finalists = in_turn(found, search.limits)
         results["finalists"] = finalists[: config.finalists or 0]
@@ -99,15 +101,38 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     return results | {"summary": summary_of(config, results)}
 
 
-def _check(
+def _with_first_teacher(config: SearchConfig) -> SearchConfig:
+    """The configuration whose statistics look at the first of several teachers.
+
+    Raises:
+        InvalidInput: nothing would choose among them.
+    """
+    taught = [way for way in named_ways(config.teachers).values() if way]
+    if len(config.teachers) > 1 and not Trainings.parsed(config.trainings).chooses:
+        raise InvalidInput(
+            f"short trainings choose among {len(config.teachers)} teachers: give --trainings 2 or "
+            "more, or one teacher"
+        )
+    if not taught or config.protocol.teacher is not None:
+        return config
+    return replace(config, protocol=replace(config.protocol, teacher=taught[0][0]))
+
+
+def _checks(
     config: SearchConfig, space: Space, score: Score, progress: Progress
-) -> TeacherCheck | None:
-    """What the teacher knows, if the score looks at it or finalists learn from it."""
-    if not score.asks_teacher and not Trainings.parsed(config.trainings).chooses:
-        return None
+) -> list[TeacherCheck]:
+    """What teachers know, if the score looks at one or finalists learn from them."""
+    chooses = Trainings.parsed(config.trainings).chooses
+    if not score.asks_teacher and not chooses:
+        return []
     protocol = resolved(config.protocol, space)
-    data, teacher = str(protocol.data), str(protocol.teacher)
-    return check_teacher(teacher, data, config, cache=config.cache, progress=progress)
+    ways = named_ways(config.teachers).values() if chooses else ()
+    names = dict.fromkeys([str(protocol.teacher), *(name for way in ways for name in way)])
+    asked = (
+        check_teacher(name, str(protocol.data), config, cache=config.cache, progress=progress)
+        for name in names
+    )
+    return [check for check in asked if check is not None]
 
 
 def _caution(name: str, found_on: frozenset[str], space: Space) -> str | None:

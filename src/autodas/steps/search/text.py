@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autodas.steps.search.config import SearchConfig
+from autodas.workbench.ways import in_words
 
 __all__ = ["contest_in_words", "summary_of"]
 
@@ -35,7 +36,7 @@ def summary_of(config: SearchConfig, results: Mapping[str, Any]) -> list[str]:
     lines += results["why"]
     if results["contest"] is not None:
         chosen = results["chosen"]
-        how = "with the teacher" if chosen["taught"] else "from labels alone"
+        how = _taught(chosen["teachers"], several=bool(config.teachers))
         lines.append(f"chosen by short trainings: {chosen['arch']}, to be trained {how}")
     lines += [f"finalist {i + 1}: {arch}" for i, arch in enumerate(results["finalists"])]
     lines += [check["sentence"] for check in results["teacher_checks"]]
@@ -55,8 +56,8 @@ def contest_in_words(contest: Mapping[str, Any] | None) -> list[str]:
     best = last[winner]
     return [
         f"{len(arms)} ways to get a student were tried, {trained} ({contest['cost']:.3g} full "
-        f"trainings in all): {_named(arms[winner])} had the lowest calibrated cross-entropy on "
-        f"validation images, {best['calibrated_cross_entropy']:.3g}, and "
+        f"trainings in all): {_named(arms[winner], contest)} had the lowest calibrated "
+        f"cross-entropy on validation images, {best['calibrated_cross_entropy']:.3g}, and "
         f"{best['accuracy']:.1f} % of them right.",
         *_instead(contest),
         *_doubted(contest),
@@ -70,8 +71,15 @@ def _tried(rung: Mapping[str, Any]) -> str:
     return f"{count} for {rung['fidelity']} of a training"
 
 
-def _named(arm: Mapping[str, Any]) -> str:
-    return f"{arm['arch']} {'with the teacher' if arm['teachers'] else 'from labels alone'}"
+def _named(arm: Mapping[str, Any], contest: Mapping[str, Any]) -> str:
+    several = len({tuple(each["teachers"]) for each in contest["arms"]} - {()}) > 1
+    return f"{arm['arch']} {_taught(arm['teachers'], several=several)}"
+
+
+def _taught(teachers: Sequence[str], *, several: bool) -> str:
+    if not teachers:
+        return "from labels alone"
+    return f"with {in_words(tuple(teachers))}" if several else "with the teacher"
 
 
 def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
@@ -86,11 +94,12 @@ def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
             gap = found[winner] - found[first]
             far = f"{abs(gap):.1f} points {'fewer' if gap > 0 else 'more'}" if gap else "as many"
             yield (
-                f"The score alone would have taken {_named(contest['arms'][first])}: at "
+                f"The score alone would have taken {_named(contest['arms'][first], contest)}: at "
                 f"{rung['fidelity']} of a training it has {far} of the validation images right."
             )
             return
-    yield f"The score alone would have taken {_named(contest['arms'][first])}, which failed."
+    named = _named(contest["arms"][first], contest)
+    yield f"The score alone would have taken {named}, which failed."
 
 
 def _doubted(contest: Mapping[str, Any]) -> Iterator[str]:
@@ -98,7 +107,7 @@ def _doubted(contest: Mapping[str, Any]) -> Iterator[str]:
         doubt = contest["doubts"][0]
         twice = contest["rungs"][-1].get("again", False)
         yield (
-            f"The chance that {_named(contest['arms'][doubt['arm']])} is better is "
+            f"The chance that {_named(contest['arms'][doubt['arm']], contest)} is better is "
             f"{100 * doubt['chance']:.0f} %, by the validation images"
             + (" and by two seeds." if twice else "; what luck the seeds had is not in it.")
         )
