@@ -15,9 +15,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything loads NumPy or 
 import benchmarks
 
 FOLDER = Path("runs") / "benchmarks"
-HELPERS = {"__main__", "demonstration", "finalists_page", "pair_teachers", "timing", "workload"}
+HELPERS = {
+    "__main__",
+    "demonstration",
+    "finalists_page",
+    "pair_teachers",
+    "teachers_page",
+    "timing",
+    "workload",
+}
 # Many minutes, or public data: only when they are named.
-LONG = {"end_to_end", "endurance", "finalists", "general", "islands", "resolution", "splits"}
+LONG = {
+    "end_to_end",
+    "endurance",
+    "finalists",
+    "general",
+    "islands",
+    "resolution",
+    "splits",
+    "teachers",
+}
 
 
 def names() -> list[str]:

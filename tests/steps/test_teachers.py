@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from autodas.steps.teachers import TeachersConfig, run
 from autodas.steps.train_teacher import TrainTeacherConfig
 from autodas.steps.train_teacher import run as train_teacher
 from autodas.teachers import load_teacher
+from autodas.workbench.arms import Ladder
 from autodas.workbench.chances import Luck
-from autodas.workbench.teacher_contest import Placing, placings
+from autodas.workbench.teacher_contest import Placing, placings, plan_for_all
 from autodas.workbench.teacher_facts import facts_of, non_target_entropy
 
 SHIPPED = "digits-cnn-teacher"
@@ -144,7 +146,7 @@ def test_students_that_are_named_are_those_that_are_tried(asked, tmp_path):
         ({"candidates": ("untrained:digits-cnn-teacher/3",)}, "knows 3 classes"),
         ({"candidates": ("fashion-cnn-teacher",)}, "with --any-teacher"),
         ({"arch": ("7-7",)}, "space 'digits-vit'"),
-        ({"trainings": 1.02}, "leave nothing to compare; give more --trainings"),
+        ({"trainings": 1.02}, "cannot pay for all 4 candidates; give more --trainings"),
     ],
 )
 def test_what_cannot_be_chosen_among_is_refused(asked, tmp_path, change, message):
@@ -200,6 +202,33 @@ def test_a_chance_is_told_where_both_got_to_the_last_rung():
         assert one.chance_over(other) is None
     lucky = Placing(1, 1.0, "1/3", 90.0, good.losses, Luck(1.0, 1))
     assert 0.5 < lucky.chance_over(bad) < 0.9
+
+
+PRICES = {
+    Fraction(1, 27): Fraction(1, 25),
+    Fraction(1, 9): Fraction(1, 9),
+    Fraction(1, 3): Fraction(1, 3),
+}
+
+
+@pytest.mark.parametrize(
+    ("trainings", "arms", "rungs", "again"),
+    [
+        (3, 13, [("1/9", 13)], 3),  # 1.44, and 0.33 for the best three once more
+        (3, 5, [("1/3", 5)], 0),
+        (3, 4, [("1/3", 4)], 2),
+        (4, 13, [("1/9", 13), ("1/3", 4)], 0),
+        (5, 13, [("1/9", 13), ("1/3", 5)], 2),
+        (3, 40, [("1/27", 40), ("1/9", 4)], 0),
+        (2, 30, [], 0),
+        (1, 2, [], 0),
+    ],
+)
+def test_every_way_is_tried_for_as_long_as_can_be_paid(trainings, arms, rungs, again):
+    plan = plan_for_all(Ladder(PRICES, Fraction(1, 3)), Fraction(trainings), arms)
+    assert [(str(rung.fidelity), rung.arms) for rung in plan.bracket.rungs] == rungs
+    assert plan.again == again
+    assert plan.cost <= trainings * Fraction(102, 100) - 1 or not rungs
 
 
 def test_people_are_shown_a_table(capfd, tmp_path, weak):

@@ -27,7 +27,7 @@ from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.measuring import space_sample
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
-from autodas.workbench.teacher_contest import SHOWN_BELOW, Placing, placings
+from autodas.workbench.teacher_contest import SHOWN_BELOW, Placing, placings, plan_for_all
 from autodas.workbench.teacher_facts import TeacherFacts, facts_of
 from autodas.workbench.training import CHECKPOINTS
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
@@ -173,11 +173,11 @@ def _contests(
             if trainings.number is None:
                 seconds = seconds_of_a_training(contest.unit(arms[0], PROBE), directory.journal)
             budget = trainings.for_rungs(seconds, at_once) / len(students)
-        plan = Ladder.of(data, recipe).plan(1 + budget, len(arms), least=len(arms))
+        plan = plan_for_all(Ladder.of(data, recipe), 1 + budget, len(arms))
         if not plan.bracket.rungs:
             raise InvalidInput(
-                f"{float(budget):.2g} full trainings for each of {len(students)} students leave "
-                "nothing to compare; give more --trainings or fewer students"
+                f"{float(budget):.2g} full trainings for each of {len(students)} students cannot "
+                f"pay for all {len(arms)} candidates; give more --trainings or fewer of either"
             )
         contest = replace(contest, plan=plan)
         runner = config.workers.runner()

@@ -1,25 +1,62 @@
 """Which way to teach: a contest of short distillations of one student, for each of some students.
 
-The arms of a contest are the ways to teach. Students have contests of their own, since the teacher
-that suits one need not suit another, and what is said of a teacher is a mean over them.
+The arms of a contest are the ways to teach, and all of them are tried: of teachers there are few,
+and nothing that is known without training says which are not worth it. Students have contests of
+their own, since the teacher that suits one need not suit another, and what is said of a teacher is
+a mean over them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from autodas.evolution import Bracket
+from autodas.evolution.brackets import Rung
+from autodas.workbench.arms import AGAIN, ETA, Ladder, Plan
 from autodas.workbench.chances import NO_LUCK, Luck, chance_that_better
 from autodas.workbench.contest import DECIDES
 from autodas.workbench.ways import Way
 
-__all__ = ["SHOWN_BELOW", "Placing", "placings"]
+__all__ = ["SHOWN_BELOW", "Placing", "placings", "plan_for_all"]
 
 SHOWN_BELOW = 0.025
 """A chance below this is called shown: as much as a 95 % interval that leaves zero out."""
+
+
+LEAST = 2  # arms that are worth a rung, or a second training
+
+
+def plan_for_all(ladder: Ladder, trainings: Fraction, arms: int) -> Plan:
+    """A contest in which every arm is tried, for as long as can be paid for all.
+
+    What is left is spent on the rung above, for about a third of them, or where that cannot be paid
+    on training the best once more from another seed.
+
+    Args:
+        ladder: Fidelities and their prices.
+        trainings: What it may cost with the final training, in full trainings; 2 % more may be.
+        arms: How many ways there are.
+
+    Returns:
+        A plan without rungs, if not even the lowest can be paid for all.
+    """
+    left = trainings * Fraction(102, 100) - 1
+    rungs: list[Rung] = []
+    payable = [f for f, price in ladder.prices.items() if arms * price <= left]
+    for fidelity in [f for f in ladder.prices if payable and f >= max(payable)]:
+        price = ladder.prices[fidelity]
+        count = min(-(-rungs[-1].arms // ETA), int(left / price)) if rungs else arms
+        if count < LEAST:
+            break
+        rungs.append(Rung(fidelity, count, price))
+        left -= rungs[-1].cost
+    again = min(AGAIN, rungs[-1].arms, int(left / rungs[-1].price)) if rungs else 0
+    return Plan(Bracket(tuple(rungs)), again if again >= LEAST else 0)
 
 
 @dataclass(frozen=True)

@@ -282,15 +282,17 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
                 own = derive_seed(seed, "rung", str(fidelity))
                 short = replace(setup, seed=own, fidelity=fidelity)
                 units[replace(entry, rung=rung)] = Unit(short, where, kept)
-    return _in_turn(units, list(ways)) if config.teachers else units
+    return _in_turn(units, list(ways), ["", *rungs]) if config.teachers else units
 
 
-def _in_turn(units: Mapping[Entry, Unit], teachers: Sequence[str]) -> dict[Entry, Unit]:
+def _in_turn(
+    units: Mapping[Entry, Unit], teachers: Sequence[str], rungs: Sequence[str]
+) -> dict[Entry, Unit]:
     """One seed of all pairs after the other, and with each one teacher after the other.
 
     A process keeps the answers of a few teachers on a few sets of images only.
     """
-    order = sorted(units, key=lambda e: (e.seed, teachers.index(e.training), e.rung))
+    order = sorted(units, key=lambda e: (e.seed, teachers.index(e.training), rungs.index(e.rung)))
     return {entry: units[entry] for entry in order}
 
 

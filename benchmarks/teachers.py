@@ -1,0 +1,276 @@
+"""Which teacher is chosen, and what the student loses to the best, by rules and by a contest.
+
+On tables of pairs everybody chooses, for every student, one of the ways to teach; regret is what
+the student loses in points to the way that was best for it by the mean of its trainings. Students
+are unseen: a contest looks at nothing but short trainings of the student itself, on a validation
+part. Intervals are over students, drawn again within each table; which seed of a rung somebody saw
+is drawn anew ``DRAWS`` times.
+
+Accuracies of teachers are those that are stated for them, on test images, as users know them; of
+several teachers the mean of what is stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autodas.core.errors import MissingData
+from autodas.core.results import Ok
+from autodas.core.rng import derive
+from autodas.evolution import SuccessiveHalving
+from autodas.spaces import get_space
+from autodas.tables.labels import NO_TEACHER
+from autodas.tables.pairs import PairTable, pairs_of
+from autodas.tables.published_pairs import published_pairs
+from autodas.workbench.arms import Ladder
+from autodas.workbench.ground_truth import load_table
+from autodas.workbench.teacher_contest import plan_for_all
+from benchmarks.teachers_page import write_page
+
+PAGE = Path("docs") / "teachers.md"
+TABLES = ("digits-pairs-cnn", "digits-pairs-vit", "fashion-pairs-cnn", "fashion-pairs-vit")
+TRAININGS = 3  # the final one included
+DRAWS = 20
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """A table of pairs with what is known of its students and teachers."""
+
+    table: PairTable
+
+    @cached_property
+    def mean(self) -> Any:
+        """``(A, T)`` accuracy of full trainings."""
+        return self.table.mean
+
+    @cached_property
+    def params(self) -> Any:
+        """``(A,)`` of the students."""
+        space = get_space(str(self.table.meta["space"]))
+        return np.array([space.cost(space.decode(a)).params for a in self.table.students])
+
+    def fact(self, name: str) -> Any:
+        """``(T,)`` a number of each way to teach; NaN of none."""
+        said = [self.table.facts[each].get("facts", {}) for each in self.table.teachers]
+        return np.array([np.nan if each.get(name) is None else each[name] for each in said])
+
+    @cached_property
+    def accuracy(self) -> Any:
+        """``(T,)`` what is stated; NaN of none."""
+        members = [self.table.facts[each]["members"] for each in self.table.teachers]
+        return np.array(
+            [np.mean([m["accuracy"] for m in some]) if some else np.nan for some in members]
+        )
+
+    @cached_property
+    def none(self) -> int:
+        """Number of the way without a teacher."""
+        return self.table.teachers.index(NO_TEACHER)
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """As the command plans it, on the rungs that there are."""
+        recipe = self.table.meta["recipe"]
+        images = int(str(self.table.meta["dataset"]).partition("/")[2] or 200)
+        steps = recipe["epochs"] * -(-images // recipe["batch_size"])
+        return Ladder.priced({each.fidelity: each.cost for each in self.table.rungs}, steps)
+
+    def rung(self, what: str, fidelity: Fraction) -> Any:
+        """``(A, T, S)`` what was measured at a rung."""
+        return getattr(next(r for r in self.table.rungs if r.fidelity == fidelity), what)
+
+
+Rule = Callable[[Pairs], Any]
+"""Gives the number of the way chosen for each student, ``(A,)``."""
+
+
+def extreme(values: Callable[[Pairs], Any], sign: int = 1) -> Rule:
+    """The way with the highest of some numbers, the same for all students."""
+    return lambda pairs: np.full(len(pairs.params), int(np.nanargmax(sign * values(pairs))))
+
+
+def nearest_larger(pairs: Pairs) -> Any:
+    """The smallest teacher that is larger than the student; if none is, the largest."""
+    sizes = pairs.fact("params")
+    found = []
+    for size in pairs.params:
+        larger = np.where(sizes > size, sizes, np.nan)
+        found.append(np.nanargmin(larger) if np.isfinite(larger).any() else np.nanargmax(sizes))
+    return np.array(found)
+
+
+def same_for_all(pairs: Pairs) -> Any:
+    """The way that is best on average for all other students, by their full trainings."""
+    total = pairs.mean.sum(axis=0)
+    return np.array([int(np.argmax(total - own)) for own in pairs.mean])
+
+
+RULES: Mapping[str, Rule] = {
+    "most accurate": extreme(lambda p: p.accuracy),
+    "least accurate": extreme(lambda p: p.accuracy, -1),
+    "nearest larger": nearest_larger,
+    "largest": extreme(lambda p: p.fact("params")),
+    "best calibrated": extreme(lambda p: p.fact("ece"), -1),
+    "lowest calibrated cross-entropy": extreme(lambda p: p.fact("calibrated_cross_entropy"), -1),
+    "highest entropy of wrong classes": extreme(lambda p: p.fact("entropy")),
+    "none": lambda p: np.full(len(p.params), p.none),
+    "the same for all": same_for_all,
+}
+
+Decider = Callable[[Mapping[str, Any]], Any]
+DECIDERS: Mapping[str, Decider] = {
+    "cross-entropy": lambda seen: -seen["cross_entropy"],
+    "accuracy": lambda seen: seen["accuracy"],
+    "accuracy, then cross-entropy": lambda seen: seen["accuracy"] - 1e-4 * seen["cross_entropy"],
+    "calibrated cross-entropy": lambda seen: -seen["calibrated_cross_entropy"],
+    "accuracy, then calibrated": lambda seen: (
+        seen["accuracy"] - 1e-4 * seen["calibrated_cross_entropy"]
+    ),
+    "Brier score": lambda seen: -seen["brier"],
+}
+MEASURED = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier")
+
+
+def in_order(pairs: Pairs) -> list[int]:
+    """None first, then by accuracy, as the command asks them."""
+    order = np.argsort(
+        -np.where(np.isfinite(pairs.accuracy), pairs.accuracy, np.inf), kind="stable"
+    )
+    return [int(t) for t in order]
+
+
+def contest(
+    pairs: Pairs,
+    student: int,
+    decider: Decider,
+    rng: np.random.Generator,
+    *,
+    everyone: bool = True,
+    trainings: Fraction = Fraction(TRAININGS),
+) -> int:
+    """The way that short trainings of one student choose.
+
+    Args:
+        pairs: The table.
+        student: Its number.
+        decider: What is best of what was measured at a rung.
+        rng: Draws which seed of a rung is seen, the same for all ways that have it.
+        everyone: Try all ways, as autodas teachers does; else as many as a contest of finalists
+            would.
+        trainings: What it may cost with the final training.
+    """
+    arms = in_order(pairs)
+    plan = (plan_for_all if everyone else Ladder.plan)(pairs.ladder, trainings, len(arms))
+    luck = rng.random()
+
+    def score(way: int, fidelity: Fraction, again: int = 0) -> float:
+        runs = pairs.rung("accuracy", fidelity)[student, way]
+        there = np.flatnonzero(np.isfinite(runs))
+        seed = there[(int(luck * len(there)) + again) % len(there)]
+        seen = {what: pairs.rung(what, fidelity)[student, way, seed] for what in MEASURED}
+        return float(decider(seen))
+
+    halving = SuccessiveHalving(arms, plan.bracket, key=str)
+    while requests := halving.ask():
+        for each in requests:
+            halving.tell(each.key, each.fidelity, Ok(score(each.arm, each.fidelity)))
+    if not isinstance(halving.winner, Ok):
+        raise ValueError("no arm of a table fails")
+    if not plan.again:
+        return halving.winner.value
+    best = [each.arm for each in halving.ranking[: plan.again]]
+    last = halving.history[-1].fidelity
+    return max(best, key=lambda way: score(way, last) + score(way, last, 1))
+
+
+def lost(pairs: Pairs, chosen: Any) -> Any:
+    """``(A,)`` points that the students lose to the way that is best for each."""
+    students = np.arange(len(pairs.params))
+    return pairs.mean.max(axis=1) - pairs.mean[students, chosen]
+
+
+def regrets(pairs: Pairs, draws: int) -> dict[str, Any]:
+    """Chooser -> ``(A,)`` mean regret of each student."""
+    found = {name: lost(pairs, rule(pairs)) for name, rule in RULES.items()}
+    found["random"] = pairs.mean.max(axis=1) - pairs.mean.mean(axis=1)
+    for name, decider in DECIDERS.items():
+        for everyone in (True, False):
+            chosen = [
+                [
+                    contest(pairs, a, decider, derive(d, "teachers", a), everyone=everyone)
+                    for a in range(len(pairs.params))
+                ]
+                for d in range(draws)
+            ]
+            label = f"contest by {name}" + ("" if everyone else ", as among finalists")
+            found[label] = np.mean([lost(pairs, np.array(each)) for each in chosen], axis=0)
+    return found
+
+
+def interval(parts: Sequence[Any]) -> list[float]:
+    """Mean over tables of the means over students, and its 95 % interval over students."""
+    rng = derive(0, "teachers", "students")
+    means = np.zeros(RESAMPLES)
+    for part in parts:
+        drawn = rng.integers(len(part), size=(RESAMPLES, len(part)))
+        means += part[drawn].mean(axis=1) / len(parts)
+    mean = float(np.mean([part.mean() for part in parts]))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return [mean, float(low), float(high)]
+
+
+def published() -> dict[str, Any]:
+    """What taking the more accurate of two teachers gives in published matrices."""
+    better, pairs, gaps = 0.0, 0, []
+    for table in published_pairs():
+        taught = table.mean[:, :-1]
+        own = np.array([table.facts[name]["accuracy"] or np.nan for name in table.teachers[:-1]])
+        for row in taught:
+            known = np.flatnonzero(np.isfinite(row) & np.isfinite(own))
+            for i, j in ((i, j) for i in known for j in known if own[i] > own[j]):
+                pairs += 1
+                better += (row[i] > row[j]) + (row[i] == row[j]) / 2
+                gaps.append((max(row[i], row[j]) - row[i], abs(row[i] - row[j]) / 2))
+    loses, by_chance = np.mean(gaps, axis=0)
+    return {
+        "comparisons": pairs,
+        "the more accurate teacher is better": better,
+        "regret of the more accurate": float(loses),
+        "regret of either at random": float(by_chance),
+    }
+
+
+def main(tables: Sequence[str] = TABLES, draws: int = DRAWS) -> dict[str, Any]:
+    """Regret by chooser and table, differences from the most accurate teacher, published pairs."""
+    rows = [Pairs(pairs_of(load_table(name))) for name in tables]
+    each = {row.table.name: regrets(row, draws) for row in rows}
+    names = list(next(iter(each.values())))
+    results: dict[str, Any] = {
+        "students": {row.table.name: len(row.params) for row in rows},
+        "ways": {row.table.name: len(row.table.teachers) for row in rows},
+        "regret": {
+            name: {"all": interval([found[name] for found in each.values()])}
+            | {table: interval([found[name]]) for table, found in each.items()}
+            for name in names
+        },
+        "more than the most accurate": {
+            name: interval([found[name] - found["most accurate"] for found in each.values()])
+            for name in names
+        },
+    }
+    try:
+        results["published"] = published()
+    except MissingData as why:
+        results["left out"] = str(why)
+    if PAGE.exists():
+        write_page(results, PAGE)
+    return results

@@ -1,0 +1,148 @@
+"""Choosing teachers on tables of pairs: who chooses whom, and what that loses."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from autodas.core.rng import derive
+from autodas.tables.pairs import PairRung, PairTable
+from benchmarks import teachers, teachers_page
+
+SPACE = "digits-vit"
+STUDENTS = tuple(
+    f'{{"depth":{depth},"heads":1,"mlp_ratio":1.0,"width":12}}' for depth in (1, 2, 3, 4)
+)
+WAYS = ("good", "famous", "both", "none")
+MEMBERS = {"good": [90.0], "famous": [95.0], "both": [90.0, 95.0], "none": []}
+SIZES = {"good": 3000, "famous": 10**6, "both": 10**6 + 3000, "none": None}
+ECE = {"good": 1.0, "famous": 9.0, "both": 4.0, "none": None}
+MEANS = np.array([80.0, 60.0, 75.0, 70.0])
+
+
+def _known(name: str) -> dict[str, float]:
+    return {
+        "params": SIZES[name],
+        "ece": ECE[name],
+        "entropy": ECE[name] / 10,
+        "calibrated_cross_entropy": ECE[name] / 20,
+    }
+
+
+def made_up(noise: float = 0.0) -> teachers.Pairs:
+    """Four students; the most accurate teacher is the worst, and short trainings know it."""
+    facts = {
+        name: {"name": name, "members": [{"accuracy": a} for a in MEMBERS[name]]}
+        | ({"facts": _known(name)} if MEMBERS[name] else {})
+        for name in WAYS
+    }
+    accuracy = np.tile(MEANS[:, None], (len(STUDENTS), 1, 2)) + np.arange(4)[:, None, None]
+    rng = np.random.default_rng(0)
+    rungs = []
+    for number, cost in ((9, Fraction(1, 9)), (3, Fraction(1, 3))):
+        seen = accuracy - 100 / number + rng.normal(0, 1 + noise, accuracy.shape)
+        loss = (100 - accuracy) / 50
+        # By plain cross-entropy the worst comes first, since it makes nobody too sure.
+        sure = np.where(np.array(WAYS)[None, :, None] == "famous", 0.1, loss)
+        rungs.append(PairRung(Fraction(1, number), cost, seen, sure, loss, loss, loss))
+    meta = {"space": SPACE, "dataset": "digits", "recipe": {"epochs": 30, "batch_size": 50}}
+    table = PairTable("made-up", STUDENTS, WAYS, accuracy, (0, 1), facts, tuple(rungs), meta)
+    return teachers.Pairs(table)
+
+
+@pytest.mark.parametrize(
+    ("rule", "chosen"),
+    [
+        ("most accurate", "famous"),
+        ("least accurate", "good"),
+        ("largest", "both"),
+        ("best calibrated", "good"),
+        ("none", "none"),
+        ("the same for all", "good"),
+    ],
+)
+def test_a_rule_takes_one_for_all(rule, chosen):
+    pairs = made_up()
+    found = teachers.RULES[rule](pairs)
+    assert [WAYS[i] for i in found] == [chosen] * 4
+    expected = MEANS.max() - MEANS[WAYS.index(chosen)]
+    np.testing.assert_allclose(teachers.lost(pairs, found), expected)
+
+
+def test_the_nearest_larger_teacher_depends_on_the_student():
+    pairs = made_up()
+    smaller = pairs.params < SIZES["good"]
+    assert smaller.any()
+    assert not smaller.all()
+    found = [WAYS[i] for i in teachers.nearest_larger(pairs)]
+    assert found == ["good" if small else "famous" for small in smaller]
+
+
+@pytest.mark.parametrize(
+    ("decider", "everyone", "chosen"),
+    [
+        ("calibrated cross-entropy", True, "good"),
+        ("calibrated cross-entropy", False, "both"),  # three are tried, and train twice
+        ("cross-entropy", True, "famous"),
+        ("accuracy", True, "good"),
+    ],
+)
+def test_a_contest_goes_by_what_decides(decider, everyone, chosen):
+    decide = teachers.DECIDERS[decider]
+    found = teachers.contest(made_up(), 1, decide, derive(0, "test"), everyone=everyone)
+    assert WAYS[found] == chosen
+
+
+def test_of_equal_accuracy_the_lower_loss_decides():
+    seen = {"accuracy": 50.0, "cross_entropy": 1.0, "calibrated_cross_entropy": 1.0, "brier": 0.5}
+    for name in ("accuracy, then cross-entropy", "accuracy, then calibrated"):
+        decide = teachers.DECIDERS[name]
+        lower = seen | dict.fromkeys(("cross_entropy", "calibrated_cross_entropy"), 0.9)
+        assert decide(lower) > decide(seen)
+        # One more image of ten thousand counts more than any loss.
+        assert decide(seen | {"accuracy": 50.01}) > decide(seen | {"cross_entropy": 0.0})
+
+
+def test_none_is_asked_first_and_then_the_accurate():
+    assert [WAYS[i] for i in teachers.in_order(made_up())] == ["none", "famous", "both", "good"]
+
+
+def test_an_interval_is_over_students():
+    assert teachers.interval([np.full(9, 2.0), np.full(5, 4.0)]) == [3.0, 3.0, 3.0]
+    mean, low, high = teachers.interval([np.array([0.0, 10.0] * 8)])
+    assert (mean, low) == (5.0, pytest.approx(2.5, abs=0.7))
+    assert high == pytest.approx(7.5, abs=0.7)
+
+
+def test_the_page_holds_what_was_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(teachers, "PAGE", tmp_path / "teachers.md")
+    monkeypatch.setattr(teachers, "load_table", lambda name: name)
+    monkeypatch.setattr(teachers, "pairs_of", lambda name: made_up().table)
+    page = f"before\n{teachers_page.BEGIN}\nold\n{teachers_page.END}\nafter\n"
+    (tmp_path / "teachers.md").write_text(page)
+    found = teachers.main(["made-up"], draws=2)
+    text = (tmp_path / "teachers.md").read_text()
+    assert "| most accurate | 20.00 (20.00 to 20.00) | 0.00 (0.00 to 0.00) |" in text
+    assert found["more than the most accurate"]["none"][0] == -10.0
+    assert found["regret"]["random"]["all"][0] == 80 - MEANS.mean()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+
+
+def test_published_comparisons_are_counted_within_one_matrix(monkeypatch):
+    facts = {"a": {"accuracy": 80.0}, "b": {"accuracy": 70.0}, "c": {"accuracy": None}}
+    values = np.array([[50.0, 52.0, 99.0, 1.0], [60.0, 59.0, np.nan, 1.0], [60.0, np.nan, 9.0, 1]])
+    table = PairTable("m", ("x", "y", "z"), ("a", "b", "c", "none"), values[..., None], (0,), facts)
+    monkeypatch.setattr(teachers, "published_pairs", lambda: [table, table])
+    found = teachers.published()
+    assert found["comparisons"] == 4
+    assert found["the more accurate teacher is better"] == 2
+    assert found["regret of the more accurate"] == pytest.approx(1.0)
+    assert found["regret of either at random"] == pytest.approx(0.75)
