@@ -21,6 +21,7 @@ from autodas.tables import (
     read_table,
     write_labels,
 )
+from autodas.tables.pairs import pairs_of
 
 S0 = "arch,cls_acc,kd_acc\n111,60.20,61.87\n3-5-7,71.58,74.44\n775,71.89,\n"
 VIT = [
@@ -413,7 +414,13 @@ def test_every_error_is_one_the_command_line_explains():
     assert issubclass(MissingData, AutodasError)
 
 
-@pytest.mark.parametrize("name", [source.name for source in TABLES if source.embedded])
+EMBEDDED = [each.name for each in TABLES if each.embedded and "-pairs-" not in each.name]
+PAIRS = {
+    "digits-pairs-cnn": (32, 13, {"1/27", "1/9", "1/3"}),
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_tables_are_complete(name):
     table = load_table(name)
     assert table.space == TABLES.get(name).space
@@ -423,6 +430,30 @@ def test_embedded_tables_are_complete(name):
     assert list(table.targets) == ["distilled", "vanilla"]
     assert {str(each.fidelity) for each in table.rungs} == {"1/27", "1/9", "1/3"}
     assert all(target.known > 0 for target in table.targets.values())
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_embedded_tables_of_pairs_are_complete(name):
+    pairs, (students, ways, fidelities) = pairs_of(load_table(name)), PAIRS[name]
+    assert pairs.accuracy.shape == (students, ways, 1)
+    assert np.isfinite(pairs.accuracy).all()
+    assert {str(each.fidelity) for each in pairs.rungs} == fidelities
+    for rung in pairs.rungs:
+        for column in ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier"):
+            assert np.isfinite(getattr(rung, column)).all()
+    for teacher in pairs.teachers[:-1]:
+        assert pairs.facts[teacher]["facts"]["params"] > 10_000
+        assert 50 < pairs.facts[teacher]["facts"]["accuracy"] <= 100
+    assert pairs.teachers[-1] == "none"
+    assert "unfinished" not in pairs.meta
+
+
+def test_where_ways_to_teach_are_shared_pairs_say_what_the_other_table_says():
+    alone, pairs = load_table("digits-cnn"), load_table("digits-pairs-cnn")
+    rows = [alone.architectures.index(text) for text in pairs.architectures]
+    for teacher, training in (("digits-cnn-teacher", "distilled"), ("none", "vanilla")):
+        known = alone.targets[training].per_seed[rows, 0]
+        np.testing.assert_equal(pairs.targets[teacher].per_seed[:, 0], known)
 
 
 PUBLIC = {

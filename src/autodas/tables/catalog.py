@@ -98,6 +98,13 @@ for _source in (
         embedded=True,
     ),
     TableSource(
+        "digits-pairs-cnn",
+        "digits-cnn",
+        "32 convolutional students of the digits by thirteen ways to teach them",
+        "digits-pairs-cnn.csv",
+        embedded=True,
+    ),
+    TableSource(
         "s0",
         "resnet",
         "64 CIFAR ResNets on CIFAR-100, distilled and vanilla",
