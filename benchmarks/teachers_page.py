@@ -25,11 +25,11 @@ def _parts(results: Mapping[str, Any]) -> list[str]:
         f"{name} {results['students'][name]} students × {results['ways'][name]} ways"
         for name in tables
     )
-    head = ["chosen by", "all", "against the most accurate", *tables]
+    head = ["chosen by", "all", "without softened teachers", *tables]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for name, found in results["regret"].items():
-        against = results["more than the most accurate"][name]
-        cells = [found["all"], against, *(found[table] for table in tables)]
+        without = results["without softened teachers"][name]
+        cells = [found["all"], without, *(found[table] for table in tables)]
         lines.append(f"| {name} | " + " | ".join(map(_cell, cells)) + " |")
     parts = [
         f"`python -m benchmarks teachers`, {today}, {os.cpu_count()} cores ({sizes}): mean regret "

@@ -120,6 +120,19 @@ def test_an_interval_is_over_students():
     assert high == pytest.approx(7.5, abs=0.7)
 
 
+def test_without_some_ways_everything_is_of_the_others():
+    pairs = made_up()
+    fewer = teachers.leaving_out(pairs, ["famous", "nobody"])
+    assert fewer.table.teachers == ("good", "both", "none")
+    np.testing.assert_array_equal(fewer.mean, pairs.mean[:, [0, 2, 3]])
+    third = Fraction(1, 3)
+    np.testing.assert_array_equal(
+        fewer.rung("accuracy", third), pairs.rung("accuracy", third)[:, [0, 2, 3]]
+    )
+    chosen = teachers.RULES["most accurate"](fewer)
+    assert fewer.table.teachers[chosen[0]] == "both"
+
+
 def test_the_page_holds_what_was_found(tmp_path, monkeypatch):
     monkeypatch.setattr(teachers, "PAGE", tmp_path / "teachers.md")
     monkeypatch.setattr(teachers, "load_table", lambda name: name)
@@ -128,7 +141,7 @@ def test_the_page_holds_what_was_found(tmp_path, monkeypatch):
     (tmp_path / "teachers.md").write_text(page)
     found = teachers.main(["made-up"], draws=2)
     text = (tmp_path / "teachers.md").read_text()
-    assert "| most accurate | 20.00 (20.00 to 20.00) | 0.00 (0.00 to 0.00) |" in text
+    assert "| most accurate | 20.00 (20.00 to 20.00) | 20.00 (20.00 to 20.00) |" in text
     assert found["more than the most accurate"]["none"][0] == -10.0
     assert found["regret"]["random"]["all"][0] == 80 - MEANS.mean()
     assert text.startswith("before\n")
