@@ -7,6 +7,7 @@ network reproducibly, :func:`cost` counts parameters and MACs without allocating
 
 from autodas.networks.base import StagedNetwork, seeded, weights_digest
 from autodas.networks.cost import Cost, cost, count, parameters, without_weights
+from autodas.networks.darts import DartsNetwork
 from autodas.networks.mobile import MobileNet
 from autodas.networks.nasbench101 import CellNetwork101
 from autodas.networks.nasbench201 import CellNetwork201
@@ -21,6 +22,7 @@ __all__ = [
     "CellNetwork101",
     "CellNetwork201",
     "Cost",
+    "DartsNetwork",
     "LinearResNet",
     "MobileNet",
     "PoolingTransformer",

@@ -16,6 +16,7 @@ from autodas.spaces.convolutional import DIGITS_CNN, MOBILE, RESNET, RESNET_WIDE
 from autodas.spaces.listed import LIST, ListSpace, space_of_list, timm_space
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
+from autodas.spaces.nasbench301 import NASBENCH301
 from autodas.spaces.vision_transformers import AUTOFORMER, DIGITS_VIT, PIT
 from autodas.students import TIMM, Student, is_network
 
@@ -32,6 +33,7 @@ for _space in (
     PIT,
     NASBENCH101,
     NASBENCH201,
+    NASBENCH301,
 ):
     SPACES.add(_space.name, _space)
 

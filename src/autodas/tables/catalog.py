@@ -160,6 +160,13 @@ for _source in (
         origin="NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022)",
     ),
     TableSource(
+        "nasbench301",
+        "nasbench301",
+        "DARTS cells on CIFAR-10, accuracy by a surrogate, with published zero-cost scores",
+        "nasbench301.csv",
+        origin="NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022)",
+    ),
+    TableSource(
         "nasbench101-full",
         "nasbench101",
         "all 423,624 NAS-Bench-101 cells on CIFAR-10, vanilla, three trainings each (499 MB)",

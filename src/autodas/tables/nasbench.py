@@ -18,6 +18,7 @@ from autodas.tables.table import Part, Table, Target, Training
 __all__ = [
     "SCORES",
     "nasbench201_class",
+    "published_scores",
     "read_nasbench101",
     "read_nasbench201",
     "read_nasbench201_scores",
@@ -57,7 +58,8 @@ def _targets(sheet: Sheet) -> dict[str, Target]:
     return targets
 
 
-def _published(sheet: Sheet) -> dict[str, Floats]:
+def published_scores(sheet: Sheet) -> dict[str, Floats]:
+    """The scores that came with a table; NaN where there is none."""
     return {name: sheet.numbers(name, SENTINEL) for name in SCORES if name in sheet.columns}
 
 
@@ -110,7 +112,7 @@ def read_nasbench101(sheet: Sheet, space: str | None) -> Table:
         targets=_targets(sheet),
         source=str(sheet.path),
         digest=sheet.digest,
-        published=_published(sheet),
+        published=published_scores(sheet),
     )
 
 
@@ -126,7 +128,7 @@ def read_nasbench201_scores(sheet: Sheet, space: str | None) -> Table:
     unique(sheet.path, keys, _lines(sheet))
     architectures = tuple(dict.fromkeys(names))
     row_of = {name: row for row, name in enumerate(architectures)}
-    accuracy, scores = sheet.percentages("val_accuracy"), _published(sheet)
+    accuracy, scores = sheet.percentages("val_accuracy"), published_scores(sheet)
     targets: dict[str, Target] = {}
     published: dict[str, Floats] = {}
     for dataset in dict.fromkeys(datasets):

@@ -20,6 +20,7 @@ from autodas.tables.cells import (
     read_file,
     read_sheet,
 )
+from autodas.tables.darts_cells import read_nasbench301
 from autodas.tables.labels import FORMATS, LABEL_COLUMNS, PAIR_COLUMNS, read_labels
 from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nasbench201_scores
 from autodas.tables.official import is_official, official_csv, refuse_pickles
@@ -57,6 +58,7 @@ FORMS = (
     CsvForm(("dataset", "arch_str", "val_accuracy"), "", read_nasbench201_scores),
     CsvForm(("arch_str",), "_test", read_nasbench201),
     CsvForm(("adjacency", "ops"), "_val", read_nasbench101),
+    CsvForm(("task", "arch", "val_accuracy"), "", read_nasbench301),
     CsvForm(("arch",), "_acc", read_accuracy_sheet),
 )
 

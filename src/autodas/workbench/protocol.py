@@ -69,6 +69,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         "pit": CIFAR100_LARGE,
         "nasbench101": CIFAR10,
         "nasbench201": CIFAR10,
+        "nasbench301": CIFAR10,
     }
 )
 """Space -> protocol that suits its published labels."""

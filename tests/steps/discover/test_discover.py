@@ -54,6 +54,7 @@ def test_the_proxy_file_scores_like_the_results_say(undisturbed):
 def test_results_hold_the_honest_table(undisturbed):
     results = json.loads((undisturbed / "results.json").read_text())
     scores = {"proxy", "params", "macs", "depth", "diswot", "diswot_relation", "diswot_semantic"}
+    scores |= {"predictor:shapes"}
     for space in ("digits-cnn", "digits-vit"):
         rows = {row["score"]: row for row in results["rows"] if row["space"] == space}
         assert rows.keys() == scores

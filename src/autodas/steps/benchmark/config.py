@@ -31,6 +31,7 @@ PAPER: dict[str, tuple[Training, ...] | tuple[str, ...]] = {
     "pit": DISTILLED,
     "nasbench201": (Training.VANILLA,),
     "nasbench101": (Training.VANILLA,),
+    "nasbench301": (Training.VANILLA,),
 }
 
 
