@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import permutations
 
 from autodas.spaces import Space
@@ -16,6 +17,8 @@ def spellings(space: Space, text: str) -> list[str]:
         return [text.replace("-", "")]
     if space.name == "nasbench101":
         return _with_useless_vertex(text)
+    if space.name == "nasbench301":
+        return [text.replace(" ", ""), f" {text}", _with_edges_turned(text)]
     content = json.loads(text)
     return [
         *(json.dumps({key: content[key] for key in keys}) for keys in permutations(content)),
@@ -50,3 +53,11 @@ def _with_useless_vertex(text: str) -> list[str]:
         others = [row[:-1] + "0" + row[-1] for row in rows[1:-1]]
         found.append("|".join([first, *others, blank, blank]) + ";" + named)
     return found
+
+
+def _with_edges_turned(text: str) -> str:
+    """DARTS cells with the two edges of every node in the other order."""
+    pairs = re.findall(r"\(\d, \d\)", text)
+    turned = [pairs[i ^ 1] for i in range(len(pairs))]
+    cells = (", ".join(turned[:8]), ", ".join(turned[8:]))
+    return f"[[{cells[0]}], [{cells[1]}]]"
