@@ -38,6 +38,7 @@ RANKS = {
     "steps.search": 6,
     "steps.measure": 6,
     "steps.convert": 6,
+    "steps.check": 6,
     "steps.discover": 7,
     "steps.run": 7,
     "steps.demo": 8,
@@ -81,6 +82,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {"expressions", "scores", "workbench"},
     "steps.search": _CORE
     | {"backends", "data", "networks", "tables", "evolution", "spaces", "scores", "workbench"},
+    "steps.check": _CORE | {"data"},
     "steps.convert": _CORE | {"networks", "teachers"},
     "steps.measure": _CORE | {"backends", "spaces", "statistics", "workbench"},
     "steps.discover": _CORE

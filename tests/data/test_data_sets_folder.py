@@ -1,6 +1,7 @@
 """Folders of images."""
 
 import os
+import weakref
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image
 from autodas.core import keys
 from autodas.core.errors import FileProblem, InvalidInput, MissingData
 from autodas.data import folder as folder_module
+from autodas.data.catalog import load_data
 from autodas.data.folder import load_folder
 from autodas.data.images import IMAGENET
+from autodas.data.validation import for_choosing
 
 PIXELS = np.zeros((3, 8, 12), np.uint8)
 COLOURS = {"apple": (200, 0, 0), "pear": (0, 200, 0), "plum": (0, 0, 200)}
@@ -147,7 +150,7 @@ def remove(folder):
             "val/plum/0.png",
             "no image of a known format",
         ),
-        (lambda r: (r / "train").rename(r / "training"), "", "has no folders train/ and val/"),
+        (lambda r: (r / "train").rename(r / "t"), "", "has no folders train/ and val/"),
         (lambda r: (r / "val").rename(r / "v"), "", "has no folders train/ and val/"),
         (lambda r: r.rename(r.parent / "gone"), "", "no such folder"),
     ],
@@ -187,8 +190,8 @@ def test_impossible_sizes(root, size):
         load_folder(f"folder:{root}@{size}")
 
 
-def test_more_than_memory_holds(root, monkeypatch):
-    monkeypatch.setattr(folder_module, "_memory", lambda: 9 * 3 * 8 * 12 - 1)
+def test_more_than_the_disk_holds(root, monkeypatch):
+    monkeypatch.setattr(folder_module, "_free", lambda: 9 * 3 * 8 * 12 - 1)
     with pytest.raises(
         InvalidInput, match=r"9 images of 12×8 pixels take .* choose a smaller size"
     ):
@@ -271,3 +274,178 @@ def test_other_code_or_another_version_decodes_again(root, monkeypatch, code, pa
         monkeypatch.setattr(keys, "_version", lambda n: "0" if n == package else version(n))
     load_folder(name)
     assert len(decoded) == 9
+
+
+def test_parts_by_other_names_and_three_of_them(root):
+    two = load_folder(f"folder:{root}")
+    for old, new in (("train", "Training"), ("val", "valid")):
+        (root / old).rename(root / new)
+    assert load_folder(f"folder:{root}").digest == two.digest
+    for name, colour in COLOURS.items():
+        (root / "test" / name).mkdir(parents=True)
+        for i in range(3):
+            picture(tuple(c // 2 for c in colour)).save(root / "test" / name / f"{i}.png")
+    data = load_folder(f"folder:{root}")
+    assert data.test_labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert data.test_images[0, :, 0, 0].tolist() == [100, 0, 0]
+    images, labels = data.validation
+    assert torch.equal(images, two.test_images)
+    assert labels.tolist() == [0, 1, 2]
+    assert "6 training, 3 validation and 9 test images" in data.in_words
+    again = load_folder(f"folder:{root}")  # from the cache
+    assert torch.equal(again.validation[0], images)
+    # Choices are made on it, and not on a part that is cut from the training images.
+    choosing = for_choosing(data)
+    assert torch.equal(choosing.test_images, images)
+    assert torch.equal(choosing.train_images, data.train_images)
+    assert data.digest != two.digest
+
+
+def test_a_part_of_two_names_is_refused(root):
+    (root / "valid").mkdir()
+    with pytest.raises(FileProblem, match="valid: is the same part as val/: which one counts"):
+        load_folder(f"folder:{root}")
+
+
+@pytest.fixture
+def unparted(root):
+    """Ten images of each class, two of them equal, in one folder for each class."""
+    rng = np.random.default_rng(0)
+    for name in COLOURS:
+        for i in range(9):
+            pixels = rng.integers(0, 256, (8, 12, 3), dtype=np.uint8)
+            folder = root.parent / "whole" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+        Image.fromarray(pixels).save(folder / "equal.png")
+    return root.parent / "whole"
+
+
+def rows(images):
+    return {bytes(image.numpy().tobytes()) for image in images}
+
+
+@pytest.mark.parametrize("parted", [False, True])
+def test_a_share_is_held_out(unparted, parted):
+    root = unparted
+    if parted:
+        root = unparted.parent / "parted"
+        root.mkdir()
+        unparted.rename(root / "train")
+    data = load_folder(f"folder:{root},val-split=0.34")
+    # 27 different images, of which 9 are held out, three of each class; equal ones stay together.
+    assert len(rows(data.test_images)) == 9
+    assert len(rows(data.train_images)) == 18
+    assert not rows(data.test_images) & rows(data.train_images)
+    assert len(data.test_labels) + len(data.train_labels) == 30
+    different = {
+        (bytes(i.numpy().tobytes()), int(k))
+        for i, k in zip(data.test_images, data.test_labels, strict=True)
+    }
+    assert sorted(label for _, label in different) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert load_folder(f"folder:{root}@8,val-split=0.34").input_shape == (3, 8, 8)
+    assert load_folder(f"folder:{root},val-split=0.34").digest == data.digest
+
+
+def test_what_cannot_be_split_is_said(unparted, root):
+    with pytest.raises(FileProblem, match=rf"--val-split 0\.1 or folder:{unparted},val-split=0\.1"):
+        load_folder(f"folder:{unparted}")
+    for share in ("0", "1", "x", "nan", "-0.1"):
+        with pytest.raises(InvalidInput, match=f"a share between 0 and 1, got '{share}'"):
+            load_folder(f"folder:{unparted},val-split={share}")
+    with pytest.raises(InvalidInput, match="leaves nothing on one side"):
+        load_folder(f"folder:{unparted},val-split=0.001")
+    with pytest.raises(InvalidInput, match="nothing to split, it has train and val already"):
+        load_folder(f"folder:{root},val-split=0.1")
+
+
+def test_classes_within_classes(root):
+    expected = load_folder(f"folder:{root}").digest
+    for part in ("train", "val"):
+        (root / part / "apple").rename(root / part / "a")
+        (root / part / "round").mkdir()
+        (root / part / "a").rename(root / part / "round" / "apple")
+        (root / part / "plum").rename(root / part / "round" / "plum")
+        (root / part / "__MACOSX").mkdir()
+    (root / "train" / "pear" / "deep" / "er").mkdir(parents=True)
+    (root / "train" / "pear" / "1.png").rename(root / "train" / "pear" / "deep" / "er" / "1.png")
+    data = load_folder(f"folder:{root}")
+    assert data.class_names == ("pear", "round/apple", "round/plum")
+    assert data.train_labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert data.digest != expected  # in another order
+
+
+def test_broken_images_are_left_out_if_asked(root):
+    cut(root / "train" / "pear" / "1.png")
+    (root / "val" / "plum" / "1.jpg").write_text("not an image")
+    with pytest.raises(FileProblem, match="1"):
+        load_folder(f"folder:{root}")
+    data = load_folder(f"folder:{root},skip-broken")
+    assert data.train_labels.tolist() == [0, 0, 1, 2, 2]
+    assert data.skipped == 2
+    assert data.in_words.endswith("; 2 broken images are left out")
+    assert load_folder(f"folder:{root},skip-broken").skipped == 2
+
+
+def listing(root, text):
+    (root / "labels.csv").write_text(text)
+    return f"csv:{root / 'labels.csv'}"
+
+
+def test_a_list_of_files(root):
+    lines = ["path,label,split,camera"]
+    for part in ("train", "val"):
+        for name in ("plum", "apple"):
+            lines.append(f'{part}/{name}/0.png,"{name}, ripe",{part},x')
+    data = load_data(listing(root, "\n".join(lines)))
+    assert data.class_names == ("apple, ripe", "plum, ripe")
+    assert data.train_labels.tolist() == [1, 0]
+    assert [image[:, 0, 0].tolist() for image in data.test_images] == [[0, 0, 200], [200, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no column 'path'; its columns are none"),
+        ("path,class\nx,y", "has no column 'label'; its columns are path, class"),
+        ("path,label\nx,y", "has 1 different labels"),
+        ("path,label,split\na,b,train\na,c,holdout", "the split 'holdout'; splits are train"),
+        ("path,label,split\na,b,val\na,c,test", "has no images of the split train"),
+        ("path,label,split\na,b,train\na,c,val", "there is no such file"),
+    ],
+)
+def test_a_list_that_is_wrong_is_named(root, text, message):
+    with pytest.raises((FileProblem, MissingData), match=message) as said:
+        load_data(listing(root, text))
+    assert "\n" not in str(said.value)
+
+
+def test_memory_does_not_grow_with_the_images(root, monkeypatch):
+    """Images are decoded one by one: what was decoded before is written by then."""
+    decode, alive = folder_module.decode_picture, []
+
+    def watched(*arguments):
+        picture = decode(*arguments)
+        alive.append(weakref.ref(picture.base if picture.base is not None else picture))
+        return picture
+
+    monkeypatch.setattr(folder_module, "decode_picture", watched)
+    most = 0
+
+    original = folder_module.Decoding
+
+    def counting(*arguments):
+        labels, shape, classes, images, skipped = arguments
+
+        def each():
+            nonlocal most
+            for image in images:
+                most = max(most, sum(ref() is not None for ref in alive))
+                yield image
+
+        return original(labels, shape, classes, each(), skipped)
+
+    monkeypatch.setattr(folder_module, "Decoding", counting)
+    load_folder(f"folder:{root}")
+    assert len(alive) == 9
+    assert most <= 2

@@ -90,6 +90,7 @@ COMMANDS: dict[str, Command] = {
         _step("demo", "all of the above on embedded images, in minutes", reported=True),
         _step("train-teacher", "train and save a teacher"),
         _step("teachers", "choose among several teachers, or none"),
+        _step("check", "everything odd about a folder of images, at once", ("data",)),
         _step("convert", "weights of torch.save to safetensors", ("file", "out")),
         Command("fetch", "autodas.cli.fetch", "download a published table", positional=("table",)),
         Command("doctor", "autodas.cli.doctor", "what is installed, found and missing"),

@@ -27,6 +27,7 @@ from autodas.core.toml import leaves, read_toml
 __all__ = ["Common", "Option", "check_text", "given_by", "made", "options_of", "parse"]
 
 Given = dict[str, list[str]]
+OF_IMAGES = ("--val-split", "--skip-broken", "--no-skip-broken")
 NUMBER = re.compile(r"-?(\d+(?:\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -42,6 +43,10 @@ class Common:
     """Python modules to import first: they declare statistics, primitives or scores of your own."""
     tensorboard: Path | None = None
     """Folder to write the numbers of a search to, for TensorBoard (extra "tracking")."""
+    val_split: float | None = None
+    """With --data folder:… that has no part to test on: the share to hold out, such as 0.1."""
+    skip_broken: bool = False
+    """With --data folder:…: leave out images that cannot be decoded."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +148,31 @@ def parse(command: Command, config: type[Any], arguments: Sequence[str]) -> tupl
         in_files = {**own, "--plugin": known["--plugin"]}
         given = {**given_by(command, in_files, read_toml(path), path), **given}
     check_text(given)
+    given = _told_of_images(given)
     given = {name: _at_home(known[_positive(known, name)], given[name]) for name in given}
     missing = [o for o in own.values() if o.required and o.name not in given]
     if missing:
         wanted = " and ".join(f"{option.name} ({option.expected})" for option in missing)
         raise InvalidInput(f"{command.name} needs {wanted}")
     return made(command, config, known, given)
+
+
+def _told_of_images(given: Given) -> Given:
+    """What is said of images beside their name as part of it, as files and workers know it.
+
+    Raises:
+        InvalidInput: no folder or list of images is named.
+    """
+    rest = {name: values for name, values in given.items() if name not in OF_IMAGES}
+    told = [f",val-split={value}" for value in given.get("--val-split", ())]
+    told += [",skip-broken"] if "--skip-broken" in given else []
+    if not told:
+        return rest
+    names = given.get("--data", [""])
+    if not all(name.startswith(("folder:", "csv:")) for name in names):
+        option = "--val-split" if "--val-split" in given else "--skip-broken"
+        raise InvalidInput(f"{option} is about --data folder:… or csv:…, got {names[0] or 'none'}")
+    return rest | {"--data": [name + "".join(told) for name in names]}
 
 
 def made(

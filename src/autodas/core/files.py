@@ -35,6 +35,7 @@ __all__ = [
     "refuse_linked_folders",
     "write_bytes",
     "write_json",
+    "write_pieces",
     "write_text",
 ]
 
@@ -59,13 +60,24 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         FileProblem: the folder cannot be written to, or the disk is full.
     """
+    write_pieces(path, [data])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """As :func:`write_bytes`, of what need not be in memory at once.
+
+    Raises:
+        FileProblem: the folder cannot be written to, or the disk is full.
+        AutodasError: whatever is raised on the way to a piece; nothing is left then.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
         descriptor, name = _unfinished(path)
         try:
             with os.fdopen(descriptor, "wb") as handle:
-                handle.write(data)
+                for piece in pieces:
+                    handle.write(piece)
                 handle.flush()
                 os.fsync(handle.fileno())
                 # mkstemp makes files only the owner can read; results are meant to be shared.

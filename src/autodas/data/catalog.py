@@ -11,7 +11,7 @@ from autodas.data.cifar import load_cifar10, load_cifar100
 from autodas.data.containers import load_container
 from autodas.data.digits import load_digits
 from autodas.data.fashion_mnist import load_fashion_mnist
-from autodas.data.folder import PREFIX, load_folder
+from autodas.data.folder import PREFIXES, load_folder
 from autodas.data.images import CIFAR100, IMAGENET, ImageData, Normalisation
 from autodas.data.reduced import is_reduced, reduced
 
@@ -87,8 +87,8 @@ def load_data(name: str) -> ImageData:
     """The data set called ``name``, read once per process.
 
     Args:
-        name: A name in ``DATASETS``; or ``folder:PATH`` or ``folder:PATH@SIZE``, a folder of
-            images (:mod:`autodas.data.folder`); or ``NAME@SIDE/IMAGES``, a part of NAME
+        name: A name in ``DATASETS``; or ``folder:PATH@SIZE`` or ``csv:FILE@SIZE``, a folder or a
+            list of images (:mod:`autodas.data.folder`); or ``NAME@SIDE/IMAGES``, a part of NAME
             (:mod:`autodas.data.reduced`).
 
     Raises:
@@ -97,7 +97,7 @@ def load_data(name: str) -> ImageData:
         MissingData: it is not on this machine; the message says how to get it.
         FileProblem: a file is damaged or not what it should be; the message names it.
     """
-    if name.startswith(PREFIX):
+    if name.startswith(PREFIXES):
         return load_folder(name)
     if is_reduced(name):
         return reduced(name, load_data)

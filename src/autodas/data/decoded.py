@@ -1,37 +1,45 @@
 """Decoded images on disk: read once with care, mapped into memory ever after.
 
 Unpacking an archive or decoding 60 000 JPEG files takes seconds, and every worker process needs
-the result. It is kept as one safetensors file of uint8 pixels, which processes share through the
-system's page cache. The file's metadata holds the digest of its content; a file that does not
-match counts as absent.
+the result. It is kept as one safetensors file of uint8 pixels, written image by image, which
+processes share through the system's page cache. The file ends with the digest of its content; one
+that does not match counts as absent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import hashlib
+import itertools
+import json
+import math
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import safetensors
-from safetensors.torch import save
 from torch import Tensor
 
-from autodas.core.digest import digest
+from autodas.core.digest import digest, digest_bytes
 from autodas.core.errors import AutodasError, FileProblem, MissingData
-from autodas.core.files import write_bytes
+from autodas.core.files import write_pieces
 from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.data.images import ImageData, Normalisation
 
-__all__ = ["Pixels", "image_data"]
+__all__ = ["Decoding", "Pixels", "image_data"]
 
-FORMAT = 2  # raise when what is stored, or how it is decoded, changes
-NAMES = ("train_images", "train_labels", "test_images", "test_labels")
+FORMAT = 3  # raise when what is stored, or how it is decoded, changes
+PARTS = ("train", "test", "validation")
+CHECKSUM = "checksum"
 
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """What a reader delivers.
+    """What a reader delivers that has all images in memory.
 
     Attributes:
         train: ``(N, C, H, W)`` uint8 pixels and ``(N,)`` int64 labels.
@@ -43,14 +51,46 @@ class Pixels:
     test: tuple[Tensor, Tensor]
     num_classes: int
 
+    def one_by_one(self) -> Decoding:
+        """The same as images that come one after the other."""
+        parts = (self.train, self.test)
+        return Decoding(
+            tuple(tuple(labels.tolist()) for _, labels in parts),
+            tuple(tuple(images.shape[1:]) for images, _ in parts),
+            self.num_classes,
+            (image.numpy() for images, _ in parts for image in images),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """What a reader delivers that decodes one image after the other, however many there are.
+
+    Attributes:
+        labels: Of the training part, the test part and perhaps the validation part.
+        shapes: (C, H, W) of the images of each part.
+        num_classes: Number of classes, K.
+        images: ``(C, H, W)`` uint8 pixels of all parts, in order; may raise an ``AutodasError``.
+        skipped: Images that were left out.
+    """
+
+    labels: tuple[tuple[int, ...], ...]
+    shapes: tuple[tuple[int, ...], ...]
+    num_classes: int
+    images: Iterator[npt.NDArray[np.uint8]]
+    skipped: int = 0
+
 
 def image_data(
     name: str,
     normalisation: Normalisation,
     sources: Iterable[Path],
-    decode: Callable[[], Pixels],
+    decode: Callable[[], Pixels | Decoding],
 ) -> ImageData:
     """The data set ``name``, from the cache or else by ``decode``.
+
+    Its images lie on disk and are mapped into memory, so that memory does not grow with their
+    number.
 
     Args:
         name: Of the data set.
@@ -65,14 +105,59 @@ def image_data(
     file = _file(name, sources)
     if (known := _load(file, name, normalisation)) is not None:
         return known
-    pixels = decode()
-    data = _assemble(name, normalisation, pixels)
-    tensors = dict(zip(NAMES, (*pixels.train, *pixels.test), strict=True))
-    # With the name, so that another data set is not believed in this one's place.
-    checksum = digest(file.stem, data.digest)
-    metadata = {"num_classes": str(pixels.num_classes), "checksum": checksum}
-    write_bytes(file, save(tensors, metadata))
+    made = decode()
+    decoding = made.one_by_one() if isinstance(made, Pixels) else made
+    write_pieces(file, _pieces(file, normalisation, decoding))
+    if (data := _load(file, name, normalisation)) is None:
+        raise FileProblem(file, "was written and cannot be read; is the disk full or damaged?")
     return data
+
+
+def _pieces(
+    file: Path, normalisation: Normalisation, decoding: Decoding
+) -> Iterator[bytes | memoryview]:
+    """The safetensors file, a piece at a time; its last tensor is the digest of all before it.
+
+    The format is eight bytes, the length of a JSON header that says where each tensor lies, the
+    header, and the tensors.
+    """
+    header: dict[str, Any] = {
+        "__metadata__": {
+            "num_classes": str(decoding.num_classes),
+            "skipped": str(decoding.skipped),
+        }
+    }
+    end = 0
+    for part, labels, one in zip(PARTS, decoding.labels, decoding.shapes, strict=False):
+        shape = [len(labels), *one]
+        for name, dtype, size, its in (
+            (f"{part}_labels", "I64", 8 * len(labels), shape[:1]),
+            (f"{part}_images", "U8", math.prod(shape), shape),
+        ):
+            header[name] = {"dtype": dtype, "shape": its, "data_offsets": [end, end + size]}
+            end += size
+    header[CHECKSUM] = {"dtype": "U8", "shape": [64], "data_offsets": [end, end + 64]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield struct.pack("<Q", len(text)) + text
+    content = []
+    for labels, one in zip(decoding.labels, decoding.shapes, strict=True):
+        shape = [len(labels), *one]
+        numbers = np.asarray(labels, dtype="<i8").tobytes()
+        yield numbers
+        pixels = hashlib.sha256()
+        for image in itertools.islice(decoding.images, len(labels)):
+            data = np.ascontiguousarray(image).data
+            pixels.update(data)
+            yield data
+        content += [(shape, pixels.hexdigest()), (shape[:1], digest_bytes(numbers))]
+    whole = digest(decoding.num_classes, content, normalisation)  # as of ImageData.of_tensors
+    yield _checksum(file, whole).encode()
+
+
+def _checksum(file: Path, whole: str) -> str:
+    # With the name, so that another data set is not believed in this one's place.
+    return digest(file.stem, whole)
 
 
 def _file(name: str, sources: Iterable[Path]) -> Path:
@@ -96,16 +181,19 @@ def _file(name: str, sources: Iterable[Path]) -> Path:
 def _load(file: Path, name: str, normalisation: Normalisation) -> ImageData | None:
     try:
         with safetensors.safe_open(file, framework="pt") as handle:
-            metadata = handle.metadata() or {}
-            tensors = [handle.get_tensor(key) for key in NAMES]
-        pixels = Pixels(
-            (tensors[0], tensors[1]), (tensors[2], tensors[3]), int(metadata["num_classes"])
+            metadata, known = handle.metadata() or {}, set(handle.keys())
+            parts = [
+                (handle.get_tensor(f"{part}_images"), handle.get_tensor(f"{part}_labels"))
+                for part in PARTS
+                if f"{part}_images" in known or part != "validation"
+            ]
+            checksum = bytes(handle.get_tensor(CHECKSUM).tolist()).decode()
+        classes, skipped = int(metadata["num_classes"]), int(metadata["skipped"])
+        train, test, *rest = parts
+        validation = rest[0] if rest else None
+        data = ImageData.of_tensors(
+            name, train, test, classes, normalisation, validation=validation
         )
-        data = _assemble(name, normalisation, pixels)
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, AutodasError):
         return None  # absent or damaged: either way it is to be decoded
-    return data if digest(file.stem, data.digest) == metadata.get("checksum") else None
-
-
-def _assemble(name: str, normalisation: Normalisation, pixels: Pixels) -> ImageData:
-    return ImageData.of_tensors(name, pixels.train, pixels.test, pixels.num_classes, normalisation)
+    return replace(data, skipped=skipped) if _checksum(file, data.digest) == checksum else None

@@ -1,133 +1,167 @@
-"""A folder of images: ``train/CLASS/*.jpg`` and ``val/CLASS/*.jpg`` (or ``test/…``).
+"""Images in a folder, ``folder:PATH``, or in a list of files, ``csv:FILE``.
 
-Written ``folder:PATH`` or ``folder:PATH@SIZE``. With a size, the shorter side of every image is
-scaled to it and the centre square is taken; without, all images must have one size already.
-Classes are numbered in the order of their names. Pixels are normalised by ImageNet's constants.
+After the path may follow ``@SIZE``: the shorter side of every image is scaled to it and the centre
+square is taken; without, all images must have one size already. Then, after commas,
+``val-split=0.1``, the share that is held out to test on where there is no part for it, and
+``skip-broken``, to leave out what cannot be decoded. :mod:`autodas.data.layout` says which images
+are found. Pixels are normalised by ImageNet's constants.
 """
 
 from __future__ import annotations
 
-import os
+import math
+import re
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from autodas.core.errors import FileProblem, InvalidInput
-from autodas.core.places import expanded
-from autodas.data.decoded import Pixels, image_data
+from autodas.core.places import cache_folder, expanded
+from autodas.data.decoded import Decoding, image_data
 from autodas.data.images import IMAGENET, ImageData
+from autodas.data.layout import ImageLayout, Labelled, held_out, layout_of_csv, layout_of_folder
 from autodas.data.pictures import decode_picture, picture_size
 
-__all__ = ["PREFIX", "load_folder"]
+__all__ = ["CSV", "PREFIXES", "ImageSource", "load_folder"]
 
-PREFIX = "folder:"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
-TEST_PARTS = ("val", "test")
+FOLDER, CSV = "folder:", "csv:"
+PREFIXES = (FOLDER, CSV)
 SIZES = range(1, 2049)
+OPTION = re.compile(r"(?P<rest>.+),(?:val-split=(?P<share>[^,=@]*)|(?P<skip>skip-broken))")
 
 
 @dataclass(frozen=True)
-class _Image:
-    file: Path
-    label: int
+class ImageSource:
+    """What a name of this kind says.
+
+    Attributes:
+        name: The name.
+        path: The folder, or the list.
+        side: Pixels to which images are scaled; None if they have one size.
+        share: Of the images that are held out; None if the folder is parted.
+        skip_broken: Whether images that cannot be decoded are left out.
+    """
+
+    name: str
+    path: Path
+    side: int | None = None
+    share: float | None = None
+    skip_broken: bool = False
+
+    @classmethod
+    def parsed(cls, name: str) -> ImageSource:
+        """What ``name`` says.
+
+        Raises:
+            InvalidInput: a size or a share is not possible.
+        """
+        rest, share, skip = name.partition(":")[2], None, False
+        while found := OPTION.fullmatch(rest):
+            rest = found["rest"]
+            skip = skip or found["skip"] is not None
+            share = _share(name, found["share"]) if found["share"] is not None else share
+        path, at, size = rest.rpartition("@")
+        if not at or not size.isdecimal():
+            path, size = rest, ""
+        if size and int(size) not in SIZES:
+            raise InvalidInput(f"{name}: the size must lie in 1 to {SIZES[-1]}, got {size}")
+        return cls(name, expanded(Path(path)), int(size) if size else None, share, skip)
+
+    def layout(self) -> ImageLayout:
+        """The images, before any are held out.
+
+        Raises:
+            FileProblem: something is missing; the message names it.
+        """
+        return (layout_of_csv if self.name.startswith(CSV) else layout_of_folder)(self.path)
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < 1:
+        raise InvalidInput(f"{name}: val-split must be a share between 0 and 1, got {text!r}")
+    return share
 
 
 def load_folder(name: str) -> ImageData:
-    """The data set in a folder.
+    """The data set in a folder or a list.
 
     Args:
-        name: ``folder:PATH`` or ``folder:PATH@SIZE``, SIZE in pixels.
+        name: As the module says.
 
     Raises:
-        InvalidInput: the size is not possible, or the images would not fit into memory.
+        InvalidInput: the size is not possible, or the decoded images would not fit onto the disk.
         FileProblem: a folder is missing or empty, the parts have different classes, or an image
             is broken or has another size; the message names it.
     """
-    root, side = _parse(name)
-    test = next((part for part in TEST_PARTS if (root / part).is_dir()), None)
-    if not (root / "train").is_dir() or test is None:
-        why = "has no folders train/ and val/ (or test/)" if root.is_dir() else "no such folder"
-        raise FileProblem(root, why)
-    classes = _classes(root / "train")
-    _same_classes(root / "train", root / test, classes)
-    parts = [_images(root / part, classes) for part in ("train", test)]
-    files = [image.file for part in parts for image in part]
-    data = image_data(name, IMAGENET, files, partial(_decode, name, parts, side, len(classes)))
-    return replace(data, class_names=tuple(classes))
-
-
-def _parse(name: str) -> tuple[Path, int | None]:
-    path, at, size = name.removeprefix(PREFIX).rpartition("@")
-    if not at or not size.isdecimal():
-        path, size = name.removeprefix(PREFIX), ""
-    if size and int(size) not in SIZES:
-        raise InvalidInput(f"{name}: the size must lie in 1 to {SIZES[-1]}, got {size}")
-    return expanded(Path(path)), int(size) if size else None
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, by name; hidden entries are no part of a data set."""
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise FileProblem(folder, f"cannot be read: {error.strerror or error}") from error
-
-
-def _classes(folder: Path) -> list[str]:
-    classes = [entry.name for entry in _entries(folder) if entry.is_dir()]
-    if len(classes) < 2:
-        raise FileProblem(folder, f"has {len(classes)} class folders, at least 2 are needed")
-    return classes
-
-
-def _same_classes(train: Path, test: Path, classes: list[str]) -> None:
-    others = _classes(test)
-    if missing := sorted(set(classes) - set(others)):
-        raise FileProblem(test / missing[0], f"no such class folder, but {train} has it")
-    if extra := sorted(set(others) - set(classes)):
-        raise FileProblem(test / extra[0], f"is a class that {train} does not have")
-
-
-def _images(part: Path, classes: list[str]) -> list[_Image]:
-    found = []
-    for label, name in enumerate(classes):
-        files = [entry for entry in _entries(part / name) if entry.suffix.lower() in SUFFIXES]
-        if not files:
-            known = " ".join(sorted(SUFFIXES))
-            raise FileProblem(part / name, f"holds no images ({known})")
-        found += [_Image(file, label) for file in files]
-    return found
-
-
-def _decode(name: str, parts: list[list[_Image]], side: int | None, classes: int) -> Pixels:
-    height, width = (side, side) if side else _common_size(name, parts)
-    count = sum(len(part) for part in parts)
-    needed, most = 3 * height * width * count, _memory()
-    if needed > most:
-        raise InvalidInput(
-            f"{name}: {count} images of {width}×{height} pixels take {needed / 2**30:.1f} GiB, "
-            f"more than the {most / 2**30:.1f} GiB allowed here; choose a smaller size (…@64)"
+    source = ImageSource.parsed(name)
+    layout = source.layout()
+    if len(layout.parts) < 2 and source.share is None:
+        raise FileProblem(
+            source.path,
+            "has no folders train/ and val/ (or test/): say how much is held out to test on, "
+            f"--val-split 0.1 or {name},val-split=0.1",
         )
-
-    def read(part: list[_Image]) -> tuple[Tensor, Tensor]:
-        images = np.empty((len(part), 3, height, width), np.uint8)
-        for i, image in enumerate(part):
-            picture = decode_picture(image.file, image.file, side)
-            if picture.shape != images.shape[1:]:
-                raise _differs(name, image.file, picture.shape[2], picture.shape[1], width, height)
-            images[i] = picture
-        labels = np.asarray([image.label for image in part], dtype=np.int64)
-        return torch.from_numpy(images), torch.from_numpy(labels)
-
-    train, test = (read(part) for part in parts)
-    return Pixels(train, test, classes)
+    if len(layout.parts) > 1 and source.share is not None:
+        parts = " and ".join(layout.parts)
+        raise InvalidInput(f"{name}: there is nothing to split, it has {parts} already")
+    data = image_data(name, IMAGENET, layout.files, partial(_planned, source, layout))
+    return replace(data, class_names=layout.classes)
 
 
-def _common_size(name: str, parts: list[list[_Image]]) -> tuple[int, int]:
+def _planned(source: ImageSource, layout: ImageLayout) -> Decoding:
+    """What is to be decoded, image by image."""
+    left_out: set[Path] = set()
+    if source.skip_broken:
+        left_out = {file for file in layout.files if _broken(file)}
+        kept = {
+            part: tuple(image for image in images if image.file not in left_out)
+            for part, images in layout.parts.items()
+        }
+        layout = ImageLayout(layout.classes, kept)
+    if source.share is not None:
+        layout = held_out(layout, source.share)
+    parts = dict(layout.parts)
+    test = parts.pop("test", None) or parts.pop("val")
+    every = [parts["train"], test, *([parts["val"]] if "val" in parts else [])]
+    side = source.side
+    height, width = (side, side) if side else _common_size(source.name, every)
+    _check_disk(source.name, sum(map(len, every)), height, width)
+
+    def read(image: Labelled) -> npt.NDArray[np.uint8]:
+        picture = decode_picture(image.file, image.file, side)
+        if picture.shape[1:] != (height, width):
+            raise _differs(
+                source.name, image.file, picture.shape[2], picture.shape[1], width, height
+            )
+        return picture
+
+    return Decoding(
+        tuple(tuple(each.label for each in part) for part in every),
+        ((3, height, width),) * len(every),
+        len(layout.classes),
+        (read(image) for part in every for image in part),
+        len(left_out),
+    )
+
+
+def _broken(file: Path) -> bool:
+    try:
+        decode_picture(file, file, 1)
+    except FileProblem:
+        return True
+    return False
+
+
+def _common_size(name: str, parts: Sequence[Sequence[Labelled]]) -> tuple[int, int]:
     width, height = picture_size(parts[0][0].file)
     for part in parts:
         for image in part:
@@ -146,8 +180,20 @@ def _differs(name: str, file: Path, *sizes: int) -> FileProblem:
     )
 
 
-def _memory() -> int:
-    """Bytes that decoded images may take: a quarter of the machine's memory."""
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
-    return 2**32
+def _check_disk(name: str, count: int, height: int, width: int) -> None:
+    """Refuse more than the disk holds: decoded images lie in the cache, not in memory."""
+    needed, most = 3 * height * width * count, _free()
+    if needed > most:
+        raise InvalidInput(
+            f"{name}: {count} images of {width}×{height} pixels take {needed / 2**30:.1f} GiB in "
+            f"the cache, more than the {most / 2**30:.1f} GiB that are free in {cache_folder()}; "
+            "choose a smaller size (…@64), or another folder with AUTODAS_CACHE"
+        )
+
+
+def _free() -> int:
+    """Bytes that decoded images may take: what is free where the cache is."""
+    folder = cache_folder()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -97,6 +97,9 @@ class ImageData:
         digest: SHA-256 of all of the above but the name, and of the normalisation.
         normalisation: What :meth:`ready` applies to raw pixels; None if nobody needs to know.
         class_names: K names, in the order of the labels; empty if they have none.
+        validation: Images and labels of a part to make choices on, in the same form; None if it is
+            to be cut from the training part (:func:`autodas.data.validation.for_choosing`).
+        skipped: Images that were left out because they cannot be decoded.
 
     Raises:
         InvalidInput: shapes, types or labels do not fit together.
@@ -111,10 +114,14 @@ class ImageData:
     digest: str
     normalisation: Normalisation | None = None
     class_names: tuple[str, ...] = ()
+    validation: tuple[Tensor, Tensor] | None = None
+    skipped: int = 0
 
     def __post_init__(self) -> None:
         _check_part(self, "training", self.train_images, self.train_labels)
         _check_part(self, "test", self.test_images, self.test_labels)
+        if self.validation is not None:
+            _check_part(self, "validation", *self.validation)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -126,9 +133,13 @@ class ImageData:
     def in_words(self) -> str:
         """How many images of how many classes there are, for people."""
         channels, height, width = self.input_shape
+        counts = [f"{len(self.train_labels):,} training"]
+        if self.validation is not None:
+            counts.append(f"{len(self.validation[1]):,} validation")
+        left_out = f"; {self.skipped:,} broken images are left out" if self.skipped else ""
         return (
-            f"{self.name}: {len(self.train_labels):,} training and {len(self.test_labels):,} test "
-            f"images of {self.num_classes} classes, {width}×{height} pixels, {channels} channels"
+            f"{self.name}: {', '.join(counts)} and {len(self.test_labels):,} test images of "
+            f"{self.num_classes} classes, {width}×{height} pixels, {channels} channels{left_out}"
         )
 
     def ready(self, images: Tensor) -> Tensor:
@@ -149,13 +160,15 @@ class ImageData:
         test: tuple[Tensor, Tensor],
         num_classes: int,
         normalisation: Normalisation | None = None,
+        *,
+        validation: tuple[Tensor, Tensor] | None = None,
     ) -> ImageData:
-        """A data set with its digest computed from (images, labels) of both parts."""
-        parts = (*train, *test)
+        """A data set with its digest computed from (images, labels) of all parts."""
+        parts = (*train, *test, *(validation or ()))
         content = [(list(part.shape), digest_bytes(_bytes(part))) for part in parts]
         how = () if normalisation is None else (normalisation,)
         whole = digest(num_classes, content, *how)
-        return cls(name, *train, *test, num_classes, whole, normalisation)
+        return cls(name, *train, *test, num_classes, whole, normalisation, validation=validation)
 
 
 def _bytes(tensor: Tensor) -> memoryview:

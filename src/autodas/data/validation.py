@@ -34,11 +34,16 @@ def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0
 
     Returns:
         A data set of the same name whose training part are the images left for fitting, and whose
-        test part is the validation part.
+        test part is the validation part: the data's own, if it has one.
 
     Raises:
         InvalidInput: the share leaves one of both parts without images.
     """
+    if data.validation is not None:
+        train = (data.train_images, data.train_labels)
+        return ImageData.of_tensors(
+            data.name, train, data.validation, data.num_classes, data.normalisation
+        )
     labels, first = data.train_labels, _first_equals(data.train_images)
     different = torch.unique(first)
     different = different[torch.bincount(labels[different])[labels[different]] > 1]

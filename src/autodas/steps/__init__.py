@@ -21,5 +21,6 @@ MODULES = {
     "train-teacher": "autodas.steps.train_teacher",
     "teachers": "autodas.steps.teachers",
     "convert": "autodas.steps.convert",
+    "check": "autodas.steps.check",
 }
 """Command -> the module that has its ``Config`` and its ``run``."""
