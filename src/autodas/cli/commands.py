@@ -93,6 +93,7 @@ COMMANDS: dict[str, Command] = {
         _step("check", "everything odd about a folder of images, at once", ("data",)),
         _step("convert", "weights of torch.save to safetensors", ("file", "out")),
         Command("fetch", "autodas.cli.fetch", "download a published table", positional=("table",)),
+        Command("cache", "autodas.cli.cache", "what the cache holds, and how to be rid of it"),
         Command("doctor", "autodas.cli.doctor", "what is installed, found and missing"),
         Command(
             "completion",
