@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -37,11 +37,14 @@ class StagedNetwork(nn.Module):
         classifier: The last linear layer.
         prefix_tokens: How many tokens at the front of a (B, N, D) stage output are not image
             patches: 1 with a class token, otherwise 0.
+        predict: Of a student that ``autodas.load_student`` has read: from image files to class
+            names (:class:`autodas.steps.distill.predict.Predictor`).
         cell_graph: Of a network that repeats one cell, what the graph of that cell tells.
     """
 
     classifier: nn.Linear
     prefix_tokens: int = 0
+    predict: Callable[..., Any]
     cell_graph: CellGraph | None = None
 
     def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:

@@ -275,7 +275,9 @@ def _export(
         "num_classes": data.num_classes,
         "input_shape": list(data.input_shape),
         "data": setup.data,
+        "data_digest": data.digest,
         "teacher": setup.teachers[0] if setup.teachers else None,
+        "teacher_digest": load_teacher(setup.teachers[0]).digest if setup.teachers else None,
         "recipe": setup.recipe.name,
         "accuracy": accuracy,
     }
@@ -289,9 +291,23 @@ def _images_of(data: ImageData) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if data.normalisation is not None:
         found["normalisation"] = asdict(data.normalisation)
+        found["preprocessing"] = (
+            f"decode as RGB, upright; {_resizing(data)}; divide by 255; take off the mean of each "
+            "channel and divide by its deviation (normalisation)"
+        )
     if data.class_names:
         found["class_names"] = list(data.class_names)
     return found
+
+
+def _resizing(data: ImageData) -> str:
+    """How images come to the size that the student sees, in words."""
+    height, width = data.input_shape[1:]
+    if height != width:
+        return f"{width} × {height} pixels, as they are"
+    return (
+        f"scale the shorter side to {height} pixels (bilinear, antialiased), cut the centre square"
+    )
 
 
 def _export_formats(

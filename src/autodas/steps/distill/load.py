@@ -13,6 +13,7 @@ from autodas.core.places import expanded
 from autodas.distill.export import STUDENT
 from autodas.networks import StagedNetwork
 from autodas.spaces import SPACES, get_space
+from autodas.steps.distill.predict import Predictor
 from autodas.students import Student
 from autodas.teachers import MOST_TIMM, check_fits, check_sizes, read_description
 
@@ -29,7 +30,8 @@ def load_student(path: Path | str) -> StagedNetwork:
         path: A run directory of ``distill``, or the weights in it.
 
     Returns:
-        The network in evaluation mode. It wants images normalised like its training data.
+        The network in evaluation mode. It wants images normalised like its training data; its
+        ``predict(files)`` sees to that.
 
     Raises:
         FileProblem: the files are missing, damaged or do not describe a student.
@@ -42,7 +44,9 @@ def load_student(path: Path | str) -> StagedNetwork:
     except (KeyError, TypeError, ValueError, AutodasError) as error:
         raise FileProblem(weights, f"is not described as a student ({error})") from None
     check_fits(weights, build)
-    return distill.load_student_weights(weights, build())
+    network = distill.load_student_weights(weights, build())
+    network.predict = Predictor(network, description)
+    return network
 
 
 def _network_of(description: dict[str, Any]) -> Callable[[], StagedNetwork]:
