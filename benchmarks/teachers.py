@@ -36,7 +36,7 @@ from autodas.workbench.teacher_contest import plan_for_all
 from benchmarks.teachers_page import write_page
 
 PAGE = Path("docs") / "teachers.md"
-TABLES = ("digits-pairs-cnn",)
+TABLES = ("digits-pairs-cnn", "digits-pairs-vit")
 TRAININGS = 3  # the final one included
 DRAWS = 20
 RESAMPLES = 2000
@@ -151,12 +151,13 @@ DECIDERS: Mapping[str, Decider] = {
     "cross-entropy": lambda seen: -seen["cross_entropy"],
     "accuracy": lambda seen: seen["accuracy"],
     "accuracy, then cross-entropy": lambda seen: seen["accuracy"] - 1e-4 * seen["cross_entropy"],
-    "calibrated cross-entropy": lambda seen: -seen["calibrated_cross_entropy"],
     "accuracy, then calibrated": lambda seen: (
         seen["accuracy"] - 1e-4 * seen["calibrated_cross_entropy"]
     ),
     "Brier score": lambda seen: -seen["brier"],
+    "calibrated cross-entropy": lambda seen: -seen["calibrated_cross_entropy"],
 }
+USUAL = "calibrated cross-entropy"  # what autodas teachers goes by
 MEASURED = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier")
 
 
@@ -222,18 +223,34 @@ def regrets(pairs: Pairs, draws: int) -> dict[str, Any]:
     """Chooser -> ``(A,)`` mean regret of each student."""
     found = {name: lost(pairs, rule(pairs)) for name, rule in RULES.items()}
     found["random"] = pairs.mean.max(axis=1) - pairs.mean.mean(axis=1)
-    for name, decider in DECIDERS.items():
-        for everyone in (True, False):
-            chosen = [
-                [
-                    contest(pairs, a, decider, derive(d, "teachers", a), everyone=everyone)
-                    for a in range(len(pairs.params))
-                ]
-                for d in range(draws)
+    contests: dict[str, tuple[str, dict[str, Any]]] = {
+        f"contest by {name}": (name, {}) for name in DECIDERS
+    }
+    contests["the same, as among finalists"] = (USUAL, {"everyone": False})
+    contests["the same, at six trainings"] = (USUAL, {"trainings": Fraction(6)})
+    for label, (name, options) in contests.items():
+        chosen = [
+            [
+                contest(pairs, a, DECIDERS[name], derive(d, "teachers", a), **options)
+                for a in range(len(pairs.params))
             ]
-            label = f"contest by {name}" + ("" if everyone else ", as among finalists")
-            found[label] = np.mean([lost(pairs, np.array(each)) for each in chosen], axis=0)
+            for d in range(draws)
+        ]
+        found[label] = np.mean([lost(pairs, np.array(each)) for each in chosen], axis=0)
     return found
+
+
+def shares(pairs: Pairs) -> dict[str, float]:
+    """What of the sum of squares of all pairs students and ways to teach explain, in percent.
+
+    The rest is what suits one student and not another, and noise.
+    """
+    centred = pairs.mean - pairs.mean.mean()
+    whole = float((centred**2).sum())
+    students = float((centred.mean(axis=1) ** 2).sum()) * centred.shape[1]
+    ways = float((centred.mean(axis=0) ** 2).sum()) * centred.shape[0]
+    parts = {"students": students, "ways": ways, "rest": whole - students - ways}
+    return {name: 100.0 * part / whole for name, part in parts.items()}
 
 
 def interval(parts: Sequence[Any]) -> list[float]:
@@ -278,6 +295,7 @@ def main(tables: Sequence[str] = TABLES, draws: int = DRAWS) -> dict[str, Any]:
     results: dict[str, Any] = {
         "students": {row.table.name: len(row.params) for row in rows},
         "ways": {row.table.name: len(row.table.teachers) for row in rows},
+        "shares": {row.table.name: shares(row) for row in rows},
         "regret": {
             name: {"all": interval([found[name] for found in each.values()])}
             | {table: interval([found[name]]) for table, found in each.items()}

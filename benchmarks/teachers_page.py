@@ -37,6 +37,12 @@ def _parts(results: Mapping[str, Any]) -> list[str]:
         "included.",
         "\n".join(lines),
     ]
+    parts += [
+        f"Of the differences between all pairs of {name}, {said['ways']:.0f} % are those between "
+        f"ways to teach, {said['students']:.0f} % those between students, and {said['rest']:.0f} % "
+        "the rest: what suits one student and not another, and noise."
+        for name, said in results["shares"].items()
+    ]
     if "published" in results:
         said = results["published"]
         parts.append(

@@ -133,6 +133,15 @@ def test_without_some_ways_everything_is_of_the_others():
     assert fewer.table.teachers[chosen[0]] == "both"
 
 
+def test_sums_of_squares_are_divided():
+    pairs = made_up()
+    found = teachers.shares(pairs)
+    ways, students = 4 * ((MEANS - MEANS.mean()) ** 2).sum(), 4 * 5.0  # of 0, 1, 2, 3
+    assert found["ways"] == pytest.approx(100 * ways / (ways + students))
+    assert found["students"] == pytest.approx(100 * students / (ways + students))
+    assert found["rest"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_the_page_holds_what_was_found(tmp_path, monkeypatch):
     monkeypatch.setattr(teachers, "PAGE", tmp_path / "teachers.md")
     monkeypatch.setattr(teachers, "load_table", lambda name: name)

@@ -105,6 +105,13 @@ for _source in (
         embedded=True,
     ),
     TableSource(
+        "digits-pairs-vit",
+        "digits-vit",
+        "8 transformer students of the digits by thirteen ways to teach them",
+        "digits-pairs-vit.csv",
+        embedded=True,
+    ),
+    TableSource(
         "s0",
         "resnet",
         "64 CIFAR ResNets on CIFAR-100, distilled and vanilla",
