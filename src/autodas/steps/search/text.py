@@ -105,9 +105,11 @@ def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
 def _doubted(contest: Mapping[str, Any]) -> Iterator[str]:
     if contest["doubts"]:
         doubt = contest["doubts"][0]
-        twice = contest["rungs"][-1].get("again", False)
+        last = contest["rungs"][-1]
+        twice = last.get("again", False)
         yield (
-            f"The chance that {_named(contest['arms'][doubt['arm']], contest)} is better is "
-            f"{100 * doubt['chance']:.0f} %, by the validation images"
+            f"The chance that {_named(contest['arms'][doubt['arm']], contest)} is better at "
+            f"{last['fidelity']} of a training is {100 * doubt['chance']:.0f} %, by the validation "
+            "images"
             + (" and by two seeds." if twice else "; what luck the seeds had is not in it.")
         )
