@@ -25,7 +25,7 @@ pytestmark = [
 ENOUGH = 100
 SECONDS = float(os.environ.get("AUTODAS_SECONDS", "1500"))
 MODELS = (Path(__file__).parent / "timm_families.txt").read_text().split()
-"""The smallest model of each of many families (what stands before the first underscore), by size."""
+"""The smallest model of each family (what stands before the first underscore), small ones first."""
 NOT_MEASURED = {
     "crossvit_tiny_240": "The size of tensor a (26) must match",  # patches of 12 and 16 pixels
     # Blocks of 8 positions, of which the last maps of 64 pixels have 2.

@@ -13,7 +13,7 @@ from autodas.core.places import expanded
 from autodas.distill.export import STUDENT
 from autodas.networks import StagedNetwork
 from autodas.spaces import SPACES, get_space
-from autodas.steps.distill.predict import Predictor
+from autodas.steps.distill.predict import FilePredictor
 from autodas.students import Student
 from autodas.teachers import MOST_TIMM, check_fits, check_sizes, read_description
 
@@ -45,7 +45,7 @@ def load_student(path: Path | str) -> StagedNetwork:
         raise FileProblem(weights, f"is not described as a student ({error})") from None
     check_fits(weights, build)
     network = distill.load_student_weights(weights, build())
-    network.predict = Predictor(network, description)
+    network.predict = FilePredictor(network, description)
     return network
 
 

@@ -18,7 +18,7 @@ from autodas.data import Normalisation
 from autodas.data.pictures import decode_picture
 from autodas.networks import StagedNetwork
 
-__all__ = ["Prediction", "Predictor"]
+__all__ = ["FilePredictor", "Prediction"]
 
 AT_ONCE = 64  # images in a pass
 
@@ -42,7 +42,7 @@ class Prediction:
     probabilities: tuple[float, ...]
 
 
-class Predictor:
+class FilePredictor:
     """Called with image files.
 
     Args:
