@@ -58,8 +58,8 @@ FORMS = (
     CsvForm(("dataset", "arch_str", "val_accuracy"), "", read_nasbench201_scores),
     CsvForm(("arch_str",), "_test", read_nasbench201),
     CsvForm(("adjacency", "ops"), "_val", read_nasbench101),
-    CsvForm(("task", "arch", "val_accuracy"), "", read_nasbench301),
     CsvForm(("arch",), "_acc", read_accuracy_sheet),
+    CsvForm(("task", "arch", "val_accuracy"), "", read_nasbench301),
 )
 
 
