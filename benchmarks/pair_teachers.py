@@ -7,13 +7,12 @@ labels, on mixed images or on images of another size, or with another seed; thre
 Their weights are not shipped: training them takes four minutes for the digits and about fifteen for
 Fashion-MNIST, on a core that is shared.
 
-The tables of pairs were then made with, for DATA digits, SPACE digits-cnn and digits-vit::
+The tables of pairs were then made with the commands that their headers tell, such as::
 
-    autodas label --space SPACE --teachers $(python -m benchmarks.pair_teachers digits | tail -1) \
-        --students 32 --seeds 2 --rungs 1/27 1/9 1/3 --known SPACE
+    autodas label --space digits-cnn --students 32 --seeds 1 --rungs 1/27 1/9 1/3 \
+        --teachers $(python -m benchmarks.pair_teachers digits | tail -1)
 
-and for Fashion-MNIST, with 8 students, one seed and no rung of a 27th, by the same command with
-``--data fashion-mnist@12/4000 --recipe fashion-cnn-short`` (``fashion-vit-short``).
+With ``--known TABLE`` and more students or seeds, such a table grows.
 """
 
 from __future__ import annotations

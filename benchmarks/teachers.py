@@ -36,7 +36,7 @@ from autodas.workbench.teacher_contest import plan_for_all
 from benchmarks.teachers_page import write_page
 
 PAGE = Path("docs") / "teachers.md"
-TABLES = ("digits-pairs-cnn", "digits-pairs-vit")
+TABLES = ("digits-pairs-cnn", "digits-pairs-vit", "fashion-pairs-cnn")
 TRAININGS = 3  # the final one included
 DRAWS = 20
 RESAMPLES = 2000

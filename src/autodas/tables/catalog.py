@@ -112,6 +112,13 @@ for _source in (
         embedded=True,
     ),
     TableSource(
+        "fashion-pairs-cnn",
+        "digits-cnn",
+        "8 convolutional students of Fashion-MNIST at 12 pixels by eleven ways to teach them",
+        "fashion-pairs-cnn.csv",
+        embedded=True,
+    ),
+    TableSource(
         "s0",
         "resnet",
         "64 CIFAR ResNets on CIFAR-100, distilled and vanilla",
