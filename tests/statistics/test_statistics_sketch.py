@@ -9,10 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statistics_toys import ToyCNN, ToyViT, images, labels, signals
 
+from autodas.core.results import Failed
 from autodas.core.values import Kind
 from autodas.statistics import DEFAULT_ENTRIES, STATISTICS, measure
 from autodas.statistics.measurement import sample_entries
 
+CELLS = {
+    *("graph_operations", "graph_shortest", "graph_longest"),
+    *("graph_leaving", "graph_entering", "graph_degree"),
+}
+"""Statistics of networks that repeat one cell."""
 SHAPES = st.lists(st.integers(1, 12), min_size=1, max_size=4).map(tuple)
 
 
@@ -20,7 +26,11 @@ def numbered(shape):
     return torch.arange(math.prod(shape)).double().view(shape)
 
 
-@given(SHAPES, SHAPES, st.integers(1, 300))
+# Of two shapes together: with four sides each, a single tensor would take gigabytes.
+HALVES = st.lists(st.integers(1, 12), min_size=1, max_size=2).map(tuple)
+
+
+@given(HALVES, HALVES, st.integers(1, 300))
 def test_positions_depend_on_the_number_of_entries_alone(one, other, keep):
     total = math.prod(one) * math.prod(other)
     state = torch.random.get_rng_state()
@@ -106,7 +116,8 @@ def test_counts_are_those_of_the_whole_tensors(entries):
     names = STATISTICS.names()
     full = measure(ToyViT(), images(), labels(), names, teacher=signals(ToyCNN()), entries=10**6)
     found = measure(ToyViT(), images(), labels(), names, teacher=signals(ToyCNN()), entries=entries)
-    for name in names:
+    assert {name for name in names if isinstance(full[name], Failed)} == CELLS
+    for name in sorted({*names} - CELLS):
         one, other = found[name].value, full[name].value
         assert one.counts == other.counts == tuple(s.size for s in other.segments)
         for part, whole in zip(one.segments, other.segments, strict=True):

@@ -65,7 +65,7 @@ def test_a_list_is_labelled_and_measured(listed):
     assert (done["students"], done["failed"]) == (2, 0)
     measured = autodas.measure(space=listed, jobs=1, **DIGITS)
     assert measured["architectures"] == 2
-    assert measured["missing"].keys() == {
+    assert {name for name in measured["missing"] if not name.startswith("graph_")} == {
         "attention_entropy",
         "attention_rank",
         "diversity_saliency",

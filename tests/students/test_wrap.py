@@ -224,6 +224,7 @@ def test_what_is_missing_is_said_in_one_line(make, named, message):
 def test_every_statistic_that_needs_no_teacher_is_measured(make, without):
     network = seeded(lambda: wrap(make(), input_shape=(3, 16, 16)), 0)
     names = [s.name for s in map(STATISTICS.get, STATISTICS.names()) if "teacher" not in s.needs]
+    names = [name for name in names if not name.startswith("graph_")]  # of cells
     found = measure(network, images(), torch.arange(4), names)
     assert {name for name, value in found.items() if hasattr(value, "reason")} == without
 

@@ -44,8 +44,6 @@ class ConvertConfig:
 
     def __post_init__(self) -> None:
         """Refuse what would be found out after reading the file."""
-        if self.out.suffix != SUFFIX:
-            raise InvalidInput(f"out must end in {SUFFIX}, got {str(self.out)!r}")
         if len(self.mean) != len(self.std) or (self.mean and self.network is None):
             raise InvalidInput(
                 "mean and std go together, one number per channel each, and with --network; got "
@@ -68,6 +66,8 @@ def run(config: ConvertConfig, progress: Progress = Silent()) -> dict[str, Any]:
         UnknownName: there is no such network.
         MissingData: PyTorch is too old to read such files safely, or timm is missing.
     """
+    if config.out.suffix != SUFFIX:
+        raise InvalidInput(f"out must end in {SUFFIX}, got {str(config.out)!r}")
     state = read_weights(config.file)
     write_bytes(config.out, safetensors.torch.save(state))
     numbers = sum(tensor.numel() for tensor in state.values())

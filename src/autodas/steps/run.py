@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -130,7 +130,7 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
             "accuracy": trained["accuracy"],
             "teacher_accuracy": trained["teacher_accuracy"],
             "student_path": str(Path("distill") / trained["student_path"]),
-            "why": _why(config, found) + _gained(config, trained),
+            "why": _why(config, found) + _gained(config, trained, _checks(found, trained)),
             "networks_measured": found["networks_measured"],
             **_compared(trained),
             "seconds": time.perf_counter() - start,
@@ -226,6 +226,12 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
     )
 
 
+def _checks(*steps: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What teachers were found to know, each once, whichever step has asked."""
+    checks = [check for step in steps for check in step.get("teacher_checks", [])]
+    return list({check["teacher"]: check for check in checks}.values())
+
+
 def _teacher(config: RunConfig, found: Mapping[str, Any]) -> str:
     """Whom the student learns from, or would have learnt from, if labels alone are better."""
     return teaching.in_words(
@@ -302,7 +308,9 @@ def _meaning(name: str) -> str:
     )
 
 
-def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
+def _gained(
+    config: RunConfig, trained: Mapping[str, Any], checks: Iterable[Mapping[str, Any]]
+) -> list[str]:
     """What came out of the training, in plain sentences."""
     teacher, known = config.protocol.teacher, trained["teacher_accuracy"]
     beside = "" if known is None else f"; the teacher reaches {known:.2f} %"
@@ -310,7 +318,7 @@ def _gained(config: RunConfig, trained: Mapping[str, Any]) -> list[str]:
     student = trained["students"][0]
     ways = (f"with the teacher {teacher}", "on the labels alone")
     own, other = ways if student["taught"] else reversed(ways)
-    lines = [check["sentence"] for check in trained.get("teacher_checks", [])]
+    lines = [check["sentence"] for check in checks]
     lines += [
         f"Trained {times} on {config.protocol.data} {own}, it reaches "
         f"{trained['accuracy']:.2f} % on test images{beside}."

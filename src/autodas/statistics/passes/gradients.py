@@ -61,8 +61,9 @@ def hessian_products(
     products = [torch.zeros_like(weight) for weight in weights]
     for some, known in zip(torch.split(images, step), torch.split(labels, step), strict=True):
         # The fused attention of the CPU can be differentiated only once.
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), TwiceDifferentiable():
-            loss = F.cross_entropy(network(some), known, reduction="sum") / len(images)
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            with TwiceDifferentiable():
+                loss = F.cross_entropy(network(some), known, reduction="sum") / len(images)
             gradients = _gradients(loss, weights, create_graph=True)
             along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction, strict=True)])
             if along.requires_grad:
