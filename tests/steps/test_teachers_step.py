@@ -14,7 +14,7 @@ from autodas.core.errors import InvalidInput
 from autodas.data import load_data
 from autodas.data.validation import for_choosing
 from autodas.distill import RECIPES, get_recipe
-from autodas.steps.teachers import TeachersConfig, run
+from autodas.steps.teachers import TeachersConfig, _sentences, run
 from autodas.steps.train_teacher import TrainTeacherConfig
 from autodas.steps.train_teacher import run as train_teacher
 from autodas.teachers import load_teacher
@@ -238,3 +238,26 @@ def test_people_are_shown_a_table(capfd, tmp_path, weak):
     assert lines[0].split()[:4] == ["teacher", "score", "stated", "accuracy"]
     assert [line.split()[0] for line in lines[1:4]] == [SHIPPED, "weak", "none"]
     assert lines[1].split()[2] == "96.68"
+
+
+@pytest.mark.parametrize(
+    ("taught", "untaught", "said"),
+    [
+        (1.0, 2.0, "Distilling is shown to help at 1/3 of a training"),
+        (2.0, 1.0, "Distilling is shown to do harm at 1/3 of a training"),
+        (1.0, 1.0, "That distilling helps is not shown, nor that it does harm."),
+    ],
+)
+def test_whether_distilling_helps_is_said_of_the_length_that_was_tried(taught, untaught, said):
+    rng = np.random.default_rng(0)
+    losses = {("t",): taught, (): untaught}
+    found = {
+        "a": {
+            way: Placing(1, 1.0, "1/3", 50.0, [loss + 0.1 * rng.normal(size=100)])
+            for way, loss in losses.items()
+        }
+    }
+    teachers = [{"name": "t", "stated": 90.0, "accuracy": 90.0}]
+    lines = list(_sentences(teachers, {"t": ("t",), "none": ()}, found))
+    assert lines[-1].startswith(said)
+    assert lines[-1].endswith("Longer trainings may turn that round.") == (taught != untaught)

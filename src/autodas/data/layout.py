@@ -21,7 +21,7 @@ from autodas.core.digest import digest_file
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import read_bytes
 from autodas.core.text import text_of
-from autodas.data.validation import stratified
+from autodas.data.validation import drawn_out
 
 __all__ = ["SUFFIXES", "ImageLayout", "Labelled", "held_out", "layout_of_csv", "layout_of_folder"]
 
@@ -206,14 +206,11 @@ def held_out(layout: ImageLayout, share: float) -> ImageLayout:
     first: dict[str, int] = {}
     group = torch.tensor([first.setdefault(_content(image), i) for i, image in enumerate(images)])
     labels = torch.tensor([image.label for image in images])
-    different = torch.unique(group)
-    different = different[torch.bincount(labels[different])[labels[different]] > 1]
-    count = round(share * len(different))
-    if not 0 < count < len(different):
+    held = drawn_out(labels, group, share, 0, "held-out part")
+    if held is None:
         raise InvalidInput(
             f"holding out {share:g} of {len(images)} images leaves nothing on one side"
         )
-    held = torch.isin(group, different[stratified(labels[different], count, 0, "held-out part")])
     sides: dict[bool, list[Labelled]] = {False: [], True: []}
     for image, side in zip(images, held.tolist(), strict=True):
         sides[side].append(image)

@@ -14,7 +14,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
 from autodas.data.images import ImageData
 
-__all__ = ["VALIDATION_SHARE", "for_choosing", "stratified"]
+__all__ = ["VALIDATION_SHARE", "drawn_out", "for_choosing", "stratified"]
 
 VALIDATION_SHARE = 0.2
 """Share of the training images that choices are made on, if nobody says."""
@@ -45,18 +45,36 @@ def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0
             data.name, train, data.validation, data.num_classes, data.normalisation
         )
     labels, first = data.train_labels, _first_equals(data.train_images)
-    different = torch.unique(first)
-    different = different[torch.bincount(labels[different])[labels[different]] > 1]
-    count = round(share * len(different))
-    if not 0 < count < len(different):
+    judged = drawn_out(labels, first, share, seed, "validation part")
+    if judged is None:
         raise InvalidInput(
             f"a validation part of {share:g} of {len(labels)} training images of {data.name} "
             "leaves nothing on one side; take a share between 0 and 1, or more images"
         )
-    held = different[stratified(labels[different], count, seed, "validation part")]
-    judged = torch.isin(first, held)
     fitting, judging = ((data.train_images[which], labels[which]) for which in (~judged, judged))
     return ImageData.of_tensors(data.name, fitting, judging, data.num_classes, data.normalisation)
+
+
+def drawn_out(
+    labels: Tensor, first: Tensor, share: float, seed: int, purpose: str
+) -> Tensor | None:
+    """``(N,)`` which images are held out: a share of the different ones, with all their equals.
+
+    The only image of a class is never among them. None if one side would have no images.
+
+    Args:
+        labels: ``(N,)`` int64.
+        first: ``(N,)`` for each image the number of the first that equals it.
+        share: Of the different images, in (0, 1).
+        seed: Of the draw, which is stratified by class.
+        purpose: Tells draws of one seed apart.
+    """
+    different = torch.unique(first)
+    different = different[torch.bincount(labels[different])[labels[different]] > 1]
+    count = round(share * len(different))
+    if not 0 < count < len(different):
+        return None
+    return torch.isin(first, different[stratified(labels[different], count, seed, purpose)])
 
 
 def _first_equals(images: Tensor) -> Tensor:

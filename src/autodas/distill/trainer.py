@@ -111,23 +111,30 @@ def train(
             network, data, recipe, seed=seed, teachers=teachers, engine=engine, progress=progress
         )
         names = [t.digest for t in teachers]
-        fingerprint = key_of(
-            *(recipe.describe(), seed, data.digest, names, engine.world, weights_digest(network)),
-            code=("core/rng.py", "data", "distill", "networks"),
-            packages=("torch", "numpy"),
-        )
+        deciding = recipe.describe(), seed, data.digest, names, engine.world
+        fingerprint = _fingerprint(*deciding, weights_digest(network))
         keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
         with _borrowed_generators(engine.device), _tracker(tracking) as track:
             torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
             _epochs(loop, keeper, track, None if time_left is None else start + time_left)
     found = quality(network, data.test_images, data.test_labels, data.ready)
+    _refuse_diverged(found, recipe)
+    return TrainingResult(found.top1, loop.history, perf_counter() - start, found)
+
+
+def _fingerprint(*deciding: object) -> str:
+    """Digest of what decides the numbers of a training, with the code that computes them."""
+    code = ("core/rng.py", "data", "distill", "networks")
+    return key_of(*deciding, code=code, packages=("torch", "numpy"))
+
+
+def _refuse_diverged(found: Quality, recipe: Recipe) -> None:
+    """The very last step may ruin a network whose loss was finite before it."""
     if not math.isfinite(found.cross_entropy):
-        # Its very last step may ruin a network whose loss was finite before it.
         raise TrainingDiverged(
             f"training diverged in its last step (loss on the test part {found.cross_entropy}); "
             f"try a learning rate below {recipe.learning_rate}"
         )
-    return TrainingResult(found.top1, loop.history, perf_counter() - start, found)
 
 
 class _Keeper:

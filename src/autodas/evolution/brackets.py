@@ -163,14 +163,7 @@ def plan_bracket(
     for name, value in (("arms", arms), ("steps", steps)):
         if value < 1:
             raise InvalidInput(f"{name} must be at least 1, got {value}")
-    lowest = math.ceil(_fidelity("smallest", smallest) * steps)
-    highest = math.floor(_fidelity("largest", largest) * steps)
-    if lowest > highest:
-        raise InvalidInput(
-            f"no whole number of {steps} steps is a fidelity from {smallest} to {largest}"
-        )
-
-    planner = _Planner(budget, arms, steps, lowest, highest, eta, price)
+    planner = _Planner(budget, arms, steps, *_between(smallest, largest, steps), eta, price)
     best = Bracket()
     for candidate in planner.candidates():
         if candidate.cost > best.cost:
@@ -178,6 +171,17 @@ def plan_bracket(
             if best.cost >= Fraction(95, 100) * budget:
                 break
     return best
+
+
+def _between(smallest: Number, largest: Number, steps: int) -> tuple[int, int]:
+    """Fewest and most steps of a training whose fidelity lies between two."""
+    lowest = math.ceil(_fidelity("smallest", smallest) * steps)
+    highest = math.floor(_fidelity("largest", largest) * steps)
+    if lowest > highest:
+        raise InvalidInput(
+            f"no whole number of {steps} steps is a fidelity from {smallest} to {largest}"
+        )
+    return lowest, highest
 
 
 @dataclass(frozen=True)

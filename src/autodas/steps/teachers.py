@@ -36,6 +36,7 @@ from autodas.workbench.ways import NO_TEACHER, Way, named_ways
 __all__ = ["Config", "TeachersConfig", "run"]
 
 PROBE = Fraction(1, 9)  # of a training, to see how long one takes
+CROSSING = " Longer trainings may turn that round."  # docs/results.md, on CIFAR-10
 POOL = 64  # students from which those in the middle are taken
 
 
@@ -244,11 +245,23 @@ def _sentences(
         yield f"The teacher {best} {verb} to be better than the most accurate one, {accurate}."
     if NO_TEACHER in ways:
         if _shown(found, ways[best], ()):
-            yield f"Distilling is shown to help: {best} beats learning from labels alone."
+            yield (
+                f"Distilling is shown to help at {_length(found)} of a training: {best} beats "
+                f"learning from labels alone.{CROSSING}"
+            )
         elif _shown(found, (), ways[best]):
-            yield f"Distilling is shown to do harm: learning from labels alone beats {best}."
+            yield (
+                f"Distilling is shown to do harm at {_length(found)} of a training: learning from "
+                f"labels alone beats {best}.{CROSSING}"
+            )
         else:
             yield "That distilling helps is not shown, nor that it does harm."
+
+
+def _length(found: Placings) -> str:
+    """Of the longest short training."""
+    lengths = {each.fidelity for places in found.values() for each in places.values()} - {None}
+    return str(max(Fraction(str(each)) for each in lengths))
 
 
 def _shown(found: Placings, better: Way, other: Way) -> bool:
