@@ -6,6 +6,7 @@ must survive being written and read again.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -136,9 +137,10 @@ def run(target: Callable[[bytes], None], data: bytes) -> bool:
     return True
 
 
+@functools.cache
 def seeds() -> dict[str, list[bytes]]:
     """Inputs to begin with: such as are accepted, and such as are meant to do harm."""
-    rng = np.random.default_rng(0)
+    rng, grammar = np.random.default_rng(0), Grammar(leaf_types())
     package = Path(json_text.__code__.co_filename).parents[1]
     proxies = [path.read_bytes() for path in (package / "scores" / "shipped").glob("*.json")]
     small = (
@@ -159,7 +161,7 @@ def seeds() -> dict[str, list[bytes]]:
             b"layers_sum(sum(abs(weight_grad)))", b"params,diswot,proxy:cnn",
             b"add(layers_mean(log(l2(weight))), layers_last(cka))", b"log(" * 60 + b"params",
             b"params", b"(" * 5000, b"a" * 12_000, "l2(τ)".encode(),
-            *(to_text(grow(Grammar(leaf_types()), rng)).encode() for _ in range(40)),
+            *(to_text(grow(grammar, rng)).encode() for _ in range(40)),
         ],
         "proxy": [
             *(each for each in proxies if len(each) < 20_000), small, b"[" * 5000, b'{"format":2}',

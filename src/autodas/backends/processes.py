@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
@@ -10,6 +11,7 @@ from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
+from autodas.backends.serial import Serial
 from autodas.backends.worker import UNGUARDED, Worker, leave_if_unguarded
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result
@@ -30,12 +32,15 @@ class Processes:
     """Runs units in ``jobs`` processes, each with one thread.
 
     The function and the items are sent to fresh interpreters, so the function must be defined
-    at the top level of a module, and a script that uses this needs the usual
-    ``if __name__ == "__main__":`` guard.
+    at the top level of a module. Each of them imports the script that is running: one without
+    the usual ``if __name__ == "__main__":`` is served by this process alone, with a warning.
 
     Args:
         jobs: Number of processes, at least 1.
     """
+
+    unguarded = False
+    """Whether the running script was found to lack its guard; it will not get one."""
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
@@ -50,7 +55,24 @@ class Processes:
         """
         leave_if_unguarded()
         _check_sendable(fn, "the function")
-        yield from _Run(fn, items, self.jobs).results()
+        try:
+            if not Processes.unguarded:
+                yield from _Run(fn, items, self.jobs).results()
+        except _Unguarded:
+            Processes.unguarded = True
+            warnings.warn(ALONE, RuntimeWarning, stacklevel=2)
+        if Processes.unguarded:
+            yield from Serial().run(fn, items)
+
+
+ALONE = (
+    "one process does all the work: workers import the script that starts them, so what it does "
+    'must stand below if __name__ == "__main__":'
+)
+
+
+class _Unguarded(Exception):
+    """Workers would do what this process does. Raised before any unit was done."""
 
 
 class _Run:
@@ -144,10 +166,7 @@ class _Run:
     def _return_unblamed(self, worker: Worker, how: str) -> None:
         self.stillborn += 1
         if worker.process.exitcode == UNGUARDED:
-            raise InvalidInput(
-                "a script that uses several processes is imported by each of them: what it does "
-                'must stand below if __name__ == "__main__": or take one process (jobs=1)'
-            ) from None
+            raise _Unguarded
         if self.stillborn >= TRIES:
             raise InvalidInput(
                 f"worker processes cannot start ({how}); a script that uses them needs an "

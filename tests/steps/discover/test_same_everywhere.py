@@ -100,7 +100,7 @@ def test_the_same_formula_with_all_kernels(tmp_path):
 
 def test_the_same_formula_with_the_oldest_kernels(tmp_path):
     some = ("as it comes", "nothing but SSE")
-    found = {each: found_with(each, tmp_path / each, (40, 12, 20)) for each in some}
+    found = {each: found_with(each, tmp_path / each, (20, 12, 20)) for each in some}
     assert found[some[0]] == found[some[1]]
 
 
@@ -158,7 +158,7 @@ def chosen_of(folder: Path, limit: int, generations: int) -> tuple:
                 out=folder / space,
                 space=space,
                 score=f"proxy:{folder / 'run' / 'proxy.json'}",
-                candidates=40,
+                candidates=20,
                 **shared,
             )
         )
