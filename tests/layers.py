@@ -39,6 +39,7 @@ RANKS = {
     "steps.measure": 6,
     "steps.convert": 6,
     "steps.check": 6,
+    "steps.export": 6,
     "steps.discover": 7,
     "steps.run": 7,
     "steps.demo": 8,
@@ -66,12 +67,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "scores": _CORE | {"statistics", "expressions"},
     "distill": _CORE | {"data", "networks", "teachers"},
     "workbench": _CORE
-    | {"backends", "data", "networks", "tables", "spaces", "teachers", "statistics"}
+    | {"backends", "data", "networks", "tables", "students", "spaces", "teachers", "statistics"}
     | {"scores", "distill", "evolution"},
     "steps.label": _CORE
     | {"backends", "data", "networks", "tables", "spaces", "teachers", "distill", "workbench"},
     "steps.distill": _CORE
-    | {"backends", "data", "networks", "students", "spaces", "teachers", "distill", "workbench"},
+    | {"backends", "data", "students", "spaces", "teachers", "distill", "workbench"},
     "steps.train_teacher": _CORE | {"data", "networks", "teachers", "distill"},
     "steps.teachers": _CORE
     | {"backends", "data", "networks", "spaces", "teachers", "evolution", "workbench"},
@@ -84,6 +85,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {"backends", "data", "networks", "tables", "evolution", "spaces", "scores", "workbench"},
     "steps.check": _CORE | {"data"},
     "steps.convert": _CORE | {"networks", "teachers"},
+    "steps.export": _CORE | {"data", "networks", "teachers", "distill", "workbench"},
     "steps.measure": _CORE | {"backends", "spaces", "statistics", "workbench"},
     "steps.discover": _CORE
     | {"backends", "tables", "evolution", "fitness", "statistics", "expressions", "scores"}

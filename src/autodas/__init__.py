@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from autodas.primitives import primitive
     from autodas.spaces import ChoiceSpace, Space, get_space
     from autodas.statistics import statistic
-    from autodas.steps.distill.load import load_student
     from autodas.workbench.ground_truth import load_table
+    from autodas.workbench.load_student import load_student
 
 __version__ = "0.1.0"
 
@@ -56,7 +56,7 @@ _HOMES = {
     **dict.fromkeys(("benchmark", "discover", "distill_student", "explain", "label"), _API),
     **dict.fromkeys(("load_proxy", "measure", "run", "score", "search"), _API),
     **dict.fromkeys(("ChoiceSpace", "Space", "get_space"), "autodas.spaces"),
-    "load_student": "autodas.steps.distill.load",
+    "load_student": "autodas.workbench.load_student",
     "load_table": "autodas.workbench.ground_truth",
     "primitive": "autodas.primitives",
     "statistic": "autodas.statistics",

@@ -13,8 +13,8 @@ from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.distill.export import save_student
 from autodas.networks import seeded
 from autodas.spaces import get_space
-from autodas.steps.distill.load import load_student
 from autodas.teachers import Blueprint, load_teacher, start_from
+from autodas.workbench.load_student import load_student
 
 NAME = "digits-cnn-teacher"
 WEIGHTS = Path(str(resources.files("autodas.teachers"))) / "weights" / NAME

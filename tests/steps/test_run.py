@@ -16,11 +16,11 @@ from autodas.scores import get_score
 from autodas.spaces import get_space
 from autodas.steps import run
 from autodas.steps.distill import run as distill
-from autodas.steps.distill.load import load_student
 from autodas.steps.distill.verdict import gain_of, verdict_of
 from autodas.steps.run import RunConfig
 from autodas.steps.search import config as search_config
 from autodas.steps.search import run as search
+from autodas.workbench.load_student import load_student
 from autodas.workbench.protocol import Protocol
 
 NOT_COMPARED = {"with_teacher": None, "vanilla": None}

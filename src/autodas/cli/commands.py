@@ -91,6 +91,7 @@ COMMANDS: dict[str, Command] = {
         _step("train-teacher", "train and save a teacher"),
         _step("teachers", "choose among several teachers, or none"),
         _step("check", "everything odd about a folder of images, at once", ("data",)),
+        _step("export", "programs of a trained student, each measured, and a card", ("run",)),
         _step("convert", "weights of torch.save to safetensors", ("file", "out")),
         Command("fetch", "autodas.cli.fetch", "download a published table", positional=("table",)),
         Command("cache", "autodas.cli.cache", "what the cache holds, and how to be rid of it"),

@@ -146,6 +146,11 @@ def export_onnx(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         model = program.model_proto
+        for node in model.graph.node:
+            # Of each operation the exporter notes the lines of code it came from: more bytes than
+            # a small student has, and paths of this machine.
+            del node.metadata_props[:]
+            node.doc_string = ""
         for name, value in about.items():
             model.metadata_props.add(key=name, value=json.dumps(value, ensure_ascii=False))
         write_bytes(path, model.SerializeToString())

@@ -38,7 +38,7 @@ class StagedNetwork(nn.Module):
         prefix_tokens: How many tokens at the front of a (B, N, D) stage output are not image
             patches: 1 with a class token, otherwise 0.
         predict: Of a student that ``autodas.load_student`` has read: from image files to class
-            names (:class:`autodas.steps.distill.predict.FilePredictor`).
+            names (:class:`autodas.workbench.predict.FilePredictor`).
         cell_graph: Of a network that repeats one cell, what the graph of that cell tells.
     """
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
 
-__all__ = ["Device", "Latency", "check_device", "device_name", "time_network"]
+__all__ = ["Device", "Latency", "check_device", "device_name", "time_calls", "time_network"]
 
 Device: TypeAlias = Literal["cpu", "cuda"]
 
@@ -120,13 +120,32 @@ def time_network(
     network = network.to(device).eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, *input_shape, generator=generator).to(device)
+    return time_calls(network, images, warm_up=warm_up, repeats=repeats)
+
+
+def time_calls(
+    call: Callable[[Tensor], Tensor],
+    images: Tensor,
+    *,
+    warm_up: int = WARM_UP,
+    repeats: int = REPEATS,
+) -> Latency:
+    """The same of anything that is called with images, where these are.
+
+    Args:
+        call: A network or a program, ready for use.
+        images: ``(B, C, H, W)``, one pass.
+        warm_up: Passes before the clock starts.
+        repeats: Timed passes.
+    """
+    device = images.device.type
     once = _once_cuda if device == "cuda" else _once_cpu
     with torch.inference_mode():
         for _ in range(warm_up):
-            once(network, images)
-        seconds = [once(network, images) for _ in range(repeats)]
+            once(call, images)
+        seconds = [once(call, images) for _ in range(repeats)]
     low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
-    return Latency(median, low, high, repeats, batch, device, torch.get_num_threads())
+    return Latency(median, low, high, repeats, len(images), device, torch.get_num_threads())
 
 
 def _once_cpu(network: Callable[[Tensor], Tensor], images: Tensor) -> float:

@@ -33,7 +33,7 @@ from autodas.distill.several import train_on_several
 from autodas.distill.short import image_logits, kd_loss, short_training
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
-from autodas.teachers import load_teacher
+from autodas.teachers import load_teacher, read_description
 from autodas.workbench.shared_folder import Home
 
 __all__ = ["CHECKPOINTS", "FORMATS", "Kept", "Setup", "Unit", "Where", "train_unit"]
@@ -184,8 +184,8 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     if unit.kept is not None and unit.kept.export:
         with unit.kept.home.visited() as folder:
             goal = folder / unit.kept.into
-            _export(unit.setup, network.cpu(), data, training.accuracy, goal)
-            _export_formats(unit.kept.formats, network, data, goal)
+            about = _export(unit.setup, network.cpu(), data, training.accuracy, goal)
+            _export_formats(unit.kept.formats, network, data, goal, about)
             if parcel := unit.kept.home.parcel(folder):
                 found["parcel"] = parcel
     return found
@@ -268,7 +268,8 @@ def _in_turn(device: str) -> str:
 
 def _export(
     setup: Setup, network: StagedNetwork, data: ImageData, accuracy: float, folder: Path
-) -> None:
+) -> dict[str, Any]:
+    """Write the student; what its file says of it."""
     description = {
         "space": setup.space,
         "arch": setup.arch,
@@ -283,7 +284,7 @@ def _export(
     }
     space = get_space(setup.space)
     more = space.blueprint(space.decode(setup.arch)) | _images_of(data)
-    save_student(network, folder, description | more)
+    return read_description(save_student(network, folder, description | more))
 
 
 def _images_of(data: ImageData) -> dict[str, Any]:
@@ -311,12 +312,16 @@ def _resizing(data: ImageData) -> str:
 
 
 def _export_formats(
-    formats: tuple[str, ...], network: StagedNetwork, data: ImageData, folder: Path
+    formats: tuple[str, ...],
+    network: StagedNetwork,
+    data: ImageData,
+    folder: Path,
+    about: dict[str, Any],
 ) -> None:
     example = torch.zeros(2, *data.input_shape)
     for name in formats:
         if name == "onnx":
-            export_onnx(network, example, folder / FORMATS[name], _images_of(data))
+            export_onnx(network, example, folder / FORMATS[name], about)
         else:
             export_program(network, example, folder / FORMATS[name])
 

@@ -15,8 +15,8 @@ import torch
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
 from autodas.distill import get_recipe
 from autodas.steps.distill import run as distill
-from autodas.steps.distill.load import load_student
 from autodas.steps.distill.run import DistillConfig, gain_of
+from autodas.workbench.load_student import load_student
 from autodas.workbench.recipes import parse_losses
 from autodas.workbench.shared_folder import Home
 from autodas.workbench.training import Kept, Setup, Unit, Where

@@ -11,10 +11,10 @@ from autodas.core.errors import InvalidInput
 from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.steps.distill import run as distill
-from autodas.steps.distill.load import load_student
 from autodas.steps.search import run as search
 from autodas.steps.search.config import SearchConfig
 from autodas.steps.search.text import contest_in_words
+from autodas.workbench.load_student import load_student
 
 ASKED = SearchConfig(
     space="digits-vit", score="params", max_params="3k", trainings=2, epochs=15, jobs=1, random=0

@@ -14,10 +14,10 @@ from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.spaces import get_space
 from autodas.steps.distill import run as distill
-from autodas.steps.distill.load import load_student
 from autodas.steps.distill.run import DistillConfig
 from autodas.steps.search import run as search
 from autodas.steps.search.run import SearchConfig
+from autodas.workbench.load_student import load_student
 
 SPACE = get_space("digits-vit")
 

@@ -13,9 +13,9 @@ from autodas.core.places import expanded
 from autodas.distill.export import STUDENT
 from autodas.networks import StagedNetwork
 from autodas.spaces import SPACES, get_space
-from autodas.steps.distill.predict import FilePredictor
 from autodas.students import Student
 from autodas.teachers import MOST_TIMM, check_fits, check_sizes, read_description
+from autodas.workbench.predict import FilePredictor
 
 __all__ = ["load_student"]
 
