@@ -201,6 +201,11 @@ def distill(space: str) -> dict[str, Any]:
         "student_path": "student.safetensors",
         "seconds": 20.0,
         "students": students,
+        "confusion": {
+            "classes": [[48, 50], [40, 50], [0, 0], [49, 49]],
+            "mistaken": [[1, 0, 7], [1, 3, 3], [0, 1, 2]],
+        },
+        "class_names": ["daisy", "tulip", "absent", "a name that is longer than an axis"],
         "verdict": [
             f"On {space} the chosen student is 0.7 points better than the largest that fits."
         ],

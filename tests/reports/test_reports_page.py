@@ -62,6 +62,7 @@ def test_every_section_of_a_demo_is_there(demo_page: Page) -> None:
         "budget": 2,
         "students": 2,
         "training": 2,
+        "classes": 2,
     }
 
 
@@ -153,6 +154,7 @@ def test_gaps_in_the_data_are_left_out(tmp_path: Path) -> None:
     trained["students"][0] |= {"vanilla": None, "history": []}
     trained["students"][0]["accuracies"] = [96.0]
     trained["teacher_accuracy"] = None
+    del trained["confusion"]
     page = page_of(tmp_path / "c", trained)
     assert [a["aria-labelledby"].split("-")[0] for a in page.of("svg")] == ["students"]
 

@@ -57,11 +57,17 @@ def test_torch_needs_no_extra_and_the_card_says_where_it_is_from(student, tmp_pa
     weights, program = found["programs"]
     assert weights["accuracy"] == pytest.approx(distilled["accuracy"])
     assert weights["low"] < weights["accuracy"] < weights["high"]
+    assert distilled["confusion"] == found["confusion"]
+    assert sum(right for right, _ in found["confusion"]["classes"]) == round(
+        weights["accuracy"] / 100 * 1597
+    )
     assert program["file"] == "student.pt2"
     assert program["accuracy"] is None
     card = (tmp_path / "model-card.md").read_text()
     about = json.loads((tmp_path / "student.json").read_text())
     assert f"{weights['accuracy']:.2f} %" in card
+    assert about["accuracy_interval"] == [weights["low"], weights["high"]]
+    assert about["test_images"] == 1597
     assert about["teacher_digest"] in card
     assert about["data_digest"] in card
     assert "licence: CC0-1.0" in card

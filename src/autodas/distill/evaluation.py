@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autodas.distill.confusion import Confusion
 from autodas.distill.shifted_views import predict
 
-__all__ = ["Quality", "calibration_error", "evaluate", "quality"]
+__all__ = ["Quality", "calibration_error", "confusion", "evaluate", "quality"]
 
 BINS = 15
 
@@ -53,9 +54,7 @@ def quality(
     ready: Callable[[Tensor], Tensor] | None = None,
 ) -> Quality:
     """All that is measured, of the arguments of :func:`evaluate`."""
-    network.eval()
-    device = next(network.parameters()).device
-    logits = predict(network, images.to(device), ready).cpu().float()
+    logits = _logits(network, images, ready)
     correct = int((logits.argmax(dim=1) == labels).sum())
     best = logits.topk(min(5, logits.shape[1]), dim=1).indices
     among = int((best == labels.unsqueeze(1)).any(dim=1).sum())
@@ -65,6 +64,22 @@ def quality(
         ece=100.0 * calibration_error(logits, labels),
         cross_entropy=float(F.cross_entropy(logits, labels)),
     )
+
+
+def confusion(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    ready: Callable[[Tensor], Tensor] | None = None,
+) -> Confusion:
+    """What becomes of the images of every class, of the arguments of :func:`evaluate`."""
+    return Confusion.of(_logits(network, images, ready), labels)
+
+
+def _logits(network: nn.Module, images: Tensor, ready: Callable[[Tensor], Tensor] | None) -> Tensor:
+    network.eval()
+    device = next(network.parameters()).device
+    return predict(network, images.to(device), ready).cpu().float()
 
 
 def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float:

@@ -13,6 +13,7 @@ from autodas.core.errors import FileProblem
 from autodas.core.files import refuse_linked_folders, write_text
 from autodas.reports import sentences, spell
 from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught, learnt_from
+from autodas.reports.classes import classes_of
 from autodas.reports.environment import DAMAGE, page_text
 from autodas.reports.explained import ablations, collapses, explained, graph_uri
 from autodas.reports.figures import contest as figures_contest
@@ -263,6 +264,7 @@ def _distilled(step: Run, unique: Unique) -> dict[str, Any]:
         "students": students,
         "figure": inline(figures_students.students(step.results, unique("students"))),
         "training": inline(figures_students.training(step.results, unique("training"))),
+        "classes": classes_of(step.results, unique),
     }
 
 

@@ -29,6 +29,8 @@ from autodas.distill import (
     train,
 )
 from autodas.distill.calibration import brier_score, calibrated_losses
+from autodas.distill.confusion import Confusion
+from autodas.distill.evaluation import confusion
 from autodas.distill.several import train_on_several
 from autodas.distill.short import image_logits, kd_loss, short_training
 from autodas.networks import StagedNetwork, seeded
@@ -184,7 +186,9 @@ def train_unit(unit: Unit) -> dict[str, Any]:
     if unit.kept is not None and unit.kept.export:
         with unit.kept.home.visited() as folder:
             goal = folder / unit.kept.into
-            about = _export(unit.setup, network.cpu(), data, training.accuracy, goal)
+            classes = confusion(network, data.test_images, data.test_labels, data.ready)
+            found["confusion"] = classes.to_json()
+            about = _export(unit.setup, network.cpu(), data, classes, goal)
             _export_formats(unit.kept.formats, network, data, goal, about)
             if parcel := unit.kept.home.parcel(folder):
                 found["parcel"] = parcel
@@ -267,7 +271,7 @@ def _in_turn(device: str) -> str:
 
 
 def _export(
-    setup: Setup, network: StagedNetwork, data: ImageData, accuracy: float, folder: Path
+    setup: Setup, network: StagedNetwork, data: ImageData, classes: Confusion, folder: Path
 ) -> dict[str, Any]:
     """Write the student; what its file says of it."""
     description = {
@@ -280,7 +284,9 @@ def _export(
         "teacher": setup.teachers[0] if setup.teachers else None,
         "teacher_digest": load_teacher(setup.teachers[0]).digest if setup.teachers else None,
         "recipe": setup.recipe.name,
-        "accuracy": accuracy,
+        "accuracy": classes.accuracy,
+        "accuracy_interval": list(classes.interval),
+        "test_images": classes.images,
     }
     space = get_space(setup.space)
     more = space.blueprint(space.decode(setup.arch)) | _images_of(data)

@@ -329,6 +329,8 @@ def _results(
         "accuracy": shown[0]["accuracy"],
         "student_path": "student.safetensors",
         "students": shown,
+        "confusion": trained[units["chosen", students[0].taught, 0].key].get("confusion"),
+        "class_names": list(load_data(config.data).class_names),
         "verdict": verdict_of(setup.space, shown),
     }
 
