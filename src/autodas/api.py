@@ -24,6 +24,7 @@ from autodas.backends import Jobs, leave_if_unguarded
 from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput, UnknownName
 from autodas.core.places import expanded
+from autodas.core.plugins import load_installed
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import deciding
@@ -223,6 +224,7 @@ def load_proxy(name: str | Path) -> Proxy:
 
 
 def _score(name: str | Path | Score | Proxy) -> Score:
+    load_installed()
     if isinstance(name, Score):
         return name
     if isinstance(name, Proxy):
@@ -234,6 +236,7 @@ def _score(name: str | Path | Score | Proxy) -> Score:
 
 def _space(space: str | Space) -> Space:
     if isinstance(space, str):
+        load_installed()
         return get_space(space)
     # Networks are built where they are measured, perhaps in another process: by name.
     name = space.known_as
@@ -247,6 +250,7 @@ def _space(space: str | Space) -> Space:
 
 def _step(name: str, options: Mapping[str, Any], progress: Progress) -> Results:
     leave_if_unguarded()
+    load_installed()
     module = importlib.import_module(MODULES[name])
     has_folder = any(field.name == "out" for field in dataclasses.fields(module.Config))
     if has_folder and options.get("out") is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +64,33 @@ def test_an_error_of_ours_keeps_its_own_words(here: Path) -> None:
     )
     with pytest.raises(InvalidInput, match=r"^arity must be 1$"):
         load_plugins(["wrong_plugin"])
+
+
+def _installed(site: Path, package: str, module: str, text: str) -> None:
+    """What pip leaves of a package with an entry point."""
+    (site / f"{module}.py").write_text(text)
+    info = site / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[autodas.plugins]\nmine = {module}\n")
+
+
+def test_plugins_of_installed_packages_are_loaded_and_asked_for(tmp_path: Path) -> None:
+    """Those of a package that is broken are named, and stop nobody."""
+    _installed(tmp_path, "good-package", "good_of_package", "VALUE = 1\n")
+    _installed(tmp_path, "bad-package", "bad_of_package", "import nothing_like_this\n")
+    script = (
+        "import sys\nfrom autodas.core.plugins import asked_for, load_installed\n"
+        "load_installed()\nload_installed()\n"
+        "print(sorted(asked_for()), sys.modules['good_of_package'].VALUE)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(tmp_path)])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "['good_of_package'] 1\n"
+    (told,) = [line for line in done.stderr.splitlines() if "Warning" in line]
+    assert "bad-package, entry point mine: plug-in 'bad_of_package' cannot be imported" in told

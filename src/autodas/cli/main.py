@@ -20,7 +20,7 @@ from autodas.cli.commands import COMMANDS, find
 from autodas.cli.signals import Stopped, stopping
 from autodas.core.errors import AutodasError
 from autodas.core.places import CACHE_VARIABLE, stand_in
-from autodas.core.plugins import load_plugins
+from autodas.core.plugins import load_installed, load_plugins
 from autodas.core.printable import printable, printable_json, printable_lines
 
 __all__ = ["main"]
@@ -130,6 +130,7 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
 
     step = command.load()
     config, common = parse(command, step.config, rest)
+    load_installed()
     load_plugins(common.plugin)
     if (out := getattr(config, "out", None)) is not None:
         place.append(str(out))

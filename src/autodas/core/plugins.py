@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from autodas.core.errors import AutodasError, InvalidInput
 
-__all__ = ["asked_for", "is_reference", "is_trusted", "load_plugins", "named_object"]
+__all__ = [
+    "GROUP",
+    "asked_for",
+    "is_reference",
+    "is_trusted",
+    "load_installed",
+    "load_plugins",
+    "named_object",
+]
+
+GROUP = "autodas.plugins"
+"""Entry points of this group name modules that a package declares things in."""
 
 _asked: set[str] = set()
 
@@ -25,14 +39,32 @@ def load_plugins(modules: Iterable[str]) -> None:
     for name in modules:
         if here not in sys.path:
             sys.path.append(here)
+        _load(name)
+
+
+def _load(name: str) -> None:
+    try:
+        importlib.import_module(name)
+        _asked.add(name)
+    except AutodasError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InvalidInput(f"plug-in {name!r} cannot be imported ({why})") from error
+
+
+@cache
+def load_installed() -> None:
+    """Import the plug-ins of installed packages: who installed them has asked for them.
+
+    One that cannot be imported must not stop those who do not need it: a warning names it.
+    """
+    for point in metadata.entry_points(group=GROUP):
         try:
-            importlib.import_module(name)
-            _asked.add(name)
-        except AutodasError:
-            raise
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise InvalidInput(f"plug-in {name!r} cannot be imported ({why})") from error
+            _load(point.module)
+        except AutodasError as error:
+            package = point.dist.name if point.dist else "an unknown package"
+            warnings.warn(f"{package}, entry point {point.name}: {error}", RuntimeWarning, 2)
 
 
 def asked_for() -> frozenset[str]:
