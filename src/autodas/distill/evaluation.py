@@ -97,5 +97,6 @@ def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float
     # (lower, upper] as in the paper: a confidence of exactly 1 belongs to the last bin.
     where = (confidence * bins).ceil().long().clamp(1, bins) - 1
     gap = (guess == labels).double() - confidence
-    sums = torch.zeros(bins, dtype=torch.float64).index_add_(0, where, gap)
+    empty = torch.zeros(bins, dtype=torch.float64, device=gap.device)
+    sums = empty.index_add_(0, where, gap)
     return float(sums.abs().sum() / len(labels))

@@ -201,7 +201,7 @@ class Loop:
                 self.engine.backward(share)
             share = share.detach()
             total = share if total is None else total + share
-        return torch.zeros(()) if total is None else total
+        return torch.zeros((), device=self.device) if total is None else total
 
     def _halve(self, count: int) -> None:
         if self.parts >= count or self.engine.world > 1:

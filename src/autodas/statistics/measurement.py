@@ -116,5 +116,5 @@ def sample_entries(tensor: Tensor, keep: int) -> Tensor:
     """
     if tensor.numel() > keep:
         # take() counts as flatten() does, but never copies a tensor of another memory order.
-        return tensor.take(_positions(tensor.numel(), keep))
+        return tensor.take(_positions(tensor.numel(), keep).to(tensor.device))
     return tensor.flatten()

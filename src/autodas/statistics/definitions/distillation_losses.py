@@ -158,7 +158,7 @@ def _congruence(grams: Tensor) -> Tensor:
 def _distances(grams: Tensor) -> Tensor:
     squares = grams.diagonal(dim1=-2, dim2=-1)
     between = squares[..., :, None] + squares[..., None, :] - 2 * grams
-    mask = 1 - torch.eye(grams.shape[-1])
+    mask = 1 - torch.eye(grams.shape[-1], device=grams.device)
     return (between * mask).clamp_min(0).sqrt()
 
 

@@ -193,7 +193,8 @@ def _centred_relations(grams: Tensor) -> Tensor:
     """``(L, B·(B − 1) / 2)``: cosine similarities of all pairs of samples, minus their mean."""
     scale = grams.diagonal(dim1=1, dim2=2).clamp_min(TINY).sqrt()
     cosines = grams / scale[:, :, None] / scale[:, None, :]
-    first, second = torch.triu_indices(grams.shape[1], grams.shape[2], offset=1)
+    rows, columns = grams.shape[1:]
+    first, second = torch.triu_indices(rows, columns, offset=1, device=grams.device)
     pairs = cosines[:, first, second]
     return pairs - pairs.mean(1, keepdim=True)
 

@@ -94,11 +94,11 @@ def linear_regions(probe: Probe) -> list[float]:
 )
 def distinct_units(probe: Probe) -> list[float]:
     """How many activation units differ in their sign on some image, among the first 64 images."""
-    bits = torch.tensor([1 << i if i < 63 else -(1 << 63) for i in range(PATTERN_IMAGES)])
+    bits = [1 << i if i < 63 else -(1 << 63) for i in range(PATTERN_IMAGES)]
     codes = []
     for signs in probe.activation_signs:
         known = signs[:PATTERN_IMAGES].flatten(1)
-        code = torch.zeros(known.shape[1], dtype=torch.int64)
+        code = torch.zeros(known.shape[1], dtype=torch.int64, device=known.device)
         for row, bit in zip(known, bits[: len(known)], strict=True):
             code += row * bit
         codes.append(torch.unique(code))

@@ -51,7 +51,8 @@ def _of_function(  # noqa: PLR0917 - the function's own signature
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     if is_causal:
-        attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
+        sides = query.shape[-2], key.shape[-2]
+        attn_mask = torch.ones(*sides, dtype=torch.bool, device=query.device).tril()
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     return AttentionCall(query.detach(), key.detach(), scale, _additive(attn_mask, query))
 

@@ -128,7 +128,8 @@ def _trainability(outer: Tensor, inner: Tensor, seed: int) -> float | None:
     if not outer.requires_grad or not inner.requires_grad:
         return None
     generator = torch.Generator().manual_seed(seed)
-    entering = (2.0 * torch.randint(2, outer.shape, generator=generator) - 1).to(outer.dtype)
+    signs = torch.randint(2, outer.shape, generator=generator, device="cpu")
+    entering = (2.0 * signs - 1).to(outer)
     found: Sequence[Tensor | None] = torch.autograd.grad(
         outer, inner, entering, retain_graph=True, allow_unused=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes import views
+from autodas.statistics.passes.noise import fixed_normal
 from autodas.statistics.passes.without_trace import replaced
 
 __all__ = ["GAUSSIAN_IMAGES", "drawn", "perturbation_growth"]
@@ -61,7 +63,7 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     weights = drawn(network, generator, lambda _: 1.0)
     shape = (min(len(images), GAUSSIAN_IMAGES), *images.shape[1:])
     # Each precision has numbers of its own: see autodas.networks.seeded.
-    noise, change = (torch.randn(shape, generator=generator, dtype=images.dtype) for _ in range(2))
+    noise, change = (fixed_normal(shape, generator, images) for _ in range(2))
     calls = _Calls()
     hooks = [m.register_forward_pre_hook(calls) for m in network.modules() if not _has_parts(m)]
     try:
@@ -69,10 +71,10 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     finally:
         for hook in hooks:
             hook.remove()
-    removed = torch.tensor(calls.removed_before(before), dtype=torch.float64)
+    removed = calls.removed_before(before)
     after = _last_stage(network, weights, noise + STEP * change)
     growth = (before - after).double().flatten(1).norm(dim=1).mean()
-    log_removed = removed.clamp_min(TINY**2).sqrt().log().sum()
+    log_removed = sum(0.5 * math.log(max(each, TINY**2)) for each in removed)
     return float(growth.clamp_min(TINY).log() + log_removed)
 
 
@@ -104,7 +106,7 @@ def drawn(
             if name.endswith("bias"):
                 value = torch.zeros_like(parameter)
             elif isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
-                value = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                value = fixed_normal(parameter.shape, generator, parameter)
                 value *= deviation(parameter)
             elif name == "weight" and parameter.ndim == 1:
                 value = torch.ones_like(parameter)

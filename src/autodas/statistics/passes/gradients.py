@@ -115,7 +115,7 @@ def tangent_kernel(network: StagedNetwork, weights: Sequence[Tensor], images: Te
         with torch.enable_grad():
             outputs = _run(network, some).sum(1)
             rows += [_gradients(output, weights, retain_graph=True) for output in outputs.unbind()]
-    kernel = torch.zeros(len(rows), len(rows), dtype=torch.float64)
+    kernel = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=images.device)
     for layer in zip(*rows, strict=True):
         flat = torch.stack([gradient.flatten() for gradient in layer]).double()
         kernel += flat @ flat.T

@@ -67,7 +67,7 @@ def spectrum_entropy(information: Tensor) -> float:
     if not len(information):
         return 0.0
     values: Tensor = torch.linalg.svdvals(information)
-    levels = torch.arange(1, 10, dtype=values.dtype) / 10
+    levels = torch.arange(1, 10, dtype=values.dtype, device=values.device) / 10
     deciles = torch.quantile(values, levels)
     shares = deciles / (deciles.abs().sum() + SMALL)
     return float(-(shares * (shares + SMALL).log()).sum()) / math.log(9)
@@ -119,12 +119,12 @@ _Share = Callable[[nn.Module, Tensor], Tensor]
 def _adding(parts: list[tuple[_Share, Tensor]]) -> Callable[..., Tensor]:
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         axis = 1 if _channels_first(module) else output.ndim - 1
-        total: Tensor | float = 0.0
+        changes = []
         for share, change in parts:
             added = share(module, inputs[0])
-            total = total + added * change.view(-1, *[1] * (added.ndim - 1))
+            changes.append(added * change.view(-1, *[1] * (added.ndim - 1)))
         padding = [0, 0] * (output.ndim - 1 - axis) + [0, output.shape[axis] - 1]
-        return output + F.pad(torch.as_tensor(total).unsqueeze(axis), padding)
+        return output + F.pad(sum(changes[1:], changes[0]).unsqueeze(axis), padding)
 
     return add
 
@@ -166,7 +166,7 @@ def _first_tap(module: nn.Module, x: Tensor) -> Tensor:
     """``(N, H', W')``: what the upper left weight of the first input channel sees."""
     if not isinstance(module, nn.Conv2d):
         raise TypeError(type(module).__name__)
-    kernel = torch.zeros(1, 1, *module.weight.shape[2:], dtype=x.dtype)
+    kernel = torch.zeros(1, 1, *module.weight.shape[2:], dtype=x.dtype, device=x.device)
     kernel[0, 0, 0, 0] = 1
     first: Tensor = F.conv2d(x[:, :1], kernel, None, module.stride, module.padding, module.dilation)
     return first[:, 0]

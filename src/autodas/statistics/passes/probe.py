@@ -273,7 +273,7 @@ class Probe:
     def agreements(self) -> tuple[Tensor, int]:
         """``(B, B)`` activation units on the same side of zero, and their number."""
         batch = len(self.images)
-        agreeing = torch.zeros(batch, batch, dtype=torch.float64)
+        agreeing = torch.zeros(batch, batch, dtype=torch.float64, device=self.images.device)
         units = 0
         for signs in self.activation_signs:
             code = signs.flatten(1).float() * 2 - 1

@@ -70,7 +70,7 @@ def _virtual_pass(
     def buffer(tensor: Tensor) -> Tensor:
         return tensor.to(precision) if tensor.is_floating_point() else tensor
 
-    ones = torch.ones(1, *images.shape[1:], dtype=precision)
+    ones = torch.ones(1, *images.shape[1:], dtype=precision, device=images.device)
     with (
         measuring_mode(network, batch_statistics=False),
         replaced(network, parameter, buffer),
