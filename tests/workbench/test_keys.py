@@ -12,10 +12,9 @@ from autodas.core import keys
 from autodas.core.keys import key_of, source_of
 from autodas.networks import weights_digest
 from autodas.spaces import get_space
-from autodas.workbench import costs, measuring
-from autodas.workbench import measuring as module
+from autodas.workbench import addresses, costs, measuring
+from autodas.workbench.addresses import initial_weights, student_key
 from autodas.workbench.costs import CostBook
-from autodas.workbench.measuring import cache_key, initial_weights
 from autodas.workbench.protocol import DIGITS
 from autodas.workbench.source_digest import own_files, source_digest
 
@@ -38,7 +37,7 @@ def space():
 def statistics_key(space):
     source_digest.cache_clear()
     initial_weights.cache_clear()
-    return cache_key(space, space.encode(next(iter(space.enumerate()))), DIGITS)
+    return student_key(space, space.encode(next(iter(space.enumerate()))), DIGITS)
 
 
 def costs_key(space):
@@ -59,7 +58,7 @@ def test_another_version_of_a_package_is_another_key(space, monkeypatch, key, pa
 @pytest.mark.parametrize("key", [statistics_key, costs_key])
 def test_other_source_text_is_another_key(space, monkeypatch, key):
     before = key(space)
-    for place in (measuring, costs):
+    for place in (addresses, costs):
         monkeypatch.setattr(place, "source_digest", lambda space, parts: f"other {parts}")
     assert key(space) != before
 
@@ -72,7 +71,7 @@ def test_other_initial_weights_are_another_key(space, monkeypatch):
         torch.nn.init.constant_(next(network.parameters()), 0.5 + seed)
         return network
 
-    monkeypatch.setattr(module, "seeded", drawn_otherwise)
+    monkeypatch.setattr(addresses, "seeded", drawn_otherwise)
     assert statistics_key(space) != before
 
 
@@ -158,7 +157,9 @@ def test_a_key_tells_contents_apart_and_needs_its_parts():
 
 def test_a_protocol_of_another_size_builds_other_networks(space):
     arch = space.encode(next(iter(space.enumerate())))
-    assert cache_key(space, arch, DIGITS) != cache_key(space, arch, replace(DIGITS, init_seed=1))
+    assert student_key(space, arch, DIGITS) != student_key(
+        space, arch, replace(DIGITS, init_seed=1)
+    )
 
 
 def test_a_worker_whose_processor_draws_other_weights_delivers_what_was_asked(
@@ -168,10 +169,10 @@ def test_a_worker_whose_processor_draws_other_weights_delivers_what_was_asked(
     text = space.encode(next(iter(space.enumerate())))
     asked = measuring._measure_one
 
-    def elsewhere(unit, architecture, cache):
+    def elsewhere(shelf, architecture):
         with monkeypatch.context() as there:
-            there.setattr(measuring, "initial_weights", lambda *_: "drawn by another processor")
-            asked(unit, architecture, cache)
+            there.setattr(addresses, "initial_weights", lambda *_: "drawn by another processor")
+            asked(shelf, architecture)
 
     monkeypatch.setattr(measuring, "_measure_one", elsewhere)
     found = measuring.measure_space(space, [text], ["numel"], DIGITS, cache=tmp_path)

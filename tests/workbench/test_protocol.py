@@ -14,8 +14,8 @@ from autodas.spaces import SPACES, get_space
 from autodas.tables import load_table
 from autodas.teachers import TEACHERS as KNOWN
 from autodas.teachers import Teacher
+from autodas.workbench.addresses import pair_key, student_key
 from autodas.workbench.families import as_labelled
-from autodas.workbench.measuring import cache_key
 from autodas.workbench.protocol import PROTOCOLS, TEACHERS, Protocol, resolved, signals
 from autodas.workbench.source_digest import source_digest
 
@@ -108,7 +108,11 @@ def test_every_part_of_a_protocol_is_part_of_the_address_of_what_is_measured() -
         replace(DIGITS, entries=9),
         replace(DIGITS, teacher="untrained:digits-cnn-teacher"),
     ]
-    keys = [cache_key(space, arch, protocol) for protocol in [DIGITS, *others]]
+    students = [student_key(space, arch, protocol) for protocol in [DIGITS, *others]]
+    assert students[0] == students[-1], "whoever teaches"
+    assert len(set(students)) == len(others)
+    pairs = zip(students, [DIGITS, *others], strict=True)
+    keys = [pair_key(student, space, each) for student, each in pairs]
     assert len(set(keys)) == len(keys)
 
 
@@ -129,7 +133,7 @@ def test_a_users_build_function_is_part_of_the_address(tmp_path, monkeypatch):
         module.write_text(text.format(version))
         sys.modules.pop("their_space", None)
         source_digest.cache_clear()
-        found.append(cache_key(get_space("their_space:space"), '{"width":4}', DIGITS))
+        found.append(student_key(get_space("their_space:space"), '{"width":4}', DIGITS))
     assert found[0] != found[1]
 
 

@@ -51,19 +51,25 @@ _EXPONENT = re.compile(rb"\d[eE]\+?\d")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
     """Write ``data`` to ``path`` atomically: a reader sees the old file or the new one.
 
     A process that is killed in the middle leaves an unfinished file of a name that nobody reads,
     ``.NAME.????????.tmp``; whoever writes the same file next removes it.
 
+    Args:
+        path: The file.
+        data: Its content.
+        lasting: Wait until the disk has it, so that it outlives a power cut. Where a damaged file
+            counts as none, that is not worth the milliseconds.
+
     Raises:
         FileProblem: the folder cannot be written to, or the disk is full.
     """
-    write_pieces(path, [data])
+    write_pieces(path, [data], lasting=lasting)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], *, lasting: bool = True) -> None:
     """As :func:`write_bytes`, of what need not be in memory at once.
 
     Raises:
@@ -79,7 +85,8 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
                 for piece in pieces:
                     handle.write(piece)
                 handle.flush()
-                os.fsync(handle.fileno())
+                if lasting:
+                    os.fsync(handle.fileno())
                 # mkstemp makes files only the owner can read; results are meant to be shared.
                 Path(name).chmod(0o644)
                 Path(name).replace(path)

@@ -25,7 +25,7 @@ from autodas.statistics.definitions import (  # noqa: F401
 )
 
 # isort: on
-from autodas.statistics.measurement import DEFAULT_ENTRIES, Measured, measure
+from autodas.statistics.measurement import DEFAULT_ENTRIES, Measured, measure, measure_pairs
 from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.side_by_side import match_stages
@@ -49,6 +49,7 @@ __all__ = [
     "columns",
     "match_stages",
     "measure",
+    "measure_pairs",
     "spilled",
     "statistic",
 ]

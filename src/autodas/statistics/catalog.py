@@ -62,6 +62,11 @@ class Statistic:
     reference: str
 
     @property
+    def alone(self) -> bool:
+        """Whether it is of the student alone: the same whoever teaches."""
+        return self.origin == "intrinsic"
+
+    @property
     def description(self) -> str:
         """First sentence of its documentation."""
         text = inspect.getdoc(self.measure) or ""

@@ -26,7 +26,7 @@ from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.teacher_signals import TeacherSignals
 
-__all__ = ["DEFAULT_ENTRIES", "Measured", "measure", "sample_entries"]
+__all__ = ["DEFAULT_ENTRIES", "Measured", "measure", "measure_pairs", "sample_entries"]
 
 DEFAULT_ENTRIES = 1024
 
@@ -68,10 +68,47 @@ def measure(
         UnknownName: a statistic does not exist.
         InvalidInput: a statistic needs a teacher and none was given.
     """
+    alone, (beside,) = measure_pairs(network, images, labels, names, [teacher], entries=entries)
+    return {name: (alone if name in alone else beside)[name] for name in names}
+
+
+def measure_pairs(
+    network: StagedNetwork,
+    images: Tensor,
+    labels: Tensor,
+    names: Sequence[str],
+    teachers: Sequence[TeacherSignals | None],
+    *,
+    entries: int = DEFAULT_ENTRIES,
+) -> tuple[Mapping[str, Result[Measured]], Sequence[Mapping[str, Result[Measured]]]]:
+    """Measure one student against several teachers, in the passes that one of them takes.
+
+    Args:
+        network: The student; unchanged afterwards.
+        images: ``(B, C, H, W)``.
+        labels: ``(B,)``.
+        names: Statistics of the catalogue.
+        teachers: On the same images and labels; with None, nothing may need one.
+        entries: Largest number of entries kept of one tensor.
+
+    Returns:
+        The statistics of the student alone, and for each teacher those that depend on it.
+
+    Raises:
+        UnknownName: a statistic does not exist.
+        InvalidInput: a statistic needs a teacher and there is None.
+    """
     statistics = [STATISTICS.get(name) for name in names]
     needs = frozenset[Need]().union(*(statistic.needs for statistic in statistics))
-    with Probe(network, images, labels, needs, teacher) as probe:
-        return {s.name: _measure_one(s, probe, entries) for s in statistics}
+    with Probe(network, images, labels, needs) as probe:
+        # With no teacher in sight, so that none can show in what is kept for all of them.
+        alone = {s.name: _measure_one(s, probe, entries) for s in statistics if s.alone}
+        pairs = []
+        for teacher in teachers:
+            probe.face(teacher)
+            beside = {s.name: _measure_one(s, probe, entries) for s in statistics if not s.alone}
+            pairs.append(beside)
+    return alone, pairs
 
 
 def _measure_one(statistic: Statistic, probe: Probe, entries: int) -> Result[Measured]:

@@ -81,9 +81,9 @@ def both_logits(probe: Probe) -> tuple[Tensor, Tensor]:
     return student, teacher
 
 
-def teacher_views(probe: Probe, view: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """``view`` of the teacher's stage that corresponds to each student stage."""
-    teacher = probe.teacher.viewed(view)
+def teacher_views(probe: Probe, *views: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """A view, or one of a view, of the teacher's stage that corresponds to each student stage."""
+    teacher = probe.teacher.viewed(*views)
     return [teacher[j] for j in match_stages(len(probe.stages), len(teacher))]
 
 
@@ -91,15 +91,25 @@ def compare(
     probe: Probe,
     view: Callable[[Tensor], Tensor],
     compare: Callable[[Tensor, Tensor], Tensor],
+    made: Callable[[Tensor], Tensor] | None = None,
 ) -> list[float]:
     """Compare ``view`` of student and teacher at every stage.
 
     Args:
         probe: The student.
         view: Makes one matrix of a stage, of the same shape for every architecture.
+        made: Of ``(L, …)`` such matrices, what is compared in place of them; it is kept for the
+            next teacher, or the next student.
         compare: Two ``(L, …)`` stacks over the student's L stages -> ``(L,)``. All stages at
             once, because the matrices are so small that the calls would cost more than the sums.
     """
-    student, teacher = torch.stack(probe.viewed(view)), torch.stack(teacher_views(probe, view))
+    kept = [view] if made is None else [view, _of_one(made)]
+    student, teacher = torch.stack(probe.viewed(*kept)), torch.stack(teacher_views(probe, *kept))
     values: list[float] = compare(student, teacher).tolist()
     return values
+
+
+@lru_cache(maxsize=64)
+def _of_one(made: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The same of a single matrix; one object for each function, so that views of it are kept."""
+    return lambda matrix: made(matrix[None])[0]

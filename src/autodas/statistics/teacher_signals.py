@@ -42,7 +42,7 @@ class TeacherSignals:
         self.labels = labels
         self.trained = trained
         self.digest = digest
-        self._views: dict[Callable[[Tensor], Tensor], list[Tensor]] = {}
+        self._views: dict[tuple[Callable[[Tensor], Tensor], ...], list[Tensor]] = {}
         self._classifier_inputs: list[Tensor] = []
 
     @cached_property
@@ -70,11 +70,14 @@ class TeacherSignals:
         """``(B, K)``."""
         return self._forward[1]
 
-    def viewed(self, view: Callable[[Tensor], Tensor]) -> list[Tensor]:
-        """``view`` of every stage output, computed once for all students."""
-        if view not in self._views:
-            self._views[view] = [view(stage) for stage in self.stages]
-        return self._views[view]
+    def viewed(self, *views: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        """A view of every stage output, or a view of that view and so on, each computed once for
+        all students.
+        """
+        if views not in self._views:
+            seen = self.viewed(*views[:-1]) if views[1:] else self.stages
+            self._views[views] = [views[-1](each) for each in seen]
+        return self._views[views]
 
     @property
     def classifier_input(self) -> Tensor:

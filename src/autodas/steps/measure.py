@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from autodas.backends import Workers
 from autodas.core.progress import Progress, Silent
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS
-from autodas.workbench.measuring import measure_space, space_sample
-from autodas.workbench.protocol import Protocol
+from autodas.workbench.measuring import measure_beside, space_sample
+from autodas.workbench.protocol import Protocol, resolved
 
 __all__ = ["Config", "MeasureConfig", "run"]
 
@@ -29,6 +30,9 @@ class MeasureConfig(Workers):
     """Names of statistics; all of them if none is named."""
     protocol: Protocol = field(default_factory=Protocol)
     """Batch, teacher and initialisation."""
+    teachers: tuple[str, ...] = ()
+    """Teachers to measure every student beside, in place of --teacher: names or files. A student is
+    run once for all of them."""
     seed: int = 0
     """Seed of the sample."""
     cache: Path | None = field(default=None, metadata={"decides": False})
@@ -42,20 +46,22 @@ def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """Measure a space, or a sample of it.
 
     Returns:
-        ``architectures``, ``measured`` (networks run now), ``seconds``, ``bytes`` of the columns
-        and ``missing`` (statistic -> reason).
+        ``architectures``, ``teachers``, ``measured`` (networks run now), ``seconds``, ``bytes`` of
+        the columns, one entry for each student and teacher, and ``missing`` (statistic -> reason).
     """
     space = get_space(config.space)
     names = config.statistics or STATISTICS.names()
     for name in names:
         STATISTICS.get(name)
     architectures = space_sample(space, config.students, config.seed)
+    teachers = list(config.teachers) or [str(resolved(config.protocol, space).teacher)]
     start = time.perf_counter()
-    measured = measure_space(
+    measured = measure_beside(
         space,
         architectures,
         names,
         config.protocol,
+        teachers,
         cache=config.cache,
         jobs=config.workers,
         progress=progress,
@@ -65,14 +71,20 @@ def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
     return {
         "space": config.space,
         "architectures": len(architectures),
+        "teachers": teachers,
         "measured": measured.networks,
         "seconds": seconds,
         "bytes": store.nbytes,
         "missing": dict(store.missing),
         "summary": [
-            f"{len(architectures)} architectures of {config.space}: {measured.networks} measured, "
+            f"{len(architectures)} architectures of {config.space}{_beside(teachers)}: "
+            f"{measured.networks} measured, "
             f"the rest cached; {len(store.columns)} statistics, {store.nbytes / 2**20:.1f} MiB, "
             f"{seconds:.1f} s",
             *(f"not available: {name}: {reason}" for name, reason in store.missing.items()),
         ],
     }
+
+
+def _beside(teachers: Sequence[str]) -> str:
+    return f" beside {len(teachers)} teachers each" if len(teachers) > 1 else ""

@@ -21,9 +21,11 @@ from autodas.scores import Subjects
 from autodas.scores.score import Values
 from autodas.spaces import Space
 from autodas.tables import Split, Table, label_noise, split
+from autodas.tables.pairs import is_pairs
 from autodas.workbench.ground_truth import space_of, table_among
 from autodas.workbench.measuring import measure_space
 from autodas.workbench.protocol import Protocol
+from autodas.workbench.ways import TOGETHER
 
 __all__ = [
     "Family",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 SIZES = ("params", "macs")
+DEFAULT_TARGET = "distilled"
 FEWEST_VALIDATION = 6
 """Architectures that a proxy is chosen on, however few there are to search on."""
 
@@ -98,7 +101,7 @@ def parse_pair(text: str) -> tuple[str, str]:
     table, _, target = text.partition(":")
     if not table:
         raise InvalidInput(f"a table is written NAME or NAME:TARGET, got {text!r}")
-    return table, target or "distilled"
+    return table, target or DEFAULT_TARGET
 
 
 def load_family(
@@ -137,7 +140,7 @@ def load_family(
         name, space, limit=limit, sample=sample, labels=labels, split_seed=split_seed
     )
     truth = table.target(target).values
-    students, protocol = space_of(table, space), as_labelled(protocol, table)
+    students, protocol = space_of(table, space), as_labelled(protocol, table, target)
     subjects, networks, seconds = subjects_of(
         students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
     )
@@ -180,20 +183,31 @@ def split_of(table: Table, seed: int = 0) -> Split:
     return split(table.architectures, salt=salt, groups=table.groups)
 
 
-def as_labelled(protocol: Protocol, table: Table) -> Protocol:
+def as_labelled(protocol: Protocol, table: Table, target: str | None = None) -> Protocol:
     """The protocol, with the data and the teacher that the table's students were trained with.
 
-    Labels of our own say both in their header. What is asked for wins: other data bring their own
-    teacher, since that of the table was not trained on them.
+    Labels of our own say both in their header, and in a table of pairs every target has a teacher
+    of its own. What is asked for wins: other data bring their own teacher, since that of the table
+    was not trained on them.
     """
-    data, teacher = table.meta.get("dataset"), table.meta.get("teacher")
+    data = table.meta.get("dataset")
     if not isinstance(data, str) or protocol.data not in (None, data):
         return protocol
     protocol = replace(protocol, data=data)
-    name = teacher.get("name") if isinstance(teacher, Mapping) else None
-    if protocol.teacher is None and isinstance(name, str):
-        protocol = replace(protocol, teacher=_not_code(name, table.name))
+    names = _taught_by(table, target)
+    if protocol.teacher is None and names:
+        protocol = replace(protocol, teacher=TOGETHER.join(names))
     return protocol
+
+
+def _taught_by(table: Table, target: str | None) -> list[str]:
+    """Names of the teachers of a target; none if the table does not say, or there were none."""
+    members: Sequence[object] = [table.meta.get("teacher")]
+    if is_pairs(table):
+        said = {each.get("name"): each.get("members", ()) for each in table.meta["teachers"]}
+        members = said.get(target, ())
+    names = [each.get("name") if isinstance(each, Mapping) else None for each in members]
+    return [_not_code(name, table.name) for name in names if isinstance(name, str)]
 
 
 def _not_code(teacher: str, table: str) -> str:

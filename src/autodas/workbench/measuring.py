@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
 from autodas.backends import Jobs, Workers, workers_of
-from autodas.core.digest import digest
 from autodas.core.errors import AutodasError, InvalidInput
-from autodas.core.keys import key_of
 from autodas.core.places import cache_folder, can_be_written, scratch_folder
 from autodas.core.plugins import asked_for, load_plugins
 from autodas.core.progress import Progress, Silent
-from autodas.core.results import Failed
+from autodas.core.results import Failed, Result
 from autodas.core.rng import derive
-from autodas.networks import seeded, weights_digest
+from autodas.networks import seeded
 from autodas.spaces import Space, get_space
 from autodas.statistics import (
     STATISTICS,
-    Cache,
+    Measured,
     Store,
     columns,
-    measure,
+    measure_pairs,
 )
-from autodas.statistics.store.cache import FORMAT
+from autodas.statistics.store.combined import mean_of
 from autodas.statistics.store.settle import settled
-from autodas.workbench.protocol import Protocol, resolved, signals
+from autodas.workbench.addresses import Shelf, weights_of
+from autodas.workbench.protocol import Protocol, batch_of, resolved, teacher_of
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
-from autodas.workbench.source_digest import MEASURING, source_digest
+from autodas.workbench.ways import NO_TEACHER, way_of
 
 __all__ = [
     "LARGEST",
+    "measure_beside",
     "measure_space",
     "plugins_for_searches",
     "plugins_of",
@@ -46,8 +44,6 @@ __all__ = [
 ]
 
 LARGEST = 100_000  # spaces up to this size are taken whole if nobody says how many
-SAMPLE = 2  # networks whose initial weights are digested
-ADDRESS = re.compile("0x[0-9a-f]+")  # of an object without a name of its own
 CHUNK = 8  # architectures per unit of work: long enough to hide the cost of handing it out
 
 
@@ -120,31 +116,79 @@ def measure_space(
     Raises:
         AutodasError: a network cannot be built or run; nothing measured so far is lost.
     """
-    folder = cache_folder(cache) / "statistics"
-    protocol = resolved(protocol, space)
-    keys = [cache_key(space, architecture, protocol) for architecture in architectures]
-    known = [Cache(folder).read(key, names) for key in keys]
-    todo = [i for i, found in enumerate(known) if len(found) < len(set(names))]
-    if todo and not can_be_written(folder):
-        folder = _instead(folder, progress)
-        for i in todo:
-            known[i] = Cache(folder).read(keys[i], names)
-        todo = [i for i in todo if len(known[i]) < len(set(names))]
-    progress.start(f"measuring {space.name}", len(architectures), len(architectures) - len(todo))
-    missing = [architectures[i] for i in todo]
-    seconds = _measure_all(
+    teacher = resolved(protocol, space).teacher
+    return measure_beside(
         space,
-        missing,
+        architectures,
         names,
         protocol,
-        folder=folder,
-        workers=workers_of(jobs),
+        [str(teacher)],
+        cache=cache,
+        jobs=jobs,
         progress=progress,
     )
-    for i in todo:
-        known[i] = Cache(folder).read(keys[i], names)
+
+
+def measure_beside(
+    space: Space,
+    architectures: Sequence[str],
+    names: Sequence[str],
+    protocol: Protocol,
+    teachers: Sequence[str],
+    *,
+    cache: Path | None = None,
+    jobs: Jobs = 1,
+    progress: Progress = Silent(),
+) -> MeasuredSpace:
+    """Statistics of every student beside every teacher as columns.
+
+    A student is run once for all teachers that it was not yet compared with, and what is measured
+    of it alone is measured and kept once.
+
+    Args:
+        space: The space of the students.
+        architectures: A strings.
+        names: Statistics.
+        protocol: Batch and initialisation.
+        teachers: T of them; of several joined by ``+``, what depends on the teacher is the mean
+            over them.
+        cache: Folder of the cache; the user's usual one by default.
+        jobs: Processes, or workers, for what is not in the cache.
+        progress: Hears of every student.
+
+    Returns:
+        Columns of A · T pairs: the first student with all teachers, then the second. Of a single
+        teacher they are called as the students, else ``STUDENT beside TEACHER``.
+
+    Raises:
+        AutodasError: a network cannot be built or run; nothing measured so far is lost.
+    """
+    ways = [way_of(each) for each in teachers]
+    if () in ways:
+        raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
+    members = tuple(dict.fromkeys(name for way in ways for name in way))
+    protocol = resolved(replace(protocol, teacher=members[0]), space)
+    folder, asked = cache_folder(cache) / "statistics", tuple(dict.fromkeys(names))
+    weights = weights_of(space, protocol)
+    shelf = Shelf(folder, space, asked, protocol, members, weights)
+    found = {text: shelf.read(text) for text in architectures}
+    todo = [text for text in found if shelf.lacks(found[text])]
+    if todo and not can_be_written(shelf.folder):
+        shelf = replace(shelf, folder=_instead(shelf.folder, progress))
+        found |= {text: shelf.read(text) for text in todo}
+        todo = [text for text in todo if shelf.lacks(found[text])]
+    progress.start(f"measuring {space.name}", len(architectures), len(architectures) - len(todo))
+    seconds = _measure_all(shelf, todo, workers=workers_of(jobs), progress=progress)
+    found |= {text: shelf.read(text) for text in todo}
     progress.finish()
-    return MeasuredSpace(columns(architectures, known, names), len(todo), seconds)
+    called, pairs = [], []
+    for text in architectures:
+        alone, beside = found[text]
+        by_name = dict(zip(members, beside, strict=True))
+        for teacher, way in zip(teachers, ways, strict=True):
+            called.append(text if len(teachers) == 1 else f"{text} beside {teacher}")
+            pairs.append({**alone, **mean_of([by_name[name] for name in way])})
+    return MeasuredSpace(columns(called, pairs, names), len(todo), seconds)
 
 
 def _instead(folder: Path, progress: Progress) -> Path:
@@ -160,55 +204,61 @@ class _Unit:
     architectures: tuple[str, ...]
     names: tuple[str, ...]
     protocol: Protocol
+    teachers: tuple[str, ...]
     home: Home
     plugins: tuple[str, ...]
     weights: str
 
+    def shelf(self, folder: Path) -> Shelf:
+        """Of the unit's students, in a folder that the worker sees."""
+        space = get_space(self.space)
+        return Shelf(folder, space, self.names, self.protocol, self.teachers, self.weights)
+
 
 def _measure_all(
-    space: Space,
-    architectures: Sequence[str],
-    names: Sequence[str],
-    protocol: Protocol,
-    *,
-    folder: Path,
-    workers: Workers,
-    progress: Progress,
+    shelf: Shelf, architectures: Sequence[str], *, workers: Workers, progress: Progress
 ) -> float:
-    """Measure architectures into the cache at ``folder``; the seconds of all workers."""
+    """Measure students onto a shelf; the seconds of all workers."""
     if not architectures:
-        forget_the_dead(folder)
+        forget_the_dead(shelf.folder)
         return 0.0
     chunks = [tuple(architectures[i : i + CHUNK]) for i in range(0, len(architectures), CHUNK)]
     seconds = 0.0
     # Starting processes costs seconds; a handful of networks is measured here and now.
     runner = workers.runner(small=len(chunks) <= 2 * workers.jobs)
-    with home(folder, runner) as place:
-        known_as, plugins = space.known_as, plugins_of(names)
-        weights = weights_of(space, protocol)
+    with home(shelf.folder, runner) as place:
         units = [
-            _Unit(known_as, chunk, tuple(names), protocol, place, plugins, weights)
+            _Unit(
+                shelf.space.known_as,
+                chunk,
+                shelf.names,
+                shelf.protocol,
+                shelf.teachers,
+                place,
+                plugins_of(shelf.names),
+                shelf.weights,
+            )
             for chunk in chunks
         ]
         for i, result in runner.run(_measure_unit, units):
             if isinstance(result, Failed):
-                raise AutodasError(f"measuring {space.name} failed: {result.reason}")
+                raise AutodasError(f"measuring {shelf.space.name} failed: {result.reason}")
             each, parcel = result.value
             seconds += each
             if parcel:
-                _keep(parcel, space, units[i])
+                _keep(parcel, shelf, units[i].architectures)
             progress.advance(len(chunks[i]))
     return seconds
 
 
-def _keep(parcel: dict[str, bytes], space: Space, unit: _Unit) -> None:
+def _keep(parcel: dict[str, bytes], shelf: Shelf, architectures: Iterable[str]) -> None:
     """Add what a worker has measured that does not see the cache."""
     with TemporaryDirectory(prefix="autodas-") as folder:
         unpack(parcel, Path(folder))
-        sent, cache = Cache(Path(folder)), Cache(unit.home.folder)
-        for architecture in unit.architectures:
-            key = cache_key(space, architecture, unit.protocol, unit.weights)
-            cache.write(key, sent.read(key, unit.names))
+        sent = replace(shelf, folder=Path(folder))
+        for architecture in architectures:
+            alone, pairs = sent.read(architecture)
+            shelf.write(architecture, alone, dict(zip(shelf.teachers, pairs, strict=True)))
 
 
 def plugins_of(names: Iterable[str]) -> tuple[str, ...]:
@@ -233,85 +283,38 @@ def _measure_unit(unit: _Unit) -> tuple[float, dict[str, bytes]]:
     start = time.perf_counter()
     with unit.home.visited() as folder:
         for architecture in unit.architectures:
-            _measure_one(unit, architecture, Cache(folder))
+            _measure_one(unit.shelf(folder), architecture)
         return time.perf_counter() - start, unit.home.parcel(folder)
 
 
-def _measure_one(unit: _Unit, architecture: str, cache: Cache) -> None:
-    space, protocol = get_space(unit.space), unit.protocol
-    batch, teacher = signals(protocol, space.precision)
-    key = cache_key(space, architecture, protocol, unit.weights)
-    missing = set(unit.names) - cache.read(key, unit.names).keys()
+def _measure_one(shelf: Shelf, architecture: str) -> None:
+    """Run one student for all that the shelf lacks of it."""
+    space, protocol = shelf.space, shelf.protocol
+    batch, double = batch_of(protocol, space.precision), space.precision == "double"
+    alone, pairs = shelf.read(architecture)
+    there = dict(zip(shelf.teachers, pairs, strict=True))
+    lacking = {t: set(shelf.beside) - found.keys() for t, found in there.items()}
+    missing = set(shelf.alone).difference(alone).union(*lacking.values())
+    teachers = [teacher for teacher in shelf.teachers if lacking[teacher]]
     arch = space.decode(architecture)
     channels, height, width = batch.images.shape[1:]
     shape = (channels, height, width)
-    double = space.precision == "double"
     network = seeded(
         lambda: space.build(arch, num_classes=batch.num_classes, input_shape=shape),
         protocol.init_seed,
         double=double,
     )
-    names = [name for name in unit.names if name in missing]
-    found = measure(
-        network, batch.images, batch.labels, names, teacher=teacher, entries=protocol.entries
+    own, beside = measure_pairs(
+        network,
+        batch.images,
+        batch.labels,
+        [name for name in shelf.names if name in missing],
+        [teacher_of(replace(protocol, teacher=each), space.precision) for each in teachers],
+        entries=protocol.entries,
     )
-    cache.write(key, {name: settled(value) for name, value in found.items()} if double else found)
+    kept = [_kept(values, double=double) for values in (own, *beside)]
+    shelf.write(architecture, kept[0], dict(zip(teachers, kept[1:], strict=True)))
 
 
-def cache_key(
-    space: Space, architecture: str, protocol: Protocol, weights: str | None = None
-) -> str:
-    """Content address of everything that decides the statistics of one architecture.
-
-    Args:
-        space: Its space.
-        architecture: Its text.
-        protocol: What it is measured with.
-        weights: From :func:`weights_of`, of the machine that asks: another kind of processor may
-            draw slightly other ones, and is to deliver under the key that is asked for.
-    """
-    batch, teacher = signals(protocol, space.precision)
-    return key_of(
-        FORMAT,
-        source_digest(space, MEASURING),
-        space.name,
-        space.canonical(architecture),
-        protocol.init_seed,
-        protocol.entries,
-        batch.digest,
-        teacher.digest,
-        weights_of(space, protocol) if weights is None else weights,
-        packages=("torch", "numpy"),
-    )
-
-
-def weights_of(space: Space, protocol: Protocol) -> str:
-    """Digest of initial weights that networks of the space get on this machine."""
-    batch, _ = signals(protocol, space.precision)
-    channels, height, width = batch.images.shape[1:]
-    return initial_weights(space, protocol.init_seed, batch.num_classes, (channels, height, width))
-
-
-@lru_cache(maxsize=64)
-def initial_weights(
-    space: Space, seed: int, num_classes: int, input_shape: tuple[int, int, int]
-) -> str:
-    """Digest of the structure and the initial weights of two networks, built once per process.
-
-    The weights of a network follow from its seed, the source text of spaces and networks and the
-    versions of PyTorch and NumPy, which stand in the key by name. What no key can name is what else
-    a user's build function reads, and which numbers the processor at hand makes PyTorch draw (they
-    differ between kinds of vector units). Such a change changes the weights of all networks of
-    the space or of many, hence of this sample; one that touches neither network of the sample goes
-    unnoticed. Digesting every network would notice it, and cost at every hit of the cache what
-    building costs: 0.2 s for an AutoFormer, fifty times as long as reading its statistics. The
-    sample costs 12 ms for the digits and 0.4 s for AutoFormers, once.
-    """
-    rng = derive(0, "sample of initial weights", space.name)
-    found = []
-    for arch in (space.sample(rng) for _ in range(SAMPLE)):
-        build = partial(space.build, arch, num_classes=num_classes, input_shape=input_shape)
-        network = seeded(build, seed, double=space.precision == "double")
-        structure = ADDRESS.sub("", str(network))
-        found.append([space.encode(arch), structure, weights_digest(network)])
-    return digest(found)
+def _kept(values: Mapping[str, Result[Measured]], *, double: bool) -> dict[str, Result[Measured]]:
+    return {name: settled(value) if double else value for name, value in values.items()}

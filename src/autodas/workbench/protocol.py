@@ -20,7 +20,9 @@ from autodas.spaces import Precision, Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
 from autodas.teachers import at_native_size, fitted, load_teacher
 
-__all__ = ["PROTOCOLS", "Protocol", "resolved", "signals"]
+__all__ = ["PROTOCOLS", "Protocol", "batch_of", "resolved", "signals", "teacher_of"]
+
+TEACHERS_AT_HAND = 32  # of a table of pairs; each is a network, and its features of one batch
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,6 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     return replace(protocol, data=data, teacher=teacher, batch_size=size, resolution=resolution)
 
 
-@lru_cache(maxsize=4)
 def signals(protocol: Protocol, precision: Precision) -> tuple[Batch, TeacherSignals]:
     """Probe batch and teacher signals of a resolved protocol, once per process.
 
@@ -122,25 +123,46 @@ def signals(protocol: Protocol, precision: Precision) -> tuple[Batch, TeacherSig
     Raises:
         InvalidInput: something of the protocol is open, or does not fit together.
     """
-    if protocol.data is None or protocol.teacher is None or protocol.batch_size is None:
+    return batch_of(protocol, precision), teacher_of(protocol, precision)
+
+
+def batch_of(protocol: Protocol, precision: Precision) -> Batch:
+    """The probe batch as students see it, whoever teaches them."""
+    return _batches(replace(protocol, teacher=None), precision)[1]
+
+
+@lru_cache(maxsize=4)
+def _batches(protocol: Protocol, precision: Precision) -> tuple[Batch, Batch]:
+    """The probe batch as it is in the data, and as students see it."""
+    if protocol.data is None or protocol.batch_size is None:
         raise InvalidInput("a protocol must say data, teacher and batch size here")
     data = load_data(protocol.data)
     batch = probe_batch(data, protocol.batch_size, protocol.batch_seed, protocol.batch_kind)
     if protocol.shuffled_labels:
         batch = _shuffled(batch, protocol.batch_seed)
-    teacher = fitted(load_teacher(protocol.teacher), data)
+    if precision == "double":
+        batch = replace(batch, images=batch.images.double())
+    return batch, _seen_at(batch, protocol.resolution)
+
+
+@lru_cache(maxsize=TEACHERS_AT_HAND)
+def teacher_of(protocol: Protocol, precision: Precision) -> TeacherSignals:
+    """What the protocol's teacher says about the probe batch."""
+    if protocol.data is None or protocol.teacher is None:
+        raise InvalidInput("a protocol must say data, teacher and batch size here")
+    batch, _ = _batches(replace(protocol, teacher=None), precision)
+    teacher = fitted(load_teacher(protocol.teacher), load_data(protocol.data))
     network = teacher.network
     if precision == "double":
         # A copy: whoever trains with the teacher goes on in single precision.
-        batch, network = replace(batch, images=batch.images.double()), deepcopy(network).double()
-    known = TeacherSignals(
+        network = deepcopy(network).double()
+    return TeacherSignals(
         network,
         at_native_size(network, batch.images),
         batch.labels,
         trained=teacher.trained,
         digest=teacher.digest,
     )
-    return _seen_at(batch, protocol.resolution), known
 
 
 def _shuffled(batch: Batch, seed: int) -> Batch:

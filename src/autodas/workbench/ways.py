@@ -8,7 +8,7 @@ from pathlib import PurePath
 from autodas.core.errors import InvalidInput
 from autodas.tables.labels import NO_TEACHER
 
-__all__ = ["NO_TEACHER", "Way", "in_words", "named_ways", "way_of", "ways_among"]
+__all__ = ["NO_TEACHER", "TOGETHER", "Way", "in_words", "named_ways", "way_of", "ways_among"]
 
 Way = tuple[str, ...]
 """Names of the teachers a student learns from at once; empty for labels alone."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from autodas.core.results import Ok
+from autodas.statistics import STATISTICS
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.steps.search import run as search
@@ -110,22 +111,26 @@ class Noisy:
     def __init__(self, monkeypatch) -> None:
         self.known: dict[tuple[str, str, str], object] = {}
         self.draw, self.architecture = 0, ("", "")
-        measure, measure_one = measuring.measure, measuring._measure_one
+        measure, measure_one = measuring.measure_pairs, measuring._measure_one
 
-        def noted(unit, architecture, cache):
-            self.architecture = unit.space, architecture
-            measure_one(unit, architecture, cache)
+        def noted(shelf, architecture):
+            self.architecture = shelf.space.name, architecture
+            measure_one(shelf, architecture)
 
-        def noisy(network, images, labels, names, **options):
+        def noisy(network, images, labels, names, teachers, **options):
             todo = [name for name in names if (*self.architecture, name) not in self.known]
             if todo:
-                for name, value in measure(network, images, labels, todo, **options).items():
+                alone, pairs = measure(network, images, labels, todo, teachers, **options)
+                for name, value in [each for some in (alone, *pairs) for each in some.items()]:
                     self.known[*self.architecture, name] = value
             rng = np.random.default_rng([self.draw, len(names), len(self.architecture[1])])
-            return {name: self._shaken(self.known[*self.architecture, name], rng) for name in names}
+            given = {n: self._shaken(self.known[*self.architecture, n], rng) for n in names}
+            alone = {name: given[name] for name in names if STATISTICS.get(name).alone}
+            beside = {name: given[name] for name in names if name not in alone}
+            return alone, [beside] * len(teachers)
 
         monkeypatch.setattr(measuring, "_measure_one", noted)
-        monkeypatch.setattr(measuring, "measure", noisy)
+        monkeypatch.setattr(measuring, "measure_pairs", noisy)
 
     def _shaken(self, value, rng):
         if not self.draw or not isinstance(value, Ok):

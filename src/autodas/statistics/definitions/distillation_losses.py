@@ -28,6 +28,7 @@ from autodas.statistics.side_by_side import (
 TINY = 1e-12
 GAMMA, ORDER = 0.4, 2  # of correlation congruence's Gaussian kernel and its Taylor series
 ANCHORS = 16  # samples whose angles are held in memory at a time
+KEPT = 64  # samples of batches whose angles are all kept, for the next one to compare with
 
 
 @stage_comparison(reference="Romero et al., ICLR 2015 (FitNets), eq. 3")
@@ -44,7 +45,8 @@ def congruence_distance(probe: Probe) -> list[float]:
     return compare(
         probe,
         views.sample_gram,
-        lambda s, t: (_congruence(s) - _congruence(t)).square().mean((1, 2)),
+        lambda s, t: (s - t).square().mean((1, 2)),
+        _congruence,
     )
 
 
@@ -54,20 +56,26 @@ def pair_distance(probe: Probe) -> list[float]:
     return compare(
         probe,
         views.centred_gram,
-        lambda s, t: F.smooth_l1_loss(_spread(s), _spread(t), reduction="none").mean((1, 2)),
+        lambda s, t: F.smooth_l1_loss(s, t, reduction="none").mean((1, 2)),
+        _spread,
     )
 
 
 @stage_comparison(reference="Park et al., CVPR 2019 (RKD), eqs. 8 and 9")
 def triplet_distance(probe: Probe) -> list[float]:
     """Huber distance of the cosines of the angles in all triplets of samples, at every stage."""
-    return compare(probe, views.centred_gram, _triplets)
+    if len(probe.images) > KEPT:
+        return compare(probe, views.centred_gram, _triplets)
+    # Stage by stage, since putting so many numbers side by side would take longer than comparing.
+    kept = (views.centred_gram, _all_angles)
+    pairs = zip(probe.viewed(*kept), teacher_views(probe, *kept), strict=True)
+    return [float(F.smooth_l1_loss(student, other)) for student, other in pairs]
 
 
 @stage_comparison(reference="Passalis & Tefas, ECCV 2018 (PKT), eqs. 4 to 7")
 def probability_distance(probe: Probe) -> list[float]:
     """Mean KL divergence of the samples' neighbourhood probabilities, teacher against student."""
-    return compare(probe, views.sample_gram, _neighbourhoods)
+    return compare(probe, views.sample_gram, _neighbour_kl, _neighbours)
 
 
 @stage_comparison(reference="Huang & Wang, arXiv:1707.01219 (NST), eq. 7")
@@ -83,7 +91,9 @@ def factor_distance(probe: Probe) -> list[float]:
     teacher = torch.stack(teacher_views(probe, views.spatial_factors))
     if len(student) < 2:
         raise Unmeasurable("the network has no two stages")
-    cosines = F.normalize(student, dim=2).transpose(2, 3) @ F.normalize(teacher, dim=2)
+    kept = (views.spatial_factors, _unit_columns)
+    units = torch.stack(probe.viewed(*kept)), torch.stack(teacher_views(probe, *kept))
+    cosines = units[0].transpose(2, 3) @ units[1]
     # For each of the teacher's vectors, the most similar one of the student, with its sign.
     chosen = cosines.abs().argmax(2, keepdim=True)
     signs = cosines.gather(2, chosen).sign()
@@ -176,6 +186,11 @@ def _triplets(student: Tensor, teacher: Tensor) -> Tensor:
     return total / batch**3
 
 
+def _all_angles(gram: Tensor) -> Tensor:
+    """``(B, B, B)``: the angles at all samples of one stage."""
+    return _angles(gram[None], slice(None))[0]
+
+
 def _angles(grams: Tensor, anchors: slice) -> Tensor:
     """``(L, anchors, B, B)``: cosine of the angle at j between the directions to i and to k."""
     at, own = grams[:, anchors], grams.diagonal(dim1=1, dim2=2)[:, anchors]
@@ -185,10 +200,18 @@ def _angles(grams: Tensor, anchors: slice) -> Tensor:
     return products * inverse[:, :, :, None] * inverse[:, :, None, :]
 
 
-def _neighbourhoods(student: Tensor, teacher: Tensor) -> Tensor:
-    s, t = ((_cosines(grams) + 1) / 2 for grams in (student, teacher))
-    s, t = (p / p.sum(2, keepdim=True).clamp_min(TINY) for p in (s, t))
-    return (t * ((t + TINY) / (s + TINY)).log()).sum(2).mean(1)
+def _neighbours(grams: Tensor) -> Tensor:
+    """How likely each sample is another's neighbour; rows sum to 1."""
+    close = (_cosines(grams) + 1) / 2
+    return close / close.sum(2, keepdim=True).clamp_min(TINY)
+
+
+def _neighbour_kl(student: Tensor, teacher: Tensor) -> Tensor:
+    return (teacher * ((teacher + TINY) / (student + TINY)).log()).sum(2).mean(1)
+
+
+def _unit_columns(factors: Tensor) -> Tensor:
+    return F.normalize(factors, dim=1)
 
 
 def _between_stages(factors: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
 @stage_comparison(reference="Kornblith et al., ICML 2019, eq. 4")
 def cka(probe: Probe) -> list[float]:
     """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1]."""
-    return compare(probe, views.sample_gram, lambda s, t: _cosine(_centred(s), _centred(t)))
+    return compare(probe, views.sample_gram, _cosine, _centred)
 
 
 @stage_comparison()
@@ -87,11 +87,7 @@ def gram_cosine(probe: Probe) -> list[float]:
 @stage_comparison(reference="Tung & Mori, ICCV 2019, eq. 4 (SP); DisWOT's relation similarity")
 def gram_distance(probe: Probe) -> list[float]:
     """Mean squared distance of row-normalised sample Grams at every stage, in [0, 4 / B]."""
-    return compare(
-        probe,
-        views.sample_gram,
-        lambda s, t: (F.normalize(s, dim=2) - F.normalize(t, dim=2)).square().mean((1, 2)),
-    )
+    return compare(probe, views.sample_gram, lambda s, t: (s - t).square().mean((1, 2)), _unit_rows)
 
 
 @stage_comparison(
@@ -99,15 +95,13 @@ def gram_distance(probe: Probe) -> list[float]:
 )
 def relation_correlation(probe: Probe) -> list[float]:
     """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1]."""
-    return compare(
-        probe, views.sample_gram, lambda s, t: _cosine(_centred_relations(s), _centred_relations(t))
-    )
+    return compare(probe, views.sample_gram, _cosine, _centred_relations)
 
 
 @stage_comparison()
 def channel_gram_distance(probe: Probe) -> list[float]:
     """Mean squared distance of normalised channel Grams after projection to 16, per stage."""
-    return compare(probe, views.projected_gram, lambda s, t: (_unit(s) - _unit(t)).square().mean(1))
+    return compare(probe, views.projected_gram, lambda s, t: (s - t).square().mean(1), _unit)
 
 
 @stage_comparison()
@@ -127,11 +121,7 @@ def attention_kl(probe: Probe) -> list[float]:
 @stage_comparison(reference="Zagoruyko & Komodakis, ICLR 2017, eq. 2 (AT)")
 def attention_distance(probe: Probe) -> list[float]:
     """Mean distance of l2-normalised spatial attention maps at every stage, in [0, √2]."""
-    return compare(
-        probe,
-        views.attention_map,
-        lambda s, t: (F.normalize(s, dim=2) - F.normalize(t, dim=2)).norm(dim=2).mean(1),
-    )
+    return compare(probe, views.attention_map, lambda s, t: (s - t).norm(dim=2).mean(1), _unit_rows)
 
 
 @comparison(reference="Hinton et al., 2015")
@@ -178,6 +168,10 @@ def _teacher_class_gradient(probe: Probe) -> Tensor:
 def _unit(stack: Tensor) -> Tensor:
     """``(L, n)``: the entries of each matrix as a vector of length 1."""
     return F.normalize(stack.flatten(1), dim=1)
+
+
+def _unit_rows(stack: Tensor) -> Tensor:
+    return F.normalize(stack, dim=2)
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,7 @@ from autodas.statistics.teacher_signals import TeacherSignals
 __all__ = ["Probe"]
 
 S = TypeVar("S")
+Views: TypeAlias = tuple[Callable[[Tensor], Tensor], ...]
 
 ROUNDING = 1e-6  # a deviation below this share of a value is an error of single precision
 
@@ -83,20 +84,14 @@ class Probe:
         needs: Iterable[str],
         teacher: TeacherSignals | None = None,
     ) -> None:
-        if not len(images) == len(labels) == len(teacher.images if teacher else images):
-            raise InvalidInput(
-                f"{len(images)} images need as many labels and the teacher's signals on the same, "
-                f"but got {len(labels)} labels"
-                + (f" and a teacher on {len(teacher.images)} images" if teacher else "")
-            )
         self.network = network
         self.images = images
         self.labels = labels
+        self.face(teacher)
         self.needs = needs_named(needs, "a probe")
         self.params = parameters(network)
         self._notes = PassNotes(self.needs, len(images))
-        self._views: dict[Callable[[Tensor], Tensor], list[Tensor]] = {}
-        self._teacher = teacher
+        self._views: dict[Views, list[Tensor]] = {}
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Probe:
@@ -116,6 +111,21 @@ class Probe:
     def extra(self) -> ExtraPasses:
         """The extra passes, each made on first use."""
         return ExtraPasses(self.network, self.images, self.labels, self.layers, self.needs)
+
+    def face(self, teacher: TeacherSignals | None) -> None:
+        """Compare with another teacher, or with none; of the student nothing is run again.
+
+        Raises:
+            InvalidInput: images, labels and teacher disagree about the number of samples.
+        """
+        images, labels = len(self.images), len(self.labels)
+        if not images == labels == (len(teacher.images) if teacher else images):
+            raise InvalidInput(
+                f"{images} images need as many labels and the teacher's signals on the same, "
+                f"but got {labels} labels"
+                + (f" and a teacher on {len(teacher.images)} images" if teacher else "")
+            )
+        self._teacher = teacher
 
     @property
     def teacher(self) -> TeacherSignals:
@@ -181,11 +191,14 @@ class Probe:
         """``(B, K)``, without their graph."""
         return self._pass.logits
 
-    def viewed(self, view: Callable[[Tensor], Tensor]) -> list[Tensor]:
-        """``view`` of every stage output, computed once however many statistics ask."""
-        if view not in self._views:
-            self._views[view] = [view(stage) for stage in self.stages]
-        return self._views[view]
+    def viewed(self, *views: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        """A view of every stage output, or a view of that view and so on, each computed once
+        however many statistics and teachers ask.
+        """
+        if views not in self._views:
+            seen = self.viewed(*views[:-1]) if views[1:] else self.stages
+            self._views[views] = [views[-1](each) for each in seen]
+        return self._views[views]
 
     @property
     def norm_moments(self) -> list[tuple[Tensor, Tensor]]:

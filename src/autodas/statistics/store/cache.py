@@ -75,7 +75,7 @@ class Cache:
         text = canonical_json(header)
         flat = np.concatenate([np.empty(0, np.float32), *(arrays[name] for name in sorted(arrays))])
         metadata = {"statistics": text, "sha256": _checksum(key, text, flat)}
-        write_bytes(self.path(key), save({"values": flat}, metadata))
+        write_bytes(self.path(key), save({"values": flat}, metadata), lasting=False)
 
     def _load(self, key: str) -> tuple[dict[str, Any], dict[str, FloatArray]] | None:
         """What the file of ``key`` says of each statistic, and the values of those that have any.

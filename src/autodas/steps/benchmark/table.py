@@ -23,6 +23,7 @@ from autodas.steps.benchmark.remeasured import (
 )
 from autodas.steps.benchmark.repeated import over_splits
 from autodas.tables import Table
+from autodas.tables.pairs import is_pairs
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, load_family, split_of
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
@@ -162,12 +163,16 @@ class TableRun:
     ) -> int:
         """Fill in what is missing; the number of networks that were run."""
         options = self.options
-        family = self._family()
+        family = self._family(self.targets[0])
         if family.networks:
             described.clear()  # seconds of a run that was killed half-way are of less
-        seeds: Seeds | None = None
+        networks, seeds = family.networks, None
         for target in self.targets:
             mine = _on(family, target)
+            if is_pairs(family.table) and target != family.target:
+                # Whoever taught for the target is whom its students are compared with.
+                mine, seeds = self._family(target), None
+                networks += mine.networks
             parts = {
                 part: Comparison(mine, part, options.seed, options.top)
                 for part in (options.part, "report")
@@ -204,16 +209,16 @@ class TableRun:
                 self._keep("row", target, row=row)
                 self.progress.advance()
             self.progress.finish()
-        return family.networks
+        return networks
 
     def _keep(self, unit: str, target: str, **content: Mapping[str, Any]) -> None:
         self.journal.append({"unit": unit, "table": self.table, "target": target, **content})
 
-    def _family(self) -> Family:
+    def _family(self, target: str) -> Family:
         options = self.options
         leaves = sorted(frozenset[str]().union(*(each.leaves for each in self.compared.each)))
         return load_family(
-            f"{self.table}:{self.targets[0]}",
+            f"{self.table}:{target}",
             leaves,
             options.protocol,
             space=options.space,

@@ -121,7 +121,7 @@ def _ground(config: ExplainConfig) -> _Ground:
     chosen = check_sample(known, config.architectures, config.seed)
     truth = np.asarray([values[each] for each in chosen])
     space = space_of(table, config.space)
-    protocol = resolved(as_labelled(config.protocol, table), space)
+    protocol = resolved(as_labelled(config.protocol, table, target), space)
     return _Ground(space, chosen, truth, table.name, target, protocol)
 
 
