@@ -3,8 +3,9 @@
 correlation (rank correlations with stated rules for ties and gaps, also of many scores with one
 truth in microseconds), bootstrap (intervals), size_control (what is left when size is accounted
 for), regret (accuracy lost by choosing with a score), top (what its favourites are worth), measures
-(all of these by name), discoveries (many comparisons at once),
-objective (the fitness of a proxy over several families), row (all of it, for one row of a table).
+(all of these by name), discoveries (many comparisons at once), pairs (of student and teacher, by
+what is compared), objective (the fitness of a proxy over several families), row (all of it, for one
+row of a table).
 """
 
 from autodas.fitness.bootstrap import Interval
@@ -14,12 +15,14 @@ from autodas.fitness.discoveries import false_discovery_rates
 from autodas.fitness.goodness import Goodness
 from autodas.fitness.measures import MEASURES, check_measure
 from autodas.fitness.objective import Fitness, Goal, Objective
+from autodas.fitness.pairs import COMPARISONS, PairGoodness, PairIntervals
 from autodas.fitness.regret import Choice, Regret, budgets_of, expected_best, top1_regret
 from autodas.fitness.row import Row, Yardstick
 from autodas.fitness.size_control import BeyondSize, BinnedTau, tau_given_size, tau_within_bins
 from autodas.fitness.top import DEFAULT_TOP, Top, top_of_list
 
 __all__ = [
+    "COMPARISONS",
     "DEFAULT_TOP",
     "MEASURES",
     "BeyondSize",
@@ -34,6 +37,8 @@ __all__ = [
     "Interval",
     "Measure",
     "Objective",
+    "PairGoodness",
+    "PairIntervals",
     "Regret",
     "Row",
     "TauAgainst",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness.goodness import Goodness
+from autodas.fitness.pairs import PairGoodness
 
 __all__ = ["Fitness", "Goal", "Objective"]
 
@@ -31,6 +32,8 @@ class Goal:
         rows: Which of them count; None for all.
         weight: Its weight in a mean, above 0.
         sizes: ``(S, A)`` sizes, #params first; needed for size control and lift.
+        pairs: ``(2, A)`` numbers of student and teacher, if these are pairs: goodness is then that
+            of :class:`PairGoodness`.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Goal:
     rows: npt.NDArray[np.intp] | None = None
     weight: float = 1.0
     sizes: Floats | None = None
+    pairs: npt.NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,8 @@ class Objective:
                 raise InvalidInput(f"{goal.name}: weight must be above 0, got {goal.weight}")
         self.goals = tuple(goals)
         self.combine = combine
-        self._judges = [
-            Goodness(
-                _seen(goal, goal.truth),
-                None if goal.sizes is None else _seen(goal, goal.sizes),
-                measure=measure,
-                size_control=size_control,
-                lift=lift,
-            )
-            for goal in goals
-        ]
+        options: dict[str, Any] = {"size_control": size_control, "lift": lift, "measure": measure}
+        self._judges = [_judge(goal, options) for goal in goals]
 
     def __call__(
         self, scores: Mapping[str, npt.ArrayLike | Result[npt.NDArray[np.floating]]]
@@ -159,6 +155,14 @@ class Objective:
         if self.combine == "min":
             return min(values)
         return float(np.average(values, weights=[goal.weight for goal in self.goals]))
+
+
+def _judge(goal: Goal, options: Mapping[str, Any]) -> Goodness | PairGoodness:
+    truth = _seen(goal, goal.truth)
+    if goal.pairs is not None:
+        rows = slice(None) if goal.rows is None else goal.rows
+        return PairGoodness(truth, *goal.pairs[:, rows])
+    return Goodness(truth, None if goal.sizes is None else _seen(goal, goal.sizes), **options)
 
 
 def _turned(scores: npt.ArrayLike | Result[npt.NDArray[np.floating]]) -> Floats | Failed:

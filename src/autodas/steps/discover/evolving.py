@@ -43,6 +43,7 @@ from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import GuidingFamily
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family
+from autodas.workbench.pair_families import PairFamily
 
 __all__ = ["Evolved", "ProxySearch", "grammar_of", "usable_leaves"]
 
@@ -106,7 +107,13 @@ class ProxySearch:
         }
         return Objective(
             [
-                Goal(f.name, f.truth, getattr(f.split, part), sizes=np.array(f.sizes))
+                Goal(
+                    f.name,
+                    f.truth,
+                    getattr(f.split, part),
+                    sizes=np.array(f.sizes),
+                    pairs=f.owners if isinstance(f, PairFamily) else None,
+                )
                 for f in self.families
             ],
             config.combine,
@@ -232,8 +239,9 @@ def grammar_of(
     """
     usable = usable_leaves(families, size_leaves=size_leaves, leaves=leaves)
     types = {name: STATISTICS.get(name).type for name in usable}
-    # A teacher on its own is the same for all students.
-    fixed = [name for name in types if STATISTICS.get(name).origin == "teacher"]
+    # A teacher on its own is the same for all students, unless they have several.
+    several = any(isinstance(family, PairFamily) for family in families)
+    fixed = [n for n in types if STATISTICS.get(n).origin == "teacher" and not several]
     observed = observed_rules(evaluators, types, fixed=fixed)
     return Grammar(types, fixed=fixed, rules=(*RULES, *observed))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import SealedFamilies
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, as_labelled, load_family, parse_pair, parted
-from autodas.workbench.ground_truth import refuse_unused, space_of
+from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
+from autodas.workbench.pair_families import asks_for_pairs, load_pairs, taught
 from autodas.workbench.protocol import resolved
 
 __all__ = ["check_tables", "held_out", "load", "statistics_of"]
@@ -54,13 +55,34 @@ def check_tables(config: DiscoverConfig) -> None:
             labels=config.labels if pair in config.tables else None,
             split_seed=config.split_seed,
         )
+        if pair in config.tables and asks_for_pairs(pair, table):
+            _refuse_for_pairs(config, pair)
+            taught(table, config.protocol)
+            tables.append(table)
+            continue
         truth = table.target(target).values
-        resolved(as_labelled(config.protocol, table), space_of(table, config.space))
+        resolved(as_labelled(config.protocol, table, target), space_of(table, config.space))
         tables.append(table)
         if pair in config.tables:
             _rankable(pair, "search", truth[parts.search])
             _rankable(pair, "validation", truth[parts.validation])
     refuse_unused(config.space, tables)
+
+
+def _refuse_for_pairs(config: DiscoverConfig, pair: str) -> None:
+    """Refuse options that say nothing about pairs of student and teacher."""
+    usual = DiscoverConfig()
+    plain = ("fitness", "lift", "size_control", "terms", "collapse", "labels")
+    changed = [name for name in plain if getattr(config, name) != getattr(usual, name)]
+    if changed:
+        raise InvalidInput(
+            f"{changed[0]} is for tables of one teacher; leave it out, or name one teacher of "
+            f"{pair}, as in {pair}:TEACHER"
+        )
+    if config.selection == "nsga2":
+        raise InvalidInput(f"selection nsga2 looks at sizes, and the pairs of {pair} have none")
+    if len({parse_pair(each)[0] for each in config.tables}) < len(config.tables):
+        raise InvalidInput(f"table {pair} is asked for whole, so name it once")
 
 
 def _rankable(pair: str, part: str, truth: Values) -> None:
@@ -81,16 +103,17 @@ def load(config: DiscoverConfig, progress: Progress = Silent()) -> SealedFamilie
     # Half of the memory is for statistics, half for remembered parts of formulas.
     share = parse_bytes(config.memory) // (2 * len(set(names)))
     read = _reader(config, progress)
+    pairs = _pair_reader(config, progress)
     loaded: dict[str, Family] = {}
     families: list[Family] = []
     for pair, name in zip(config.tables, names, strict=True):
-        if name not in loaded:
+        if asks_for_pairs(pair, table_among(name, config.space)):
+            families.append(pairs(name, measured, memory=share))
+        elif name not in loaded:
             loaded[name] = read(pair, measured, labels=config.labels, memory=share)
             families.append(loaded[name])
-            continue
-        target = parse_pair(pair)[1]
-        truth = loaded[name].table.target(target).values
-        families.append(replace(loaded[name], target=target, truth=truth, networks=0, seconds=0.0))
+        else:
+            families.append(_of_target(loaded[name], parse_pair(pair)[1]))
     return SealedFamilies(families)
 
 
@@ -100,16 +123,30 @@ def held_out(config: DiscoverConfig, proxy: Proxy, progress: Progress) -> list[F
     return [read(pair, sorted(proxy.leaves)) for pair in config.held_out]
 
 
+def _of_target(family: Family, target: str) -> Family:
+    """The same architectures with other accuracies; nothing was run for it."""
+    truth = family.table.target(target).values
+    return replace(family, target=target, truth=truth, networks=0, seconds=0.0)
+
+
 def _reader(config: DiscoverConfig, progress: Progress) -> Callable[..., Family]:
     """:func:`load_family` with all that is the same for every table."""
-    return partial(
-        load_family,
-        protocol=config.protocol,
-        space=config.space,
-        cache=config.cache,
-        jobs=config.workers,
-        limit=config.limit,
-        sample=config.sample,
-        split_seed=config.split_seed,
-        progress=progress,
-    )
+    return partial(load_family, **_shared(config, progress))
+
+
+def _pair_reader(config: DiscoverConfig, progress: Progress) -> Callable[..., Family]:
+    """:func:`load_pairs`, the same."""
+    return partial(load_pairs, **_shared(config, progress))
+
+
+def _shared(config: DiscoverConfig, progress: Progress) -> dict[str, Any]:
+    return {
+        "protocol": config.protocol,
+        "space": config.space,
+        "cache": config.cache,
+        "jobs": config.workers,
+        "limit": config.limit,
+        "sample": config.sample,
+        "split_seed": config.split_seed,
+        "progress": progress,
+    }

@@ -25,11 +25,13 @@ from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
 from autodas.steps.discover.inputs import check_tables, held_out, load
 from autodas.steps.discover.islands import on_islands
+from autodas.steps.discover.pair_rows import described, pair_rows, pair_verdict
 from autodas.steps.discover.sealing import GuidingFamily
 from autodas.steps.explain.collapse import check_collapse
 from autodas.steps.explain.drawing import draw
 from autodas.tables import Split
 from autodas.workbench.families import Family
+from autodas.workbench.pair_families import PairFamily
 
 __all__ = ["load", "prepare", "run", "what_it_sees"]
 
@@ -152,21 +154,23 @@ def _results(
         *(SCORES.get(name) for name in BASELINES),
         get_predictor("predictor:shapes"),
     ]
-    table = rows(families, scores, seed=config.seed) + _held_out_rows(config, unseen, proxy)
+    pairs = [family for family in families if isinstance(family, PairFamily)]
+    plain = [family for family in families if not isinstance(family, PairFamily)]
+    of_pairs = [row for f in pairs for row in pair_rows(f, proxy.score, seed=config.seed)]
+    single = rows(plain, scores, seed=config.seed) + _held_out_rows(config, unseen, proxy)
+    table = single + of_pairs
     for row in table:
         row["discovered"] = row["score"] == proxy.name
     sees = what_it_sees(proxy.leaves)
-    failures: Counter[str] = Counter()
-    for record in evolved.history:
-        failures.update(record.failures)
     collapse = [each["sentence"] for each in proxy.results.get("collapse", [])]
     return {
         "seed": config.seed,
         "networks_measured": sum(family.networks for family in (*families, *unseen)),
         "evaluations": evolved.history[-1].evaluated,
-        "failures": dict(failures.most_common()),
+        "failures": _failures(evolved),
         "pairs": [
-            *(family.describe() for family in families),
+            *(family.describe() for family in plain),
+            *(each for family in pairs for each in described(family)),
             *(_described_held_out(family) for family in unseen),
         ],
         "proxy": {
@@ -184,12 +188,25 @@ def _results(
         "history": [_generation(record, config.everywhere) for record in evolved.history],
         "rows": table,
         "scatter": [
-            *(_scatter(family, proxy, family.split) for family in families),
+            *(_scatter(family, proxy, family.split) for family in plain),
             *(_scatter(family, proxy, None) for family in unseen),
         ],
         "collapse": list(proxy.results.get("collapse", [])),
-        "verdict": [*verdict(table, proxy.name), sees, *collapse],
+        "verdict": [
+            *verdict(single, proxy.name),
+            *pair_verdict(of_pairs, proxy.name),
+            sees,
+            *collapse,
+        ],
     }
+
+
+def _failures(evolved: Evolved) -> dict[str, int]:
+    """Reasons and how often, the most frequent first."""
+    failures: Counter[str] = Counter()
+    for record in evolved.history:
+        failures.update(record.failures)
+    return dict(failures.most_common())
 
 
 def _described_held_out(family: Family) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from autodas.scores import Proxy
 from autodas.workbench.families import Family
+from autodas.workbench.pair_families import PairFamily
 
 __all__ = ["GuidingFamily", "SealedFamilies"]
 
@@ -31,6 +32,11 @@ class GuidingFamily(Family):
         object.__setattr__(self, "truth", table.target(self.target).values)
 
 
+@dataclass(frozen=True, eq=False)
+class GuidingPairs(GuidingFamily, PairFamily):
+    """The same of a family of pairs."""
+
+
 class SealedFamilies:
     """Whole families, with the accuracies of the report part.
 
@@ -44,7 +50,10 @@ class SealedFamilies:
     @property
     def guiding(self) -> list[GuidingFamily]:
         """What search and choice may see of them."""
-        return [GuidingFamily(**vars(family)) for family in self.__families]
+        return [
+            (GuidingPairs if isinstance(family, PairFamily) else GuidingFamily)(**vars(family))
+            for family in self.__families
+        ]
 
     def opened(self, _: Proxy) -> tuple[Family, ...]:
         """The families, to report on a proxy: nobody has one to give before the choice is made."""

@@ -1,0 +1,155 @@
+"""The honest table of pairs: what a score knows of teachers, of students, and of both.
+
+A family of pairs gives nine rows for each score: three comparisons (teachers of one student,
+students of one teacher, all pairs) on pairs of unseen students, of unseen teachers, and of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from autodas.core.results import Failed, Ok, Result
+from autodas.fitness import COMPARISONS, Interval, PairIntervals, Row
+from autodas.scores import SCORES, Score
+from autodas.scores.score import Values
+from autodas.steps.benchmark.comparison import HIGHER_IS_BETTER, values_of
+from autodas.workbench.pair_families import PairFamily
+
+__all__ = ["described", "pair_rows", "pair_verdict"]
+
+SIZE, TEACHER, BOTH = "params", "teacher_accuracy", "params_and_teacher_accuracy"
+
+
+def pair_rows(family: PairFamily, score: Score, *, seed: int = 0) -> list[dict[str, Any]]:
+    """Rows of a score and of what it has to beat: sizes, and what is stated of the teachers.
+
+    Args:
+        family: The pairs, with all accuracies.
+        score: The score.
+        seed: Of the resamples.
+    """
+    contenders = {score.name: values_of(score, family.subjects), **_baselines(family)}
+    found = []
+    for part, index in family.unseen.items():
+        measured = PairIntervals(
+            family.truth[index], family.student[index], family.teacher[index], seed
+        )
+        beside = contenders[SIZE]
+        for name, values in contenders.items():
+            rows = _rows(measured, values, beside, index)
+            found += [
+                {
+                    "score": name,
+                    "space": family.space.name,
+                    "table": family.table.name,
+                    "target": _target(comparison, part),
+                    "part": part,
+                    "sign": HIGHER_IS_BETTER,
+                    **row,
+                }
+                for comparison, row in rows.items()
+            ]
+    return found
+
+
+def _target(comparison: str, part: str) -> str:
+    return f"{comparison}, {part}"
+
+
+def _baselines(family: PairFamily) -> dict[str, Result[Values]]:
+    """What is known without measuring anything beside a teacher."""
+    members = [family.facts[name].get("members", ()) for name in family.teachers]
+    stated = [[each.get("accuracy") for each in some] for some in members]
+    known = [float(np.mean(each)) if None not in each else np.nan for each in stated]
+    accuracy = np.asarray(known)[family.teacher]
+    params = family.sizes[0]
+    found: dict[str, Result[Values]] = {
+        name: SCORES.get(name).compute(family.subjects) for name in (SIZE, "depth")
+    }
+    if not np.isfinite(accuracy).all():
+        missing = Failed("the table does not state the accuracy of every teacher")
+        return {**found, TEACHER: missing, BOTH: missing}
+    return {**found, TEACHER: Ok(accuracy), BOTH: Ok(rankdata(params) + rankdata(accuracy))}
+
+
+def _rows(
+    measured: PairIntervals,
+    values: Result[Values],
+    beside: Result[Values],
+    index: npt.NDArray[np.intp],
+) -> dict[str, dict[str, Any]]:
+    """By comparison, all that the table of one teacher says too, as far as it has a meaning."""
+    empty = dict.fromkeys(Row.__annotations__) | {"n": len(measured.goodness.known)}
+    found: Result[Mapping[str, Interval]] | Failed = (
+        values if isinstance(values, Failed) else measured.of(values.value[index])
+    )
+    if isinstance(found, Failed) or isinstance(values, Failed):
+        why = found.reason if isinstance(found, Failed) else "no values"
+        return {name: empty | {"failed": why} for name in COMPARISONS}
+    differences: Mapping[str, Interval] = {}
+    if isinstance(beside, Ok):
+        gained = measured.difference(values.value[index], beside.value[index])
+        differences = gained.value if isinstance(gained, Ok) else {}
+    return {
+        name: empty | _ends("tau", found.value[name]) | _beside(differences.get(name))
+        for name in COMPARISONS
+    }
+
+
+def _ends(name: str, found: Interval) -> dict[str, float | None]:
+    ends = {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {key: value if np.isfinite(value) else None for key, value in ends.items()}
+
+
+def _beside(difference: Interval | None) -> dict[str, Any]:
+    if difference is None:
+        return {}
+    better, worse = difference.low > 0.0, difference.high < 0.0
+    judged = "better" if better else "worse" if worse else "open"
+    return _ends("delta_params", difference) | {"significance": judged}
+
+
+def described(family: PairFamily) -> list[dict[str, Any]]:
+    """What a report says of the family, for each of its comparisons."""
+    return [
+        family.describe()
+        | {"target": _target(comparison, part), "n_report": len(index)}
+        | {"teachers": list(family.teachers)}
+        for part, index in family.unseen.items()
+        for comparison in COMPARISONS
+    ]
+
+
+def pair_verdict(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """For each comparison, on pairs of unseen students: is a score better than what is stated?"""
+    found = []
+    tables = dict.fromkeys(row["table"] for row in rows if row["part"] == "unseen students")
+    for table in tables:
+        for comparison in COMPARISONS:
+            mine = {
+                row["score"]: row
+                for row in rows
+                if (row["table"], row["target"]) == (table, _target(comparison, "unseen students"))
+            }
+            found.append(_sentence(table, comparison, mine, name))
+    return found
+
+
+def _sentence(table: str, comparison: str, rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    row = rows[name]
+    where = f"On {table}, {comparison} (unseen students, {row['n']} pairs)"
+    if row["tau"] is None:
+        return f"{where}, the proxy gives no ranking: {row.get('failed')}."
+    others = [
+        f"{rows[other]['tau']:.2f} for {said}"
+        for other, said in ((SIZE, "#params"), (TEACHER, "the accuracy of the teacher"))
+        if rows[other]["tau"] is not None
+    ]
+    low, high = row["tau_low"], row["tau_high"]
+    within = "" if low is None or high is None else f" (95 % interval {low:.2f} to {high:.2f})"
+    return f"{where}, the proxy reaches τ {row['tau']:.2f}{within}: {', '.join(others)}."

@@ -1,0 +1,228 @@
+"""A table of pairs as one family, whose members are students beside a teacher each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autodas.backends import Jobs
+from autodas.core.errors import InvalidInput
+from autodas.core.progress import Progress, Silent
+from autodas.scores import Subjects
+from autodas.spaces import Space
+from autodas.tables import Part, Split, Table, Target, Training, split
+from autodas.tables.labels import NO_TEACHER
+from autodas.tables.pairs import PairTable, is_pairs, pairs_of, split_pairs
+from autodas.workbench.families import (
+    DEFAULT_TARGET,
+    SIZES,
+    Family,
+    as_labelled,
+    parse_pair,
+    parted,
+)
+from autodas.workbench.ground_truth import space_of
+from autodas.workbench.measuring import measure_beside
+from autodas.workbench.protocol import Protocol
+
+__all__ = ["ALL_PAIRS", "PairFamily", "asks_for_pairs", "load_pairs", "taught"]
+
+Index = npt.NDArray[np.intp]
+ALL_PAIRS = "pairs"
+"""Target of a family of pairs."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairFamily(Family):
+    """All pairs of a table, P of them; what of a family is by architecture is by pair here.
+
+    Attributes:
+        student: ``(P,)`` number of the student of each pair.
+        teacher: ``(P,)`` number of its teacher.
+        teachers: Names, T of them; learning from labels alone is none of them.
+        facts: Of each teacher what the table says of it.
+        unseen: What is new in the pairs that nothing is learnt from -> ``(n,)`` their rows:
+            ``unseen students`` (the report part), ``unseen teachers`` and ``both unseen``.
+    """
+
+    student: Index
+    teacher: Index
+    teachers: tuple[str, ...]
+    facts: Mapping[str, Mapping[str, Any]]
+    unseen: Mapping[str, Index]
+
+    @property
+    def owners(self) -> Index:
+        """``(2, P)`` numbers of student and teacher."""
+        return np.stack([self.student, self.teacher])
+
+
+def asks_for_pairs(pair: str, table: Table) -> bool:
+    """Whether all pairs are meant by ``TABLE``, rather than the students of one teacher."""
+    return is_pairs(table) and parse_pair(pair)[1] == DEFAULT_TARGET
+
+
+def load_pairs(
+    name: str,
+    leaves: Iterable[str],
+    protocol: Protocol,
+    *,
+    space: str | None = None,
+    cache: Path | None = None,
+    jobs: Jobs = 1,
+    limit: int | None = None,
+    sample: int | None = None,
+    split_seed: int = 0,
+    memory: int | None = None,
+    progress: Progress = Silent(),
+) -> PairFamily:
+    """Read a table of pairs and measure every student beside every teacher.
+
+    A student is run once. Which students and which teachers are kept unseen is decided by digest,
+    as of :func:`autodas.tables.pairs.split_pairs`; of the others, students are parted into those
+    that are searched and those that are chosen on.
+
+    Args:
+        name: Of the table.
+        leaves: Statistics to measure; sizes are always added.
+        protocol: Batch and initialisation; the teachers are those of the table.
+        space: Of the students, if the table itself does not say.
+        cache: Folder of the statistics cache.
+        jobs: Processes, or workers.
+        limit: Only its first students.
+        sample: Only so many students, chosen by digest.
+        split_seed: Which split.
+        memory: Bytes of statistics to keep in memory, the rest on disk; None for all.
+        progress: Hears of every student.
+
+    Raises:
+        InvalidInput: as of :func:`taught`.
+    """
+    table, _ = parted(name, space, limit=limit, sample=sample)
+    students, (pairs, protocols) = space_of(table, space), taught(table, protocol)
+    names = tuple(dict.fromkeys([*SIZES, *leaves]))
+    measured = measure_beside(
+        students,
+        pairs.students,
+        names,
+        replace(protocol, data=protocols[0].data),
+        [str(each.teacher) for each in protocols],
+        cache=cache,
+        jobs=jobs,
+        progress=progress,
+    )
+    subjects = _subjects(students, pairs, measured.store.columns, measured.store.missing)
+    if memory is not None:
+        subjects = subjects.within(memory)
+    parts, unseen = _parts(pairs, split_seed)
+    flat = _flat(table, pairs, subjects.architectures)
+    shape = (len(pairs.students), len(pairs.teachers))
+    owners = [np.repeat(np.arange(shape[0]), shape[1]), np.tile(np.arange(shape[1]), shape[0])]
+    return PairFamily(
+        students,
+        flat,
+        ALL_PAIRS,
+        flat.targets[ALL_PAIRS].values,
+        parts,
+        subjects,
+        protocol,
+        measured.networks,
+        measured.seconds,
+        student=owners[0],
+        teacher=owners[1],
+        teachers=pairs.teachers,
+        facts={each: dict(pairs.facts[each]) for each in pairs.teachers},
+        unseen=unseen,
+    )
+
+
+def taught(table: Table, protocol: Protocol) -> tuple[PairTable, list[Protocol]]:
+    """The pairs of a table that have a teacher, and for each teacher what they are measured with.
+
+    Raises:
+        InvalidInput: a teacher is asked for, those of the table cannot be had, or there are not two
+            of them.
+    """
+    name = table.name
+    if protocol.teacher is not None:
+        raise InvalidInput(
+            f"table {name!r} has a teacher for every pair; leave out --teacher {protocol.teacher}, "
+            f"or name one column of the table, {name}:TEACHER"
+        )
+    pairs = _with_teachers(pairs_of(table))
+    protocols = [as_labelled(protocol, table, teacher) for teacher in pairs.teachers]
+    for teacher, each in zip(pairs.teachers, protocols, strict=True):
+        if each.teacher is None:
+            raise InvalidInput(
+                f"table {name!r} does not say who its teacher {teacher!r} is, or taught on other "
+                f"data than {protocol.data!r}"
+            )
+    return pairs, protocols
+
+
+def _with_teachers(pairs: PairTable) -> PairTable:
+    """The table without learning from labels alone, which nothing can be compared with."""
+    kept = [t for t, name in enumerate(pairs.teachers) if name != NO_TEACHER]
+    if len(kept) < 2:
+        raise InvalidInput(f"table {pairs.name!r} has fewer than two teachers to tell apart")
+    teachers = tuple(pairs.teachers[t] for t in kept)
+    return replace(pairs, teachers=teachers, accuracy=pairs.accuracy[:, kept], rungs=())
+
+
+def _subjects(
+    space: Space, pairs: PairTable, columns: Mapping[str, Any], missing: Mapping[str, str]
+) -> Subjects:
+    depth = [float(space.depth(space.decode(text))) for text in pairs.students]
+    return Subjects(
+        tuple(f"{text} beside {name}" for text in pairs.students for name in pairs.teachers),
+        np.repeat(depth, len(pairs.teachers)),
+        columns,
+        missing,
+        space.name,
+        space.precision == "double",
+    )
+
+
+def _parts(pairs: PairTable, seed: int) -> tuple[Split, dict[str, Index]]:
+    salt = "autodas" if seed == 0 else f"autodas {seed}"
+    found = split_pairs(pairs, salt)
+    by_student = split(pairs.students, salt=salt)
+    rows = {}
+    for name in ("search", "validation"):
+        mine = np.zeros(found.seen.shape, dtype=bool)
+        mine[getattr(by_student, name)] = True
+        rows[name] = np.flatnonzero(mine & found.seen)
+    unseen = {
+        "unseen students": np.flatnonzero(found.unseen_students),
+        "unseen teachers": np.flatnonzero(found.unseen_teachers),
+        "both unseen": np.flatnonzero(found.both_unseen),
+    }
+    return Split(rows["search"], rows["validation"], unseen["unseen students"]), unseen
+
+
+def _flat(table: Table, pairs: PairTable, called: tuple[str, ...]) -> Table:
+    """The pairs as the rows of a table with one target; those of a student belong together."""
+    runs = pairs.accuracy.reshape(len(called), -1)
+    target = Target(
+        ALL_PAIRS,
+        str(table.meta.get("dataset", "unknown")),
+        Training.DISTILLED,
+        Part(table.meta.get("part", "test")),
+        pairs.mean.ravel(),
+        pairs.seeds,
+        runs,
+    )
+    return Table(
+        table.name,
+        table.space,
+        called,
+        {ALL_PAIRS: target},
+        table.source,
+        table.digest,
+        groups=tuple(text for text in pairs.students for _ in pairs.teachers),
+    )

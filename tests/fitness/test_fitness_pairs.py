@@ -1,0 +1,93 @@
+"""How well scores order pairs, worked by hand."""
+
+import numpy as np
+import pytest
+
+from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed
+from autodas.fitness import COMPARISONS, Goal, Objective, PairGoodness, PairIntervals
+
+STUDENT = np.array([0, 0, 0, 1, 1, 1])
+TEACHER = np.array([0, 1, 2, 0, 1, 2])
+TRUTH = np.array([50.0, 60.0, 70.0, 80.0, 90.0, 85.0])
+TEACHERS, STUDENTS, ALL = COMPARISONS
+
+
+def parts(score, truth=TRUTH):
+    return PairGoodness(truth, STUDENT, TEACHER).parts(score).value
+
+
+def test_a_score_of_students_alone_is_a_coin_among_teachers():
+    found = parts([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+    assert found[TEACHERS] == 0.0
+    assert found[STUDENTS] == 1.0
+    # Of 15 comparisons 9 are of different students, all right; the other 6 are ties.
+    assert found[ALL] == pytest.approx(9 / 15)
+
+
+def test_a_score_of_teachers_alone_is_a_coin_among_students():
+    found = parts([1.0, 2.0, 3.0, 1.0, 2.0, 3.0])
+    # Student 0: three of three right; student 1: 80 < 90 right, 80 < 85 right, 90 > 85 wrong.
+    assert found[TEACHERS] == pytest.approx((5 - 1) / 6)
+    assert found[STUDENTS] == 0.0
+
+
+def test_equal_and_unknown_accuracies_are_not_compared():
+    truth = np.array([50.0, 50.0, 70.0, np.nan, 90.0, 85.0])
+    found = parts([3.0, 2.0, 1.0, 9.0, 1.0, 2.0], truth)
+    # Student 0: 50 < 70 twice, both wrong; student 1: 90 > 85 wrong.
+    assert found[TEACHERS] == -1.0
+    # Teacher 1: 50 < 90 wrong; teacher 2: 70 < 85 right; teacher 0 has one student left.
+    assert found[STUDENTS] == 0.0
+
+
+def test_what_orders_nothing_has_no_goodness():
+    goodness = PairGoodness(TRUTH, STUDENT, TEACHER)
+    assert goodness(np.ones(6)) == Failed("constant score")
+    assert goodness([1, 2, 3, 4, 5, np.inf]) == Failed("score is not finite everywhere")
+    one = PairGoodness(TRUTH[:3], STUDENT[:3], TEACHER[:3])
+    assert one([1, 2, 3]) == Failed("no two students of one teacher differ in accuracy")
+    with pytest.raises(InvalidInput, match="shape"):
+        goodness([1.0])
+
+
+def test_an_objective_takes_the_mean_of_the_three_on_some_rows():
+    rows = np.array([0, 1, 3, 4])
+    goal = Goal("pairs", TRUTH, rows, pairs=np.stack([STUDENT, TEACHER]))
+    score = np.array([1.0, 2.0, 99.0, 3.0, 0.0, -99.0])
+    # Left are 50, 60 | 80, 90 with scores 1, 2 | 3, 0: one of two; 1 of 2; of six 3 right, 3 wrong.
+    found = Objective([goal]).either_way({"pairs": score}).value
+    assert found[0].value == pytest.approx((0 + 0 + 0) / 3)
+    assert Objective([goal])({"pairs": TRUTH}).value.value == 1.0
+    turned, upright = Objective([goal]).either_way({"pairs": -TRUTH}).value
+    assert (turned.value, upright) == (1.0, False)
+
+
+def test_intervals_are_of_students_and_teachers_drawn_again():
+    rng = np.random.default_rng(0)
+    student, teacher = np.repeat(np.arange(12), 8), np.tile(np.arange(8), 12)
+    truth = rng.normal(size=12)[student] + 0.5 * rng.normal(size=8)[teacher]
+    noisy = truth + rng.normal(size=96)
+    measured = PairIntervals(truth, student, teacher)
+    exact, rough = measured.of(truth).value, measured.of(noisy).value
+    gained = measured.difference(truth, noisy).value
+    for name in COMPARISONS:
+        assert (exact[name].value, exact[name].low, exact[name].high) == (1.0, 1.0, 1.0)
+        assert rough[name].low < rough[name].value < rough[name].high < 1.0
+        assert gained[name].value == pytest.approx(1.0 - rough[name].value)
+        assert gained[name].low > 0.0
+    alone = measured.of(student.astype(float)).value[TEACHERS]
+    assert (alone.value, alone.low, alone.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_student_that_was_drawn_twice_counts_twice_and_not_four_times():
+    """Two students of which a score gets one right and one wrong: drawn (2, 0), (1, 1), (0, 2)."""
+    truth = np.array([1.0, 2.0, 4.0, 3.0])
+    student, teacher = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    measured = PairIntervals(truth, student, teacher)
+    drawn = measured._samples([1.0, 2.0, 1.0, 2.0]).value[TEACHERS][1]
+    assert set(np.round(drawn[np.isfinite(drawn)], 12)) == {-1.0, 0.0, 1.0}
+    three = PairIntervals(np.array([1.0, 2, 2, 1, 2, 1]), np.repeat([0, 1, 2], 2), [0, 1] * 3)
+    drawn = three._samples([1.0, 2.0] * 3).value[TEACHERS][1]
+    # One of three right: drawn k times of three, (2k − 3) / 3.
+    assert set(np.round(drawn[np.isfinite(drawn)], 6)) == set(np.round([-1, -1 / 3, 1 / 3, 1], 6))
