@@ -19,6 +19,8 @@ def spellings(space: Space, text: str) -> list[str]:
         return _with_useless_vertex(text)
     if space.name == "nasbench301":
         return [text.replace(" ", ""), f" {text}", _with_edges_turned(text)]
+    if space.name.startswith("transnas"):
+        return [text.replace(" ", ""), f" {text}", _in_the_benchmarks_words(space.name, text)]
     content = json.loads(text)
     return [
         *(json.dumps({key: content[key] for key in keys}) for keys in permutations(content)),
@@ -61,3 +63,11 @@ def _with_edges_turned(text: str) -> str:
     turned = [pairs[i ^ 1] for i in range(len(pairs))]
     cells = (", ".join(turned[:8]), ", ".join(turned[8:]))
     return f"[[{cells[0]}], [{cells[1]}]]"
+
+
+def _in_the_benchmarks_words(space: str, text: str) -> str:
+    """What TransNAS-Bench-101 itself calls what NASLib writes as numbers."""
+    digits = "".join(re.findall(r"\d", text))
+    if space == "transnas-macro":
+        return f"64-{digits.rstrip('0')}-basic"
+    return f"64-41414-{digits[0]}_{digits[1:3]}_{digits[3:]}"

@@ -115,8 +115,9 @@ def test_a_table_is_read_with_its_scores(tmp_path):
     assert table.targets["cifar10_val"].values[0] == 93.5
     assert table.published["synflow"][0] == 41.5
     assert np.isnan(table.published["jacov"][0])
-    file.write_text(head + f'segmentation,"{both(SEPARABLE, PLAIN)}",93.5,1,1\n')
-    with pytest.raises(FileProblem, match="line 2, column task: 'segmentation' is not cifar10"):
+    row = f',"{both(SEPARABLE, PLAIN)}",93.5,1,1\n'
+    file.write_text(f"{head}cifar10{row}segmentation{row}")
+    with pytest.raises(FileProblem, match="line 3, column task: 'segmentation' is not cifar10"):
         read_table(file)
 
 

@@ -14,6 +14,7 @@ from autodas.networks.nasbench201 import CellNetwork201
 from autodas.networks.pit import PoolingTransformer
 from autodas.networks.resnet import LinearResNet, ResNet, WideResNet, cifar_resnet, resnet18
 from autodas.networks.transformer import set_drop_path
+from autodas.networks.transnas import TransNasNetwork
 from autodas.networks.vgg import VGG
 from autodas.networks.vit import VisionTransformer
 
@@ -28,6 +29,7 @@ __all__ = [
     "PoolingTransformer",
     "ResNet",
     "StagedNetwork",
+    "TransNasNetwork",
     "VisionTransformer",
     "WideResNet",
     "cifar_resnet",

@@ -17,6 +17,7 @@ from autodas.spaces.listed import LIST, ListSpace, space_of_list, timm_space
 from autodas.spaces.nasbench101 import NASBENCH101
 from autodas.spaces.nasbench201 import NASBENCH201
 from autodas.spaces.nasbench301 import NASBENCH301
+from autodas.spaces.transnas import TRANSNAS_MACRO, TRANSNAS_MICRO
 from autodas.spaces.vision_transformers import AUTOFORMER, DIGITS_VIT, PIT
 from autodas.students import TIMM, Student, is_network
 
@@ -34,6 +35,8 @@ for _space in (
     NASBENCH101,
     NASBENCH201,
     NASBENCH301,
+    TRANSNAS_MACRO,
+    TRANSNAS_MICRO,
 ):
     SPACES.add(_space.name, _space)
 

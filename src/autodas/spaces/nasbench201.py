@@ -15,7 +15,7 @@ from autodas.spaces.base import Shape
 from autodas.spaces.choices import ChoiceSpace, Each, Selection
 from autodas.spaces.text import check_text, shown
 
-__all__ = ["NASBENCH201", "NasBench201", "isomorphism_class"]
+__all__ = ["NASBENCH201", "NasBench201", "convolutions_in_a_row", "isomorphism_class"]
 
 _OPERATION = "(" + "|".join(OPERATIONS) + ")"
 _PATTERN = re.compile(
@@ -41,7 +41,7 @@ class NasBench201(ChoiceSpace):
             "NAS-Bench-201: one of five operations on each of six edges of a cell",
             {"ops": Each.of(OPERATIONS, len(EDGES))},
             _cell_network,
-            depth=_convolutions_in_a_row,
+            depth=convolutions_in_a_row,
             input_shape=(3, 32, 32),
             num_classes=10,
         )
@@ -81,13 +81,13 @@ def _cell_network(arch: Selection, num_classes: int, input_shape: Shape) -> Cell
     return CellNetwork201(arch["ops"], channels=input_shape[0], num_classes=num_classes)
 
 
-def _convolutions_in_a_row(arch: Selection) -> int:
+def convolutions_in_a_row(arch: Selection) -> int:
     """Most convolutions on a path through the cell; 0 also if no path is open."""
     longest: list[int | None] = [0, None, None, None]
     for (source, target), operation in zip(EDGES, arch["ops"], strict=True):
         before = longest[source]
         if operation != "none" and before is not None:
-            reached = before + operation.startswith("nor_conv")
+            reached = before + ("conv" in operation)
             longest[target] = max(reached, longest[target] or 0)
     return longest[3] or 0
 

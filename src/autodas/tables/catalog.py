@@ -181,6 +181,20 @@ for _source in (
         origin="NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022)",
     ),
     TableSource(
+        "transnas-macro",
+        "transnas-macro",
+        "ResNets of four to six modules on seven tasks, with published zero-cost scores",
+        "transnas101_macro.csv",
+        origin="NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022)",
+    ),
+    TableSource(
+        "transnas-micro",
+        "transnas-micro",
+        "cells of six edges on seven tasks, with published zero-cost scores",
+        "transnas101_micro.csv",
+        origin="NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022)",
+    ),
+    TableSource(
         "nasbench101-full",
         "nasbench101",
         "all 423,624 NAS-Bench-101 cells on CIFAR-10, vanilla, three trainings each (499 MB)",

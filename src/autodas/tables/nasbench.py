@@ -7,7 +7,7 @@ are those of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ __all__ = [
     "read_nasbench101",
     "read_nasbench201",
     "read_nasbench201_scores",
+    "spread_over",
 ]
 
 SCORES = (
@@ -61,6 +62,31 @@ def _targets(sheet: Sheet) -> dict[str, Target]:
 def published_scores(sheet: Sheet) -> dict[str, Floats]:
     """The scores that came with a table; NaN where there is none."""
     return {name: sheet.numbers(name, SENTINEL) for name in SCORES if name in sheet.columns}
+
+
+def spread_over(
+    kinds: Sequence[str], names: Sequence[str]
+) -> tuple[tuple[str, ...], Callable[[str, Floats], Floats]]:
+    """One row per architecture, of files with a line for each architecture and kind.
+
+    Args:
+        kinds: Of each line, such as its data set.
+        names: The architecture of each line.
+
+    Returns:
+        The A architectures, and a function that gives the ``(A,)`` numbers of a kind from those of
+        all lines, NaN where there is no line.
+    """
+    architectures = tuple(dict.fromkeys(names))
+    row_of = {name: row for row, name in enumerate(architectures)}
+
+    def spread(kind: str, values: Floats) -> Floats:
+        lines = [line for line, each in enumerate(kinds) if each == kind]
+        found = np.full(len(architectures), np.nan)
+        found[[row_of[names[line]] for line in lines]] = values[lines]
+        return found
+
+    return architectures, spread
 
 
 def _classes(sheet: Sheet, architectures: Sequence[str]) -> tuple[str, ...]:
@@ -126,24 +152,17 @@ def read_nasbench201_scores(sheet: Sheet, space: str | None) -> Table:
     names = sheet.architectures(sheet.text("arch_str"), "arch_str", space or "nasbench201")
     keys = [f"{d} {a}" for d, a in zip(datasets, names, strict=True)]
     unique(sheet.path, keys, _lines(sheet))
-    architectures = tuple(dict.fromkeys(names))
-    row_of = {name: row for row, name in enumerate(architectures)}
+    architectures, spread = spread_over(datasets, names)
     accuracy, scores = sheet.percentages("val_accuracy"), published_scores(sheet)
     targets: dict[str, Target] = {}
     published: dict[str, Floats] = {}
     for dataset in dict.fromkeys(datasets):
-        lines = [i for i, each in enumerate(datasets) if each == dataset]
-        rows = [row_of[names[i]] for i in lines]
-
-        def spread(values: Floats, rows: list[int] = rows, lines: list[int] = lines) -> Floats:
-            found = np.full(len(architectures), np.nan)
-            found[rows] = values[lines]
-            return found
-
         column = f"{dataset}_val"
         found = meaning(column) or (dataset, Training.VANILLA, Part.VALIDATION)
-        targets[column] = Target(column, *found, spread(accuracy))
-        published.update({f"{dataset}/{name}": spread(each) for name, each in scores.items()})
+        targets[column] = Target(column, *found, spread(dataset, accuracy))
+        published.update(
+            {f"{dataset}/{name}": spread(dataset, each) for name, each in scores.items()}
+        )
     if not targets:
         raise FileProblem(sheet.path, "holds no data set")
     return Table(

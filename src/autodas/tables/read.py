@@ -25,6 +25,7 @@ from autodas.tables.labels import FORMATS, LABEL_COLUMNS, PAIR_COLUMNS, read_lab
 from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nasbench201_scores
 from autodas.tables.official import is_official, official_csv, refuse_pickles
 from autodas.tables.table import Table
+from autodas.tables.transnas import read_transnas
 
 __all__ = ["parse_table", "read_table"]
 
@@ -51,6 +52,12 @@ class CsvForm:
         return lacks
 
 
+def _read_tasks(sheet: Sheet, space: str | None) -> Table:
+    """NAS-Bench-301 or TransNAS-Bench-101, whose files in NAS-Bench-Suite-Zero have one form."""
+    is_cifar = "cifar10" in sheet.text("task")
+    return (read_nasbench301 if is_cifar else read_transnas)(sheet, space)
+
+
 # The first that fits wins, so the more demanding kinds come first.
 FORMS = (
     CsvForm(LABEL_COLUMNS, "", read_labels),
@@ -59,7 +66,7 @@ FORMS = (
     CsvForm(("arch_str",), "_test", read_nasbench201),
     CsvForm(("adjacency", "ops"), "_val", read_nasbench101),
     CsvForm(("arch",), "_acc", read_accuracy_sheet),
-    CsvForm(("task", "arch", "val_accuracy"), "", read_nasbench301),
+    CsvForm(("task", "arch", "val_accuracy"), "", _read_tasks),
 )
 
 

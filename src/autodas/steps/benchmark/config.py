@@ -32,6 +32,8 @@ PAPER: dict[str, tuple[Training, ...] | tuple[str, ...]] = {
     "nasbench201": (Training.VANILLA,),
     "nasbench101": (Training.VANILLA,),
     "nasbench301": (Training.VANILLA,),
+    "transnas-macro": (Training.VANILLA,),
+    "transnas-micro": (Training.VANILLA,),
 }
 
 

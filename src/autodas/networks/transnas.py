@@ -1,0 +1,162 @@
+"""Networks of TransNAS-Bench-101 (Duan et al., CVPR 2021): a stem and modules of two blocks each.
+
+In its macro space a block is a residual block of ResNet, and modules differ in whether they double
+the channels or halve the resolution. In its micro space there are five modules that do so in turn,
+and a block is a cell of four nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from autodas.networks.base import StagedNetwork, kaiming
+from autodas.networks.cell_graphs import edge_graph
+from autodas.networks.darts import Halved
+from autodas.networks.nasbench201 import EDGES
+
+__all__ = ["MICRO_MODULES", "MODULES", "OPERATIONS", "TransNasNetwork"]
+
+OPERATIONS = ("none", "skip", "conv1x1", "conv3x3")
+"""Of an edge between two nodes of a cell; their numbers are those of the benchmark."""
+
+MODULES = ("plain", "wider", "halved", "halved-wider")
+"""Kinds of a module; its number in the benchmark is one more than its place here."""
+
+MICRO_MODULES = ("halved-wider", "plain", "halved-wider", "plain", "halved-wider")
+WIDTH = 64
+BLOCKS = 2  # of a module
+
+Block = Callable[[int, int, int], nn.Module]
+
+
+class TransNasNetwork(StagedNetwork):
+    """Stem that reduces the resolution to a quarter, modules, and a linear classifier.
+
+    Args:
+        modules: Of :data:`MODULES`, from first to last.
+        operations: The cell, six of :data:`OPERATIONS` in the order of the edges of NAS-Bench-201;
+            residual blocks if None.
+        channels: Channels of the images.
+        num_classes: Number of logits, K.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[str],
+        operations: Sequence[str] | None = None,
+        *,
+        channels: int = 3,
+        num_classes: int = 63,
+    ) -> None:
+        super().__init__()
+        block: Block = ResidualBlock
+        if operations is not None:
+            self.cell_graph = edge_graph(EDGES, operations, OPERATIONS)
+            block = _cells(operations)
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, WIDTH // 2, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(WIDTH // 2),
+            _convolution(WIDTH // 2, WIDTH, 3, 2),
+        )
+        self.body = nn.ModuleList()
+        self.halves = [kind.startswith("halved") for kind in modules]
+        width = WIDTH
+        for kind, halves in zip(modules, self.halves, strict=True):
+            wider = width * (2 if kind.endswith("wider") else 1)
+            first = block(width, wider, 2 if halves else 1)
+            rest = [block(wider, wider, 1) for _ in range(BLOCKS - 1)]
+            self.body.append(nn.Sequential(first, *rest))
+            width = wider
+        kaiming(self)
+        self.classifier = nn.Linear(width, num_classes)
+
+    def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Last feature maps of each resolution, and logits."""
+        x = self.stem(x)
+        stages = []
+        for module, halves in zip(self.body, self.halves, strict=True):
+            if halves:
+                stages.append(x)
+            x = module(x)
+        stages.append(x)
+        return stages, self.classifier(x.mean(dim=(2, 3)))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 × 3 convolutions beside a shortcut, which is a convolution where shapes change.
+
+    Args:
+        inputs: Channels before.
+        outputs: Channels after.
+        stride: 1, or 2 to halve the resolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv_a = _convolution(inputs, outputs, 3, stride)
+        self.conv_b = _convolution(outputs, outputs, 3, 1)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        return self.downsample(x) + self.conv_b(self.conv_a(x))  # type: ignore[no-any-return]
+
+
+class TransNasCell(nn.Module):
+    """Four nodes, each the sum of what its incoming edges carry; edges from the first may halve.
+
+    Args:
+        operations: Names of the six operations.
+        inputs: Channels of the first node.
+        outputs: Channels of the others.
+        stride: 1, or 2 to halve the resolution.
+    """
+
+    def __init__(self, operations: Sequence[str], inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.outputs, self.stride = outputs, stride
+        self.edges = nn.ModuleDict()
+        for (source, target), name in zip(EDGES, operations, strict=True):
+            before, step = (outputs, 1) if source else (inputs, stride)
+            if name == "skip" and step == 1 and before == outputs:
+                self.edges[f"{source}-{target}"] = nn.Identity()
+            elif name == "skip":
+                self.edges[f"{source}-{target}"] = Halved(before, outputs)
+            elif name != "none":
+                kernel = int(name[-1])
+                self.edges[f"{source}-{target}"] = _convolution(before, outputs, kernel, step)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        nodes = [x]
+        for target in (1, 2, 3):
+            incoming = [
+                self.edges[key](nodes[source])
+                for source in range(target)
+                if (key := f"{source}-{target}") in self.edges
+            ]
+            nodes.append(sum(incoming[1:], incoming[0]) if incoming else self._nothing(x))
+        return nodes[3]
+
+    def _nothing(self, x: Tensor) -> Tensor:
+        """Zeros that stay connected to the input, as a stage has to be."""
+        seen = x[:, :1, :: self.stride, :: self.stride] * 0.0
+        return seen.expand(-1, self.outputs, -1, -1)
+
+
+def _cells(operations: Sequence[str]) -> Block:
+    return lambda inputs, outputs, stride: TransNasCell(operations, inputs, outputs, stride)
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    )

@@ -1,0 +1,198 @@
+"""TransNAS-Bench-101: text, networks, published sizes of all seven tasks, graphs."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from autodas.core.errors import InvalidInput
+from autodas.networks import without_weights
+from autodas.networks.darts import Halved
+from autodas.networks.transnas_heads import image_head, segmentation_head
+from autodas.spaces import get_space
+
+MACRO, MICRO = get_space("transnas-macro"), get_space("transnas-micro")
+CLASSES = {"class_scene": 63, "class_object": 100, "room_layout": 9}
+PIECES, PERMUTATIONS = 9, 1000  # of jigsaw, whose networks see one piece of 64 pixels at a time
+# Millions of parameters and of FLOPs in NAS-Bench-Suite-Zero, as printed.
+PUBLISHED = [
+    (MACRO, "(1, 2, 4, 2, 0, 0)", "class_scene", "11.2188", "13602.5"),
+    (MACRO, "(3, 4, 4, 2, 1, 0)", "normal", "43.5038", "3281.39"),
+    (MACRO, "(1, 3, 3, 3, 4, 1)", "jigsaw", "2.89345", "58.7757"),
+    (MICRO, "(1, 1, 0, 3, 1, 2)", "class_object", "7.40007", "1600.58"),
+    (MICRO, "(0, 1, 3, 1, 1, 1)", "segmentsemantic", "19.0641", "2592.01"),
+    (MICRO, "(2, 3, 0, 1, 0, 3)", "autoencoder", "37.5476", "4684.45"),
+]
+
+
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+class WithHead(nn.Module):
+    """The network of an architecture with the head of a task."""
+
+    def __init__(self, space, text, task):
+        super().__init__()
+        network = space.build(space.decode(text))
+        width = network.classifier.in_features
+        doublings = 2 + sum(network.halves)
+        self.features = nn.Sequential(network.stem, *network.body)
+        self.pooled = nn.AdaptiveAvgPool2d(1)
+        self.task = task
+        if task == "jigsaw":
+            self.head = nn.Linear(PIECES * width, PERMUTATIONS)
+        elif task in CLASSES:
+            self.head = nn.Linear(width, CLASSES[task])
+        elif task == "segmentsemantic":
+            self.head = segmentation_head(width, doublings, 17)
+        else:
+            self.head = image_head(width, doublings)
+
+    def forward(self, x):
+        x = self.features(x)
+        if self.task == "jigsaw":
+            # Only the features of one piece are counted, and all of what is behind them.
+            x = x.repeat(1, PIECES, 1, 1)
+        if isinstance(self.head, nn.Linear):
+            x = self.pooled(x).flatten(1)
+        return self.head(x)
+
+
+def flops(network, size):
+    """As the program counts that was used: transposed convolutions and additions for nothing."""
+    total = 0
+
+    def add(module, inputs, output):
+        nonlocal total
+        x = inputs[0]
+        if isinstance(module, nn.Conv2d):
+            kernel = module.kernel_size[0] ** 2
+            total += output.numel() * (module.in_channels * kernel + (module.bias is not None))
+        elif isinstance(module, nn.BatchNorm2d):
+            total += 2 * x.numel()
+        elif isinstance(module, nn.ReLU | nn.LeakyReLU | Halved):  # it begins with a ReLU
+            total += x.numel()
+        elif isinstance(module, nn.AdaptiveAvgPool2d):
+            total += (x.shape[2] + 1) ** 2 * x.shape[1]
+        elif isinstance(module, nn.Linear):
+            total += module.in_features * module.out_features
+
+    for module in network.modules():
+        module.register_forward_hook(add)
+    network(torch.zeros(1, 3, size, size, device="meta"))
+    return total
+
+
+def sizes(space, text, task):
+    network = without_weights(lambda: WithHead(space, text, task)).eval()
+    params = sum(p.numel() for p in network.parameters())
+    found = flops(network, 64 if task == "jigsaw" else 256)
+    return tuple(f"{number / 1e6:.6g}" for number in (params, found))
+
+
+def test_parameters_and_flops_are_the_published_ones():
+    for space, text, task, params, operations in PUBLISHED:
+        assert sizes(space, text, task) == (params, operations), (text, task)
+
+
+@pytest.mark.skipif("AUTODAS_DATA" not in os.environ, reason="AUTODAS_DATA is not set")
+@pytest.mark.parametrize(
+    ("space", "every"), [(MACRO, 199), (MICRO, 199), slow(MACRO, 7), slow(MICRO, 7)]
+)
+def test_they_are_so_in_all_digits_that_are_printed(space, every):
+    name = f"transnas101_{space.name.partition('-')[2]}.csv"
+    path = Path(os.environ["AUTODAS_DATA"]) / name
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))[::every]
+    assert len({row["task"] for row in rows}) == 7
+    for row in rows:
+        assert sizes(space, row["arch"], row["task"]) == (row["params"], row["flops"]), row
+
+
+def test_the_spaces_are_as_large_as_published():
+    assert (MACRO.size, MICRO.size) == (3256, 4096)
+
+
+@pytest.mark.parametrize(
+    ("space", "text", "same"),
+    [
+        (MACRO, "64-1242-basic", "(1, 2, 4, 2, 0, 0)"),
+        (MACRO, "64-133341-basic", "(1, 3, 3, 3, 4, 1)"),
+        (MICRO, "64-41414-1_10_312", "(1, 1, 0, 3, 1, 2)"),
+    ],
+)
+def test_the_benchmarks_own_notation_is_read(space, text, same):
+    assert space.canonical(text) == same
+
+
+@pytest.mark.parametrize(
+    ("space", "wrong"),
+    [
+        (MACRO, "(1, 2, 4, 0, 2, 0)"),  # a gap
+        (MACRO, "(1, 2, 4, 0, 0, 0)"),  # too few
+        (MACRO, "(1, 2, 2, 2, 0, 0)"),  # nothing halved
+        (MACRO, "(3, 3, 3, 3, 3, 2)"),  # five halved
+        (MACRO, "(4, 4, 4, 4, 1, 1)"),  # four doubled
+        (MACRO, "(1, 3, 3, 1, 1, 1)"),  # none doubled
+        (MACRO, "64-124-basic"),
+        (MICRO, "(1, 1, 0, 3, 1, 4)"),
+        (MICRO, "(1, 1, 0, 3, 1)"),
+        (MICRO, "64-41414-1_10_314"),
+    ],
+)
+def test_what_is_no_architecture_is_refused(space, wrong):
+    with pytest.raises(InvalidInput, match="architectures are written"):
+        space.decode(wrong)
+
+
+def test_a_dead_cell_is_zero_and_still_connected():
+    network = MICRO.build(MICRO.decode("(3, 0, 0, 0, 0, 0)"), num_classes=5).eval()
+    images = torch.randn(2, 3, 17, 32, requires_grad=True)
+    stages, logits = network.forward_stages(images)
+    assert [tuple(stage.shape[1:]) for stage in stages] == [
+        (64, 5, 8),
+        (128, 3, 4),
+        (256, 2, 2),
+        (512, 1, 1),
+    ]
+    assert (stages[-1] == 0).all()
+    torch.testing.assert_close(logits, network.classifier.bias.expand(2, 5))
+    gradients = torch.autograd.grad(logits.sum(), stages)
+    assert all((gradient == 0).all() for gradient in gradients[:-1])
+
+
+def test_skips_that_change_the_shape_are_convolutions():
+    """A skip is free but for three cells of ten: those that halve, from the input on."""
+    skips, nothing = "(0, 0, 0, 1, 0, 0)", "(0, 0, 0, 0, 0, 0)"
+    more = MICRO.cost(MICRO.decode(skips)).params - MICRO.cost(MICRO.decode(nothing)).params
+    assert more == sum(a * b + 2 * b for a, b in ((64, 128), (128, 256), (256, 512)))
+    inner = "(0, 0, 1, 1, 0, 1)"
+    assert MICRO.cost(MICRO.decode(inner)) == MICRO.cost(MICRO.decode(skips))
+
+
+def test_graph_features_of_cells_are_as_many_as_the_authors_have_but_one_count():
+    found = MICRO.graph_features(MICRO.decode("(1, 1, 0, 3, 1, 2)"))
+    assert len(found) == 4 + 15 * 6
+    assert list(found[:4]) == [1, 3, 1, 1]  # none, skip, 1 × 1, 3 × 3
+
+
+def test_graph_features_of_modules_say_how_wide_and_small_features_get():
+    found = MACRO.graph_features(MACRO.decode("(1, 2, 4, 3, 0, 0)"))
+    assert list(found[-13:]) == [4, 0, 1, 2, 2, 2, 2, 0, 0, 1, 2, 2, 2]
+
+
+def test_heads_give_every_pixel_its_numbers():
+    features = torch.randn(2, 8, 2, 3)
+    for doublings in (2, 4, 6):
+        scale = 2**doublings
+        classes = segmentation_head(8, doublings, 5)(features)
+        assert classes.shape == (2, 5, 2 * scale, 3 * scale)
+        image = image_head(8, doublings)(features)
+        assert image.shape == (2, 3, 2 * scale, 3 * scale)
+        assert np.abs(image.detach().numpy()).max() <= 1
