@@ -71,6 +71,7 @@ PATTERNS: dict[str, dict[str, str]] = {
         "predictor:graph-ridge and so on, and predictor:all on the graph and on scores",
         "early:1/9": "in benchmark: the cross-entropy after a ninth of every training, in tables "
         "made with label --rungs 1/9; also early:accuracy@1/9 and early:kd_loss@1/9",
+        "published:NAME": "in benchmark: a number that came with the table, such as published:nwot",
         "all": "in benchmark: all of these that have a name of their own",
     },
     "proxies": {

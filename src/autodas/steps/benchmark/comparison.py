@@ -24,12 +24,13 @@ from autodas.scores import Score, Subjects
 from autodas.scores.predictor import Predictor, Sees
 from autodas.scores.score import Values
 from autodas.steps.benchmark.early import Early, after
+from autodas.steps.benchmark.published import Published, published_values
 from autodas.steps.benchmark.rivals import encodings, predicted
 from autodas.workbench.families import Family
 
 __all__ = ["Comparison", "Contender", "PartName", "controlled", "rows", "values_of", "verdict"]
 
-Contender: TypeAlias = Score | Predictor | Early
+Contender: TypeAlias = Score | Predictor | Early | Published
 PartName: TypeAlias = Literal["all", "search", "validation", "report"]
 
 HIGHER_IS_BETTER = 1
@@ -148,6 +149,9 @@ class Comparison:
             if isinstance(early, Failed):
                 return early, {}
             return Ok(early.value[0][self.chosen]), {"cost": early.value[1]}
+        if isinstance(contender, Published):
+            there = published_values(family.table, family.target, contender)
+            return there if isinstance(there, Failed) else Ok(there.value[self.chosen]), {}
         found = predicted(
             family,
             contender,

@@ -14,6 +14,8 @@ from autodas.scores.resolve import shipped_path, shipped_proxies
 from autodas.steps.benchmark.comparison import Contender
 from autodas.steps.benchmark.early import PREFIX as EARLY
 from autodas.steps.benchmark.early import get_early
+from autodas.steps.benchmark.published import PREFIX as PUBLISHED
+from autodas.steps.benchmark.published import get_published
 
 __all__ = ["ALL", "BASELINES", "Contenders", "contenders", "everything"]
 
@@ -75,6 +77,8 @@ def contenders(texts: Iterable[str]) -> Contenders:
 def _contender(name: str) -> Contender:
     if name.startswith(PREFIX):
         return get_predictor(name)
+    if name.startswith(PUBLISHED):
+        return get_published(name)
     return get_early(name) if name.startswith(EARLY) else get_score(name)
 
 

@@ -14,6 +14,7 @@ from autodas.steps.benchmark.comparison import Comparison, Contender
 from autodas.steps.benchmark.config import BenchmarkConfig
 from autodas.steps.benchmark.contenders import Contenders
 from autodas.steps.benchmark.early import Early
+from autodas.steps.benchmark.published import Published
 from autodas.steps.benchmark.remeasured import (
     Seeds,
     alone,
@@ -253,9 +254,9 @@ class TableRun:
     ) -> float | None:
         """Seconds per architecture: of the score alone if asked for, else of all in one pass.
 
-        Short trainings have none: looking them up says nothing of what they cost.
+        What the table says has none: looking it up says nothing of what it cost.
         """
-        if isinstance(contender, Early):
+        if isinstance(contender, Early | Published):
             return None
         if not self.options.time:
             return shared if depends_on_seeds(contender) else None
