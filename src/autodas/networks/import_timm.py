@@ -20,6 +20,7 @@ from types import ModuleType
 from torch import library
 
 from autodas.core.errors import MissingData
+from autodas.networks.timm_mobilenets import name_narrow_mobilenets
 
 __all__ = ["import_timm"]
 
@@ -32,11 +33,17 @@ _declared: list[library.Library] = []
 
 @lru_cache(maxsize=1)
 def import_timm() -> ModuleType:
-    """The package timm.
+    """The package timm, with a few models more (:mod:`autodas.networks.timm_mobilenets`).
 
     Raises:
         MissingData: it is not installed or cannot be imported; the message says what to do.
     """
+    timm = _imported()
+    name_narrow_mobilenets(timm)
+    return timm
+
+
+def _imported() -> ModuleType:
     try:
         return importlib.import_module("timm")
     except PROBLEMS as error:

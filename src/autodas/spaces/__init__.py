@@ -13,9 +13,11 @@ from autodas.spaces.choices import ChoiceSpace, Each, Selection
 from autodas.spaces.listed import ListSpace
 from autodas.spaces.nasbench101 import graph_hash
 from autodas.spaces.nasbench201 import isomorphism_class
+from autodas.students import TIMM
 
 __all__ = [
     "SPACES",
+    "TIMM",
     "Arch",
     "ChoiceSpace",
     "Each",

@@ -25,7 +25,7 @@ class TableSource:
 
     Attributes:
         name: Its name.
-        space: The space of its architectures.
+        space: The space of its architectures; None if the file says it.
         description: What it holds, in one line.
         file: Name of the file.
         embedded: True if the file comes with this package; else it is looked for in the folder
@@ -37,7 +37,7 @@ class TableSource:
     """
 
     name: str
-    space: str
+    space: str | None
     description: str
     file: str
     embedded: bool = False
@@ -195,6 +195,13 @@ for _source in (
         origin="NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022)",
     ),
     TableSource(
+        "apple-dr",
+        None,
+        "27 ImageNet students of ten families, distilled and vanilla, for 150 to 1,000 epochs",
+        "apple_dr_imagenet_distilled.csv",
+        origin="ml-dr (Faghri et al., ICCV 2023)",
+    ),
+    TableSource(
         "nasbench101-full",
         "nasbench101",
         "all 423,624 NAS-Bench-101 cells on CIFAR-10, vanilla, three trainings each (499 MB)",
@@ -232,12 +239,14 @@ def load_table(
     text = str(name)
     if isinstance(name, str) and name in TABLES:
         source = TABLES.get(name)
-        if space not in (None, source.space):
+        if source.space is not None and space not in (None, source.space):
             raise OtherSpace(name, source.space, space)
         file = source.path
         if file is None:
             raise MissingData(_how_to_get(source))
-        return dataclasses.replace(read_table(file, source.space, spelling), name=source.name)
+        return dataclasses.replace(
+            read_table(file, source.space or space, spelling), name=source.name
+        )
     path = expanded(Path(text))
     if path.suffix or len(path.parts) > 1 or path.exists():
         return read_table(path, space, spelling)

@@ -26,6 +26,7 @@ from autodas.tables.nasbench import read_nasbench101, read_nasbench201, read_nas
 from autodas.tables.official import is_official, official_csv, refuse_pickles
 from autodas.tables.table import Table
 from autodas.tables.transnas import read_transnas
+from autodas.tables.zoo import ZOO_COLUMNS, read_zoo
 
 __all__ = ["parse_table", "read_table"]
 
@@ -67,6 +68,7 @@ FORMS = (
     CsvForm(("adjacency", "ops"), "_val", read_nasbench101),
     CsvForm(("arch",), "_acc", read_accuracy_sheet),
     CsvForm(("task", "arch", "val_accuracy"), "", _read_tasks),
+    CsvForm(ZOO_COLUMNS, "", read_zoo),
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from autodas import tables
 from autodas.core.errors import InvalidInput
 from autodas.core.plugins import is_trusted
-from autodas.spaces import Space, get_space
+from autodas.spaces import TIMM, Space, get_space
 from autodas.tables import OtherSpace, Table
 
 __all__ = ["load_table", "refuse_unused", "space_of", "table_among"]
@@ -81,6 +81,8 @@ def space_of(table: Table, asked: str | None = None) -> Space:
 
 
 def _known(table: str, space: str, asked: str | None) -> Space:
+    if space.startswith(TIMM):
+        return get_space(space)  # names, not code
     module, colon, name = space.partition(":")
     known = isinstance(getattr(sys.modules.get(module), name, None), Space)
     if colon and space != asked and not known and not is_trusted(module):
