@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
+from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes.gaussian import drawn
 from autodas.statistics.passes.noise import noise_like
 from autodas.statistics.passes.without_trace import measuring_mode, replaced
@@ -122,11 +123,26 @@ def _adding(parts: list[tuple[_Share, Tensor]]) -> Callable[..., Tensor]:
         changes = []
         for share, change in parts:
             added = share(module, inputs[0])
-            changes.append(added * change.view(-1, *[1] * (added.ndim - 1)))
+            rows = _of_rows(change, len(added))
+            changes.append(added * rows.view(-1, *[1] * (added.ndim - 1)))
         padding = [0, 0] * (output.ndim - 1 - axis) + [0, output.shape[axis] - 1]
         return output + F.pad(sum(changes[1:], changes[0]).unsqueeze(axis), padding)
 
     return add
+
+
+def _of_rows(change: Tensor, rows: int) -> Tensor:
+    """``(rows,)`` the change of each image, for a layer that sees several rows of every image.
+
+    Windows of Swin and patches of MobileViT are such rows, those of an image next to each other.
+
+    Raises:
+        Unmeasurable: rows cannot be of single images.
+    """
+    each, rest = divmod(rows, len(change))
+    if rest or not each:
+        raise Unmeasurable(f"a layer sees {rows} rows of {len(change)} images")
+    return change.repeat_interleave(each)
 
 
 def _channels_first(module: nn.Module) -> bool:

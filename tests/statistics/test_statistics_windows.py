@@ -1,0 +1,53 @@
+"""Layers that see several rows of every image, as windows of Swin and patches of MobileViT."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from autodas.core.results import Failed, Ok
+from autodas.networks import StagedNetwork, seeded
+from autodas.statistics import measure
+
+IMAGES = torch.randn(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(6) % 3
+
+
+class Windowed(StagedNetwork):
+    """Two linear layers on each of four windows, which are rows of their own or stand apart."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form = form
+        self.first = nn.Linear(12, 5)
+        self.second = nn.Linear(5, 6)
+        self.table = nn.Linear(2, 6)
+        self.classifier = nn.Linear(6, 3)
+
+    def forward_stages(self, x):
+        rows = x.unflatten(2, (2, 2)).unflatten(4, (2, 2)).permute(0, 2, 4, 1, 3, 5).flatten(3)
+        count = len(x)
+        rows = rows.flatten(1, 2) if self.form == "apart" else rows.flatten(0, 2)
+        rows = self.second(self.first(rows).tanh())
+        rows = rows.view(count, 4, 6)
+        if self.form == "shared":  # of no image: a bias of positions
+            rows = rows + self.table(rows.new_ones(3, 2)).sum(0)
+        return [rows], self.classifier(rows.mean(1))
+
+
+def information(form):
+    network = seeded(lambda: Windowed(form), 0)
+    return measure(network, IMAGES, LABELS, ["information_rank"])["information_rank"]
+
+
+def test_rows_of_an_image_count_for_that_image():
+    apart, rows = information("apart"), information("rows")
+    assert isinstance(rows, Ok)
+    assert rows.value.segments[0] == pytest.approx(apart.value.segments[0], rel=1e-5)
+
+
+def test_a_layer_of_no_image_cannot_be_measured():
+    found = information("shared")
+    assert isinstance(found, Failed)
+    assert found.reason == "a layer sees 3 rows of 6 images"
