@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,19 @@ def dies_once(marker, x):
     return x
 
 
+def has_a_child(_):
+    child = get_context("fork").Process(target=os._exit, args=(3,))
+    child.start()
+    child.join()
+    return child.exitcode
+
+
 def unsendable(x):
     return (lambda: x) if x == 1 else x
+
+
+def test_a_unit_may_start_processes_of_its_own():
+    assert dict(backend("processes", 1).run(has_a_child, [0])) == {0: Ok(3)}
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -47,6 +47,11 @@ def test_the_rate_is_positive_and_bounded(warm_up, steps, step):
         ("drop_path", 1.0),
         ("shift", -1),
         ("optimizer", "sgdm"),
+        ("resized_crop", 1.0),
+        ("colour_jitter", -0.1),
+        ("erasing", 1.0),
+        ("rand_augment", 31),
+        ("rand_augment", -1),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(field, value):

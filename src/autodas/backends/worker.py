@@ -114,6 +114,8 @@ def _serve(connection: Connection, fn: Callable[[Any], Any]) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_TERMINALS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Daemons must have no children, and a training may want processes that decode its images.
+    current_process().daemon = False
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send("ready")  # a death before this is not the fault of any unit
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autodas.core.digest import digest, digest_bytes
 from autodas.core.errors import InvalidInput
+from autodas.data.image_files import ImageFiles, Images, part_of
 
 __all__ = ["CIFAR100", "FASHION_MNIST", "IMAGENET", "ImageData", "Normalisation", "resized"]
 
@@ -89,7 +90,8 @@ class ImageData:
         name: The name it is loaded by.
         train_images: ``(N, C, H, W)``. Small data sets hold what networks see: float32,
             normalised by the mean and standard deviation of the training part. Large ones hold
-            raw pixels, uint8; :meth:`ready` normalises those that are needed.
+            raw pixels, uint8; :meth:`ready` normalises those that are needed. The largest leave
+            them in their files (:class:`autodas.data.image_files.ImageFiles`).
         train_labels: ``(N,)`` int64 in ``[0, num_classes)``.
         test_images: ``(M, C, H, W)``, in the same form.
         test_labels: ``(M,)`` int64.
@@ -100,22 +102,25 @@ class ImageData:
         validation: Images and labels of a part to make choices on, in the same form; None if it is
             to be cut from the training part (:func:`autodas.data.validation.for_choosing`).
         skipped: Images that were left out because they cannot be decoded.
+        train_files: The files of the training images, in order, where each is more than its image:
+            crops are cut from them. None if there are none.
 
     Raises:
         InvalidInput: shapes, types or labels do not fit together.
     """
 
     name: str
-    train_images: Tensor
+    train_images: Images
     train_labels: Tensor
-    test_images: Tensor
+    test_images: Images
     test_labels: Tensor
     num_classes: int
     digest: str
     normalisation: Normalisation | None = None
     class_names: tuple[str, ...] = ()
-    validation: tuple[Tensor, Tensor] | None = None
+    validation: tuple[Images, Tensor] | None = None
     skipped: int = 0
+    train_files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         _check_part(self, "training", self.train_images, self.train_labels)
@@ -128,6 +133,26 @@ class ImageData:
         """``(C, H, W)`` of one image."""
         channels, height, width = self.train_images.shape[1:]
         return int(channels), int(height), int(width)
+
+    @property
+    def originals(self) -> ImageFiles | None:
+        """The files that crops of training images are cut from, if they hold more than those."""
+        images = self.train_images
+        return images if isinstance(images, ImageFiles) else self.train_files
+
+    def with_parts(self, chosen: Tensor | None, judged: tuple[Images, Tensor]) -> ImageData:
+        """A data set of the same name, of other parts.
+
+        Args:
+            chosen: Numbers, or a mask, of the training images that stay; None for all.
+            judged: Images and labels of the new test part.
+        """
+        train, files = (self.train_images, self.train_labels), self.train_files
+        if chosen is not None:
+            train = part_of(train[0], chosen), train[1][chosen]
+            files = None if files is None else files.part(chosen)
+        made = ImageData.of_tensors(self.name, train, judged, self.num_classes, self.normalisation)
+        return replace(made, train_files=files)
 
     @property
     def in_words(self) -> str:
@@ -156,27 +181,29 @@ class ImageData:
     def of_tensors(
         cls,
         name: str,
-        train: tuple[Tensor, Tensor],
-        test: tuple[Tensor, Tensor],
+        train: tuple[Images, Tensor],
+        test: tuple[Images, Tensor],
         num_classes: int,
         normalisation: Normalisation | None = None,
         *,
-        validation: tuple[Tensor, Tensor] | None = None,
+        validation: tuple[Images, Tensor] | None = None,
     ) -> ImageData:
         """A data set with its digest computed from (images, labels) of all parts."""
         parts = (*train, *test, *(validation or ()))
-        content = [(list(part.shape), digest_bytes(_bytes(part))) for part in parts]
+        content = [(list(part.shape), _digest(part)) for part in parts]
         how = () if normalisation is None else (normalisation,)
         whole = digest(num_classes, content, *how)
         return cls(name, *train, *test, num_classes, whole, normalisation, validation=validation)
 
 
-def _bytes(tensor: Tensor) -> memoryview:
+def _digest(part: Images) -> str:
+    if isinstance(part, ImageFiles):
+        return part.digest
     # Looked at in place: a large data set is not copied to be hashed.
-    return tensor.contiguous().flatten().view(torch.uint8).numpy().data
+    return digest_bytes(part.contiguous().flatten().view(torch.uint8).numpy().data)
 
 
-def _check_part(data: ImageData, part: str, images: Tensor, labels: Tensor) -> None:
+def _check_part(data: ImageData, part: str, images: Images, labels: Tensor) -> None:
     where, num_classes = f"{part} part of data set {data.name!r}", data.num_classes
     usable = (torch.float32,) if data.normalisation is None else (torch.float32, torch.uint8)
     if images.ndim != 4 or images.dtype not in usable:

@@ -15,7 +15,7 @@ from autodas.core.errors import FileProblem, MissingData
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["decode_picture", "picture_size"]
+__all__ = ["decode_picture", "open_picture", "picture_size"]
 
 # Formats that hold one picture of pixels. Others can hold programs (EPS) or films.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "PPM", "TIFF")
@@ -49,18 +49,32 @@ def decode_picture(
         FileProblem: it is no image of a known format, damaged, or has more than 8 bits a channel.
         MissingData: Pillow is not installed.
     """
+    picture = open_picture(source, where)
+    if side is not None:
+        picture = _square(picture, side)
+    return np.ascontiguousarray(np.asarray(picture, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def open_picture(source: Path | bytes, where: Path | str) -> Image:
+    """A decoded picture in red, green and blue, upright.
+
+    Args:
+        source: A file or its content.
+        where: Named in messages.
+
+    Raises:
+        FileProblem: as of :func:`decode_picture`.
+        MissingData: Pillow is not installed.
+    """
     with _open(source, where) as image:
         from PIL import ImageOps  # noqa: PLC0415 - only where images are decoded
 
         if image.mode not in MODES:
             raise FileProblem(where, f"has pixels of mode {image.mode}; 8 bits a channel are read")
         try:
-            picture = ImageOps.exif_transpose(image).convert("RGB")
+            return ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise FileProblem(where, f"is damaged ({_line(error)})") from None
-        if side is not None:
-            picture = _square(picture, side)
-        return np.ascontiguousarray(np.asarray(picture, dtype=np.uint8).transpose(2, 0, 1))
 
 
 def _open(source: Path | bytes, where: Path | str) -> Image:
@@ -87,6 +101,7 @@ def _open(source: Path | bytes, where: Path | str) -> Image:
 
 
 def _square(picture: Image, side: int) -> Image:
+    """The shorter side scaled to ``side`` pixels, and the centre square."""
     from PIL.Image import Resampling  # noqa: PLC0415
 
     width, height = picture.size

@@ -50,7 +50,7 @@ def reduced(name: str, load: Callable[[str], ImageData]) -> ImageData:
     if found is None:
         raise InvalidInput(f"data set {name!r} is not of the form NAME@SIDE/IMAGES")
     data = load(found["name"])
-    images, labels, test = data.train_images, data.train_labels, data.test_images
+    images, labels, test = data.train_images[:], data.train_labels, data.test_images[:]
     if found["count"] is not None:
         chosen = _balanced(name, labels, int(found["count"]), data.num_classes)
         images, labels = images[chosen], labels[chosen]

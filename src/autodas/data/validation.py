@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from autodas.core.digest import digest_bytes
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
+from autodas.data.image_files import ImageFiles, Images, part_of
 from autodas.data.images import ImageData
 
 __all__ = ["VALIDATION_SHARE", "drawn_out", "for_choosing", "stratified"]
@@ -40,10 +42,7 @@ def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0
         InvalidInput: the share leaves one of both parts without images.
     """
     if data.validation is not None:
-        train = (data.train_images, data.train_labels)
-        return ImageData.of_tensors(
-            data.name, train, data.validation, data.num_classes, data.normalisation
-        )
+        return data.with_parts(None, data.validation)
     labels, first = data.train_labels, _first_equals(data.train_images)
     judged = drawn_out(labels, first, share, seed, "validation part")
     if judged is None:
@@ -51,8 +50,7 @@ def for_choosing(data: ImageData, share: float = VALIDATION_SHARE, seed: int = 0
             f"a validation part of {share:g} of {len(labels)} training images of {data.name} "
             "leaves nothing on one side; take a share between 0 and 1, or more images"
         )
-    fitting, judging = ((data.train_images[which], labels[which]) for which in (~judged, judged))
-    return ImageData.of_tensors(data.name, fitting, judging, data.num_classes, data.normalisation)
+    return data.with_parts(~judged, (part_of(data.train_images, judged), labels[judged]))
 
 
 def drawn_out(
@@ -77,13 +75,19 @@ def drawn_out(
     return torch.isin(first, different[stratified(labels[different], count, seed, purpose)])
 
 
-def _first_equals(images: Tensor) -> Tensor:
-    """``(N,)`` for each image the number of the first that equals it, which may be itself."""
-    rows = images.contiguous().flatten(1).view(torch.uint8).numpy()
-    first: dict[str, int] = {}
+def _first_equals(images: Images) -> Tensor:
+    """``(N,)`` for each image the number of the first that equals it, which may be itself.
+
+    Of images in files, the files are compared.
+    """
+    if isinstance(images, ImageFiles):
+        contents: Iterator[object] = (row.tobytes() for row in images.digests)
+    else:
+        rows = images.contiguous().flatten(1).view(torch.uint8).numpy()
+        contents = (digest_bytes(row.data) for row in rows)
+    first: dict[object, int] = {}
     return torch.tensor(
-        [first.setdefault(digest_bytes(row.data), i) for i, row in enumerate(rows)],
-        dtype=torch.int64,
+        [first.setdefault(content, i) for i, content in enumerate(contents)], dtype=torch.int64
     )
 
 

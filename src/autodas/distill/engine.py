@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from autodas.core.errors import InvalidInput
 
-__all__ = ["Engine", "SingleDevice"]
+__all__ = ["Engine", "SingleDevice", "half_precision"]
 
 
 class Engine(Protocol):
@@ -131,6 +131,12 @@ class SingleDevice:
 
     def restore(self, state: dict[str, Any]) -> None:
         self.scaler.load_state_dict(state)
+
+
+def half_precision(device: str, *, amp: bool, bf16: bool) -> bool:
+    """Whether to compute in half precision: if asked for, or where a recipe finds bfloat16."""
+    on_gpu = _kind(device) == "cuda" and torch.cuda.is_available()
+    return amp or (bf16 and on_gpu and torch.cuda.is_bf16_supported())
 
 
 def _kind(device: str) -> str:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autodas.data.image_files import Images
 from autodas.distill.confusion import Confusion
 from autodas.distill.shifted_views import predict
 
@@ -36,7 +37,7 @@ class Quality:
 
 def evaluate(
     network: nn.Module,
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     ready: Callable[[Tensor], Tensor] | None = None,
 ) -> float:
@@ -49,7 +50,7 @@ def evaluate(
 
 def quality(
     network: nn.Module,
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     ready: Callable[[Tensor], Tensor] | None = None,
 ) -> Quality:
@@ -68,7 +69,7 @@ def quality(
 
 def confusion(
     network: nn.Module,
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     ready: Callable[[Tensor], Tensor] | None = None,
 ) -> Confusion:
@@ -76,10 +77,9 @@ def confusion(
     return Confusion.of(_logits(network, images, ready), labels)
 
 
-def _logits(network: nn.Module, images: Tensor, ready: Callable[[Tensor], Tensor] | None) -> Tensor:
+def _logits(network: nn.Module, images: Images, ready: Callable[[Tensor], Tensor] | None) -> Tensor:
     network.eval()
-    device = next(network.parameters()).device
-    return predict(network, images.to(device), ready).cpu().float()
+    return predict(network, images, ready).cpu().float()
 
 
 def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,19 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from autodas.core.errors import AutodasError
 from autodas.core.progress import Progress
-from autodas.core.rng import derive, derive_seed
-from autodas.data import ImageData, crop_and_flip
+from autodas.core.rng import derive_seed
+from autodas.data import ImageData
+from autodas.distill.batches import TrainingBatch, TrainingBatches
 from autodas.distill.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 from autodas.distill.engine import Engine
-from autodas.distill.mixing import Labels, mix
+from autodas.distill.mixing import Labels
 from autodas.distill.recipe import Recipe
-from autodas.distill.shifted_views import Views, resident
 from autodas.distill.teacher_logits import TeacherOutputs
 from autodas.distill.training_loss import Outputs, TrainingLoss, look
 from autodas.teachers import Teacher, at_native_size
 
 __all__ = ["Loop", "OutOfMemory", "TrainingDiverged", "moving_average"]
 
-STREAMS = ("order", "shifts", "crops", "mixing")
 LOOK = 64  # steps between two looks at the loss: each makes a GPU wait
 
 
@@ -61,7 +60,7 @@ class Loop:
         network: Trained in place; on the engine's device.
         data: What on.
         recipe: How.
-        seed: Decides order, shifts, crops, mixtures, and the initial weights of adapters.
+        seed: Decides order, augmentation, and the initial weights of adapters.
         teachers: From :func:`autodas.distill.teacher_logits.usable`.
         engine: Where.
         progress: Is told where a batch does not fit into memory.
@@ -81,11 +80,9 @@ class Loop:
         self.network, self.recipe, self.engine, self.progress = network, recipe, engine, progress
         self.seed = seed
         self.device = engine.device
-        self.ready = data.ready
-        self.views = Views(resident(data, self.device), recipe.shift)
-        self.labels = data.train_labels
+        self.batches = TrainingBatches(data, recipe, seed=seed, engine=engine)
         self.teachers = TeacherOutputs(teachers, data, recipe, self.device)
-        one = self.ready(data.train_images[:1].to(self.device))
+        one = data.ready(data.train_images[:1].to(self.device))
         networks = self.teachers.networks
         objective = TrainingLoss(
             recipe,
@@ -96,14 +93,12 @@ class Loop:
             seed=seed,
         ).to(self.device)
         self.teachers.prepare(stages=objective.needs_stages)
-        self.streams = {name: derive(seed, name) for name in STREAMS}
         self.own = StudentWithLoss(network, objective)
         made = _optimizer(self.own, recipe)
         self.module, self.optimizer = engine.setup(self.own, made)
         self.average = moving_average(network, recipe.ema) if recipe.ema else None
         self.step = 0
         self.parts = recipe.accumulate
-        self.batches = math.ceil(self.views.size / recipe.batch_size)
         self.history: list[dict[str, float]] = []
 
     def epoch(self) -> dict[str, float]:
@@ -117,9 +112,9 @@ class Loop:
         self._reseed(epoch)
         total = torch.zeros((), device=self.device)
         count = 0
-        for number, (view, index) in enumerate(self._draw()):
-            total += self._update(view, index) * len(index)
-            count += len(index)
+        for number, batch in enumerate(self.batches.epoch(epoch)):
+            total += self._update(batch) * len(batch.index)
+            count += len(batch.index)
             if number % LOOK == LOOK - 1:
                 self._check(float(total) / count, epoch)
         mean = float(self.engine.mean(total)) / max(1, count)
@@ -147,34 +142,17 @@ class Loop:
             if torch.device(self.device).type == "cuda":
                 torch.cuda.manual_seed(seed)
 
-    def _draw(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of (view, index), both ``(B,)`` int64, that cover every image once.
-
-        Of several processes each gets every n-th image of a batch.
-        """
-        order = self.streams["order"].permutation(self.views.size)
-        view = self.streams["shifts"].integers(self.views.views, size=self.views.size)
-        for whole in np.array_split(np.arange(self.views.size), self.batches):
-            part = whole[self.engine.rank :: self.engine.world]
-            yield torch.from_numpy(view[part]), torch.from_numpy(order[part])
-
-    def _update(self, view: Tensor, index: Tensor) -> Tensor:
+    def _update(self, batch: TrainingBatch) -> Tensor:
         """One step of the optimiser; the loss before it."""
         recipe = self.recipe
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate(self.step, recipe.epochs * self.batches)
-        pixels = self.views.images(view, index).to(self.device)
-        if recipe.padding or recipe.flip:
-            rng = self.streams["crops"]
-            pixels = crop_and_flip(pixels, rng, padding=recipe.padding, flip=recipe.flip)
-        targets = self.labels[index].to(self.device)
-        images, labels = mix(self.ready(pixels), targets, recipe, self.streams["mixing"])
+            group["lr"] = recipe.rate(self.step, recipe.epochs * self.batches.count)
         while True:
             try:
-                loss = self._gradients(view, index, images, labels)
+                loss = self._gradients(batch)
                 break
             except torch.OutOfMemoryError:
-                self._halve(len(index))
+                self._halve(len(batch.index))
         if recipe.clip_norm:
             self.engine.unscale(self.optimizer)
             nn.utils.clip_grad_norm_(self.own.parameters(), recipe.clip_norm)
@@ -184,8 +162,9 @@ class Loop:
             self.average.update_parameters(self.network)
         return loss
 
-    def _gradients(self, view: Tensor, index: Tensor, images: Tensor, labels: Labels) -> Tensor:
+    def _gradients(self, batch: TrainingBatch) -> Tensor:
         """Gradients of a batch, in as many parts as memory needs; its loss."""
+        view, index, images, labels = batch.view, batch.index, batch.images, batch.labels
         self.optimizer.zero_grad()
         count = len(index)
         parts = np.array_split(np.arange(count), min(self.parts, count))
@@ -233,7 +212,7 @@ class Loop:
             "step": self.step,
             "parts": self.parts,
             "history": self.history,
-            "streams": {name: rng.bit_generator.state for name, rng in self.streams.items()},
+            "streams": self.batches.state(),
             "engine": self.engine.state(),
         }
         return Checkpoint(tensors, state)
@@ -249,8 +228,7 @@ class Loop:
         torch.default_generator.set_state(saved.under("generator")["cpu"])
         self.step, self.parts = saved.state["step"], saved.state["parts"]
         self.history = list(saved.state["history"])
-        for name, rng in self.streams.items():
-            rng.bit_generator.state = saved.state["streams"][name]
+        self.batches.restore(saved.state["streams"])
         self.engine.restore(saved.state["engine"])
 
 

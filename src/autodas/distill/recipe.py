@@ -48,6 +48,12 @@ class Recipe:
         decay: What the rate is multiplied by at each milestone, in (0, 1].
         padding: Random crops out of images padded with black by so many pixels; 0 for none.
         flip: Mirror half of the images.
+        resized_crop: Random resized crops of this share of the picture or more, in [0, 1), 3:4 to
+            4:3 (Szegedy et al., 2015); 0 for none.
+        rand_augment: Magnitude of RandAugment, two operations of 31 strengths (Cubuk et al., 2020);
+            0 for none.
+        colour_jitter: Largest change of brightness, contrast and saturation, in [0, 1).
+        erasing: Share of the images of which a rectangle is erased, in [0, 1) (Zhong et al., 2020).
         mixup: α of the Beta distribution of mixup (Zhang et al., 2018); 0 for none.
         cutmix: α of CutMix (Yun et al., 2019); 0 for none. With both, each batch takes one of
             them at random.
@@ -60,6 +66,7 @@ class Recipe:
         ema: Decay of the moving average of the weights, which is what is evaluated and kept;
             0 for none.
         accumulate: Parts into which a batch is cut to need less memory; their gradients are added.
+        bf16: Compute in bfloat16 where it is safe, on GPUs that have it.
 
     Raises:
         InvalidInput: a value is out of its range.
@@ -87,6 +94,10 @@ class Recipe:
     decay: float = 0.1
     padding: int = 0
     flip: bool = False
+    resized_crop: float = 0.0
+    rand_augment: int = 0
+    colour_jitter: float = 0.0
+    erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     label_smoothing: float = 0.0
@@ -95,6 +106,7 @@ class Recipe:
     teacher_weights: Literal["mean", "confidence"] = "mean"
     ema: float = 0.0
     accumulate: int = 1
+    bf16: bool = False
 
     def __post_init__(self) -> None:
         at_least = {"epochs": 1, "batch_size": 1, "accumulate": 1}
@@ -108,11 +120,12 @@ class Recipe:
         for name in ("learning_rate", "temperature"):
             value = getattr(self, name)
             self._check(name, math.isfinite(value) and value > 0, "> 0")
-        for name in ("warm_up", "drop_path", "momentum", "beta2", "label_smoothing", "ema"):
+        for name in SHARES:
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidInput(
                     f"recipe {self.name!r}: {name} must lie in [0, 1), got {getattr(self, name)}"
                 )
+        self._check("rand_augment", 0 <= self.rand_augment <= MAGNITUDES, f"0 to {MAGNITUDES}")
         self._check("decay", 0 < self.decay <= 1, "in (0, 1]")
         for name, choices in CHOICES.items():
             words = " or ".join(map(repr, choices))
@@ -133,6 +146,18 @@ class Recipe:
     def terms(self) -> dict[str, float]:
         """Weights of the losses between student and teacher."""
         return dict(self.losses) or {"kd": self.kd_weight}
+
+    @property
+    def transforms_pictures(self) -> bool:
+        """Whether every picture is transformed by itself, which needs torchvision."""
+        each = (self.resized_crop, self.rand_augment, self.colour_jitter, self.erasing)
+        return any(value > 0 for value in each)
+
+    @property
+    def varies(self) -> bool:
+        """Whether an image is hardly ever seen twice the same, shifts apart."""
+        whole = (self.mixup, self.cutmix, self.padding, self.flip)
+        return self.transforms_pictures or any(whole)
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step ``step`` in ``0 … steps − 1``."""
@@ -163,6 +188,11 @@ class Recipe:
         return replace(self, losses=own, **given)
 
 
+SHARES = (
+    *("warm_up", "drop_path", "momentum", "beta2", "label_smoothing", "ema"),
+    *("resized_crop", "colour_jitter", "erasing"),
+)
+MAGNITUDES = 30  # of RandAugment: the strongest of 31
 CHOICES = {
     "optimizer": ("sgd", "adamw"),
     "schedule": ("cosine", "step"),

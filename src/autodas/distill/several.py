@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from autodas.core.errors import InvalidInput, MissingData
 from autodas.data import ImageData
+from autodas.distill.engine import half_precision
 from autodas.distill.evaluation import Quality
 from autodas.distill.recipe import Recipe
 from autodas.distill.trainer import TrainingResult, train
@@ -117,11 +118,12 @@ def train_on_several(
         raise InvalidInput(
             f"{devices} GPUs are asked for, PyTorch sees {torch.cuda.device_count()}"
         )
+    half = half_precision(device, amp=amp, bf16=recipe.bf16)
     fabric = Fabric(
         accelerator=device,
         devices=devices,
         strategy=DDPStrategy(start_method="spawn", find_unused_parameters=recipe.ce_weight == 0),
-        precision="bf16-mixed" if amp else "32-true",
+        precision="bf16-mixed" if half else "32-true",
     )
     job = _Job(network, data, recipe, seed=seed, teacher=teacher, checkpoint=checkpoint)
     state, accuracy, history, seconds, measured = fabric.launch(_rank, job)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from autodas.data import ImageData
+from autodas.data.image_files import ImageFiles, Images
 
 __all__ = ["Views", "predict", "resident"]
 
@@ -53,18 +54,23 @@ class Views:
 
 
 def predict(
-    network: nn.Module, images: Tensor, ready: Callable[[Tensor], Tensor] | None = None
+    network: nn.Module, images: Images, ready: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
     """``(N, K)`` logits of ``(N, C, H, W)`` images, without gradients, in bounded memory.
 
     Args:
         network: Gives the logits.
-        images: All images; on the network's device.
+        images: All images, wherever they are; a part after the other goes to the network's device.
         ready: Normalises a part of them, if they are raw (:meth:`ImageData.ready`).
     """
+    weights = next(network.parameters(), None)
+    found = []
     with torch.no_grad():
-        parts = torch.split(images, BATCH)
-        return torch.cat([network(ready(part) if ready else part) for part in parts])
+        for start in range(0, max(1, len(images)), BATCH):
+            part = images[start : start + BATCH]
+            part = part if weights is None else part.to(weights.device)
+            found.append(network(ready(part) if ready else part))
+    return torch.cat(found)
 
 
 @lru_cache(maxsize=4)
@@ -75,6 +81,8 @@ def resident(data: ImageData, device: str) -> Tensor:
     augmentation happens there too. Otherwise they stay in main memory, and batches travel.
     """
     images = data.train_images
+    if isinstance(images, ImageFiles):
+        raise TypeError("images that stay in their files are not held in memory")
     if torch.device(device).type != "cuda":
         return images
     free, _ = torch.cuda.mem_get_info(device)

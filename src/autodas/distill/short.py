@@ -89,21 +89,14 @@ def short_training(
     labels = parts.train_labels
     pace = pace_of(recipe, fidelity, fitting=len(labels), images=len(data.train_labels))
     chosen = stratified(labels, pace.images, 0, "short training")
-    part = ImageData.of_tensors(
-        data.name,
-        (parts.train_images[chosen], labels[chosen]),
-        (parts.test_images, parts.test_labels),
-        data.num_classes,
-        data.normalisation,
-    )
+    part = parts.with_parts(chosen, (parts.test_images, parts.test_labels))
     return part, recipe.changed(epochs=pace.epochs), pace
 
 
 def image_logits(network: nn.Module, data: ImageData) -> Tensor:
     """``(M, K)`` logits for the images of the second part, on the CPU."""
-    device = next(network.parameters()).device
     with evaluating([network]):
-        return predict(network, data.test_images.to(device), data.ready).cpu().float()
+        return predict(network, data.test_images, data.ready).cpu().float()
 
 
 def kd_loss(

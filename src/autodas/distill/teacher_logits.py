@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from autodas.data import ImageData
+from autodas.data.image_files import ImageFiles
 from autodas.distill.recipe import Recipe
 from autodas.distill.shifted_views import Views, predict, resident
 from autodas.distill.training_loss import Outputs, look
@@ -51,9 +52,10 @@ def evaluating(networks: Iterable[nn.Module]) -> Iterator[None]:
 class TeacherOutputs:
     """The teachers' outputs for every batch.
 
-    Logits are looked up where every view will be seen about once anyway: images under a few
-    shifts, neither mixed nor cropped. Where they are, or where a loss looks at features, the
-    teachers see every batch.
+    Logits are looked up where every view will be seen about once anyway: images in memory under a
+    few shifts, neither mixed nor cropped. Otherwise, or where a loss looks at features, the
+    teachers see every batch as the student does, view by view (Beyer et al., "Knowledge
+    distillation: A good teacher is patient and consistent", CVPR 2022).
 
     Args:
         teachers: From :func:`usable`.
@@ -74,8 +76,8 @@ class TeacherOutputs:
         self.known: list[Tensor] | None = None
         self.teachers = teachers
         self.stages = False
-        self.fixed = not (recipe.mixup or recipe.cutmix or recipe.padding or recipe.flip)
-        self.fixed = self.fixed and (2 * recipe.shift + 1) ** 2 <= recipe.epochs
+        self.fixed = not recipe.varies and (2 * recipe.shift + 1) ** 2 <= recipe.epochs
+        self.fixed = self.fixed and not isinstance(data.train_images, ImageFiles)
         self.data = data
         self.shift = recipe.shift
         # Copies, so that the caller's teachers stay where they are.

@@ -18,7 +18,7 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.rng import derive_seed
 from autodas.data import ImageData
 from autodas.distill.checkpoints import read_checkpoint
-from autodas.distill.engine import Engine, SingleDevice
+from autodas.distill.engine import Engine, SingleDevice, half_precision
 from autodas.distill.evaluation import Quality, quality
 from autodas.distill.loop import Loop, TrainingDiverged
 from autodas.distill.recipe import Recipe
@@ -26,6 +26,7 @@ from autodas.distill.teacher_logits import evaluating, usable
 from autodas.networks import set_drop_path, weights_digest
 from autodas.teachers import Teacher
 
+PACKAGES = ("torch", "numpy", "torchvision", "pillow")  # decide what is computed
 __all__ = ["OutOfTime", "TrainingDiverged", "TrainingResult", "train"]
 
 
@@ -86,7 +87,7 @@ def train(
             evaluation mode; they are given back as they came.
         progress: Is told of every epoch.
         device: Where to train, e.g. ``"cuda"``; the network stays there.
-        amp: Half precision, on a CUDA device.
+        amp: Half precision, on a CUDA device; a recipe may ask for it, too.
         checkpoint: Written after an epoch; if it is there, the training goes on from it.
         checkpoint_seconds: Least time between two of them; 0 for one after every epoch.
         time_left: Seconds after which it is given up, at the end of an epoch; None for no limit.
@@ -103,7 +104,8 @@ def train(
     """
     teachers = usable(teacher, data)
     start = perf_counter()
-    engine = engine or SingleDevice(device, amp=amp)
+    half = half_precision(device, amp=amp, bf16=recipe.bf16)
+    engine = engine or SingleDevice(device, amp=half)
     with evaluating(t.network for t in teachers):
         network.to(engine.device).train()
         set_drop_path(network, recipe.drop_path)
@@ -125,7 +127,7 @@ def train(
 def _fingerprint(*deciding: object) -> str:
     """Digest of what decides the numbers of a training, with the code that computes them."""
     code = ("core/rng.py", "data", "distill", "networks")
-    return key_of(*deciding, code=code, packages=("torch", "numpy"))
+    return key_of(*deciding, code=code, packages=PACKAGES)
 
 
 def _refuse_diverged(found: Quality, recipe: Recipe) -> None:

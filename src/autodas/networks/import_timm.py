@@ -1,9 +1,10 @@
-"""Import timm, also where its dependency torchvision does not fit the PyTorch that is there.
+"""Import timm and torchvision, also where torchvision does not fit the PyTorch that is there.
 
-timm needs a few Python modules of torchvision and none of its compiled operators. Beside a CPU
+timm needs a few Python modules of torchvision and none of its compiled operators, and neither do
+the transformations of pictures. Beside a CPU
 build of PyTorch, torchvision's compiled part often cannot be loaded; its Python part then fails
 because it describes operators (``operator torchvision::nms does not exist``). Declaring the names
-of those operators, without any implementation, is enough for both imports.
+of those operators, without any implementation, is enough for all these imports.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import library
 from autodas.core.errors import MissingData
 from autodas.networks.timm_mobilenets import name_narrow_mobilenets
 
-__all__ = ["import_timm"]
+__all__ = ["import_timm", "import_transforms"]
 
 NAMESPACE = "torchvision"  # of the operators
 OPERATOR = re.compile(rf"\b{NAMESPACE}::(\w+)")
@@ -38,31 +39,39 @@ def import_timm() -> ModuleType:
     Raises:
         MissingData: it is not installed or cannot be imported; the message says what to do.
     """
-    timm = _imported()
+    timm = _imported("timm", "teachers of timm need the package timm", "timm")
     name_narrow_mobilenets(timm)
     return timm
 
 
-def _imported() -> ModuleType:
+@lru_cache(maxsize=1)
+def import_transforms() -> ModuleType:
+    """The module ``torchvision.transforms.v2``.
+
+    Raises:
+        MissingData: it is not installed or cannot be imported; the message says what to do.
+    """
+    what = "recipes that transform pictures need the package torchvision"
+    return _imported("torchvision.transforms.v2", what, "images")
+
+
+def _imported(module: str, what: str, extra: str) -> ModuleType:
     try:
-        return importlib.import_module("timm")
+        return importlib.import_module(module)
     except PROBLEMS as error:
         if not OPERATOR.search(str(error)):
-            raise _missing(error) from None
+            raise _missing(error, what, extra) from None
     _forget()
     _declare_operators()
     try:
-        return importlib.import_module("timm")
+        return importlib.import_module(module)
     except PROBLEMS as error:
-        raise _missing(error) from None
+        raise _missing(error, what, extra) from None
 
 
-def _missing(error: Exception) -> MissingData:
+def _missing(error: Exception, what: str, extra: str) -> MissingData:
     why = " ".join(str(error).split())
-    return MissingData(
-        f"teachers of timm need the package timm, which cannot be imported ({why}): "
-        'pip install "autodas[timm]"'
-    )
+    return MissingData(f'{what}, which cannot be imported ({why}): pip install "autodas[{extra}]"')
 
 
 def _forget() -> None:

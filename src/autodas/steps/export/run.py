@@ -236,7 +236,8 @@ class _Maker:
     @torch.inference_mode()
     def _seen(self, call: Callable[[Tensor], Tensor]) -> Tensor:
         """``(N, K)`` logits of all test images, few images at a time."""
-        parts = torch.split(self.data.test_images, AT_ONCE)
+        images = self.data.test_images
+        parts = (images[i : i + AT_ONCE] for i in range(0, len(images), AT_ONCE))
         return torch.cat([call(self.data.ready(some)).float() for some in parts])
 
 
