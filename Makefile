@@ -18,21 +18,26 @@ demo: $(STAMP)  ## discover, search, distil and report on embedded images
 	$(BIN)/autodas demo
 
 test: $(STAMP)  ## the tests, without the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not gpu"
 
 # PyTorch and MKL choose their code by processor, and every choice rounds in its own way. Threads
 # that wait must not spin: beside other processes, that makes two of them many times slower.
 test-kernels: $(STAMP)  ## the tests of numbers again, computed as on processors without AVX-512
 	ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE OMP_NUM_THREADS=1 \
-		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(NUMBERS)
+		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not gpu" $(NUMBERS)
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive \
-		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" $(NUMBERS)
+		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not gpu" $(NUMBERS)
 
 extras: $(STAMP)  ## install what the tests of extras need; they are skipped without
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[timm,images,onnx,tracking,multi-gpu,optuna]"
 
 test-slow: $(STAMP)  ## the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow
+
+# One process: a GPU is timed, and alone.
+test-gpu: $(STAMP)  ## the tests on a GPU, and its speed beside one core; under 8 minutes
+	$(BIN)/python -m pytest -m gpu -rs --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks gpu
 
 test-ray: $(STAMP)  ## the tests on real Ray clusters of this machine
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[ray]"

@@ -30,6 +30,7 @@ LONG = {
     "endurance",
     "finalists",
     "general",
+    "gpu",
     "islands",
     "resolution",
     "splits",

@@ -73,7 +73,7 @@ def test_fill_and_frequencies():
     assert set(found.unique().tolist()) == {-1.0, 0.0, 1.0}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 def test_gives_the_same_on_a_gpu():
     assert torch.equal(crop_and_flip(IMAGES.cuda(), rng()).cpu(), crop_and_flip(IMAGES, rng()))
 

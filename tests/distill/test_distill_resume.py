@@ -310,7 +310,7 @@ def test_the_description_of_a_recipe_is_all_of_it():
     assert replace(Recipe(**described), milestones=()) == RICH
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("amp", [False, True])
 def test_a_gpu_learns_too(amp):
     data, teacher = load_data("digits"), load_teacher("digits-cnn-teacher")

@@ -74,7 +74,7 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
     """Also distil the largest student that fits and a random one, and train the chosen one without
     the teacher."""
     protocol: Protocol = field(default_factory=Protocol)
-    """Data, teacher and batch; data and teacher are those of the training, too."""
+    """Data, teacher, batch and device; but for the batch they are those of the training, too."""
     seed: int = 0
     """Seed of everything."""
     cache: Path | None = field(default=None, metadata={"decides": False})
@@ -220,6 +220,7 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
         epochs=config.epochs,
         seeds=config.seeds,
         vanilla=config.compare,
+        device=config.protocol.device,
         any_teacher=config.any_teacher,
         seed=config.seed,
         **config.options,

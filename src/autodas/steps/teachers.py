@@ -24,12 +24,13 @@ from autodas.teachers import load_teacher, matched
 from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.budgets import Amount
 from autodas.workbench.contest import Contest, ContestRun
+from autodas.workbench.devices import check_device
 from autodas.workbench.measuring import space_sample
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.teacher_contest import SHOWN_BELOW, Placing, placings, plan_for_all
 from autodas.workbench.teacher_facts import TeacherFacts, facts_of
-from autodas.workbench.training import CHECKPOINTS
+from autodas.workbench.training import CHECKPOINTS, Where
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 from autodas.workbench.ways import NO_TEACHER, Way, named_ways
 
@@ -65,10 +66,13 @@ class TeachersConfig(Workers, AnyTeacher):
     """Passes over the training images of a full training, in place of the recipe's."""
     seed: int = 0
     """Seed of students and trainings."""
+    device: str = "cpu"
+    """Where to train: cpu, cuda or one GPU such as cuda:1."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
         object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
+        check_device(self.device)
         if self.students < 1:
             raise InvalidInput(f"students must be at least 1, got {self.students}")
 
@@ -168,7 +172,15 @@ def _contests(
     cost, budget = 0.0, None
     for arch in students:
         arms = arms_of([arch], ways)
-        contest = Contest(space.known_as, config.data, recipe, arms, Plan(Bracket()), config.seed)
+        contest = Contest(
+            space.known_as,
+            config.data,
+            recipe,
+            arms,
+            Plan(Bracket()),
+            config.seed,
+            where=Where(config.device),
+        )
         if budget is None:
             seconds = None
             if trainings.number is None:
@@ -181,7 +193,7 @@ def _contests(
                 f"pay for all {len(arms)} candidates; give more --trainings or fewer of either"
             )
         contest = replace(contest, plan=plan)
-        runner = config.workers.runner()
+        runner = config.workers.runner(device=config.device)
         contest_run = ContestRun(contest, directory.path, directory.journal, runner, progress)
         results = contest_run.run()
         losses, luck = contest_run.losses()

@@ -111,6 +111,8 @@ def student_key(
         protocol.entries,
         batch_of(protocol, space.precision).digest,
         weights_of(space, protocol) if weights is None else weights,
+        # Others round otherwise; one GPU is like the next.
+        *([] if protocol.device == "cpu" else [protocol.device.partition(":")[0]]),
         packages=("torch", "numpy"),
     )
 

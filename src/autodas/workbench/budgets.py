@@ -203,8 +203,8 @@ class BudgetOptions:
     max_memory: Amount | None = None
     """Most bytes for weights and activations of one pass, such as 8MiB."""
     max_latency: str | None = None
-    """Longest median time of one pass on --device, such as 3ms."""
-    device: Device = "cpu"
+    """Longest median time of one pass on --latency-device, such as 3ms."""
+    latency_device: Device = "cpu"
     """Where latency is measured."""
     images_at_once: int = 1
     """Images in the pass that latency and memory are of."""

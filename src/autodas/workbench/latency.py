@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
+from autodas.workbench.devices import check_device
 
-__all__ = ["Device", "Latency", "check_device", "device_name", "time_calls", "time_network"]
+__all__ = ["Device", "Latency", "device_name", "time_calls", "time_network"]
 
 Device: TypeAlias = Literal["cpu", "cuda"]
 
@@ -66,16 +67,6 @@ class Latency:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
-
-
-def check_device(device: Device) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        InvalidInput: CUDA was asked for and PyTorch sees none.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InvalidInput("device 'cuda' is not available: PyTorch sees no CUDA; take cpu")
 
 
 def device_name(device: Device) -> str:

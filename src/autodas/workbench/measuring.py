@@ -225,7 +225,7 @@ def _measure_all(
     chunks = [tuple(architectures[i : i + CHUNK]) for i in range(0, len(architectures), CHUNK)]
     seconds = 0.0
     # Starting processes costs seconds; a handful of networks is measured here and now.
-    runner = workers.runner(small=len(chunks) <= 2 * workers.jobs)
+    runner = workers.runner(small=len(chunks) <= 2 * workers.jobs, device=shelf.protocol.device)
     with home(shelf.folder, runner) as place:
         units = [
             _Unit(
@@ -303,7 +303,7 @@ def _measure_one(shelf: Shelf, architecture: str) -> None:
         lambda: space.build(arch, num_classes=batch.num_classes, input_shape=shape),
         protocol.init_seed,
         double=double,
-    )
+    ).to(batch.images.device)
     own, beside = measure_pairs(
         network,
         batch.images,

@@ -19,6 +19,7 @@ from autodas.data.images import resized
 from autodas.spaces import Precision, Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
 from autodas.teachers import at_native_size, fitted, load_teacher
+from autodas.workbench.devices import check_device, device_in_turn
 
 __all__ = ["PROTOCOLS", "Protocol", "batch_of", "resolved", "signals", "teacher_of"]
 
@@ -43,6 +44,8 @@ class Protocol:
         shuffled_labels: Give the images each other's labels, for control.
         init_seed: Seed of the students' weights.
         entries: Largest number of entries kept of one tensor.
+        device: What networks are measured on, and trained where a step trains: cpu, cuda (all GPUs
+            in turn) or one GPU such as cuda:1. Numbers differ in their last digits.
     """
 
     data: str | None = None
@@ -54,6 +57,7 @@ class Protocol:
     shuffled_labels: bool = False
     init_seed: int = 0
     entries: int = DEFAULT_ENTRIES
+    device: str = "cpu"
 
 
 DIGITS = Protocol("digits", "digits-cnn-teacher", 60)
@@ -102,8 +106,10 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     than the default bring their own teacher, as far as one is known.
 
     Raises:
-        InvalidInput: no teacher is known for the data, or a number is out of range.
+        InvalidInput: no teacher is known for the data, the device is not there, or a number is out
+            of range.
     """
+    check_device(protocol.device)
     default = PROTOCOLS.get(space.name, DIGITS if space.input_shape[0] == 1 else CIFAR10)
     data = protocol.data or default.data
     teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
@@ -146,7 +152,9 @@ def _batches(protocol: Protocol, precision: Precision) -> tuple[Batch, Batch]:
         batch = _shuffled(batch, protocol.batch_seed)
     if precision == "double":
         batch = replace(batch, images=batch.images.double())
-    return batch, _seen_at(batch, protocol.resolution)
+    device = device_in_turn(protocol.device)
+    raw, seen = (_on(device, each) for each in (batch, _seen_at(batch, protocol.resolution)))
+    return raw, seen
 
 
 @lru_cache(maxsize=TEACHERS_AT_HAND)
@@ -157,9 +165,9 @@ def teacher_of(protocol: Protocol, precision: Precision) -> TeacherSignals:
     batch, _ = _batches(replace(protocol, teacher=None), precision)
     teacher = fitted(load_teacher(protocol.teacher), load_data(protocol.data))
     network = teacher.network
-    if precision == "double":
+    if precision == "double" or batch.images.device.type != "cpu":
         # A copy: whoever trains with the teacher goes on in single precision.
-        network = deepcopy(network).double()
+        network = deepcopy(network).to(batch.images)
     return TeacherSignals(
         network,
         at_native_size(network, batch.images),
@@ -167,6 +175,10 @@ def teacher_of(protocol: Protocol, precision: Precision) -> TeacherSignals:
         trained=teacher.trained,
         digest=teacher.digest,
     )
+
+
+def _on(device: str, batch: Batch) -> Batch:
+    return replace(batch, images=batch.images.to(device), labels=batch.labels.to(device))
 
 
 def _shuffled(batch: Batch, seed: int) -> Batch:

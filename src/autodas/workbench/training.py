@@ -6,7 +6,6 @@ is kept of it beside the numbers (:class:`Kept`).
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
@@ -36,6 +35,7 @@ from autodas.distill.short import image_logits, kd_loss, short_training
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher, read_description
+from autodas.workbench.devices import device_in_turn
 from autodas.workbench.shared_folder import Home
 
 __all__ = ["CHECKPOINTS", "FORMATS", "Kept", "Setup", "Unit", "Where", "train_unit"]
@@ -252,7 +252,7 @@ def _trained(
         recipe,
         seed=setup.seed,
         teacher=teachers,
-        device=_in_turn(where.device),
+        device=device_in_turn(where.device),
         amp=where.amp,
         checkpoint=unit.checkpoint,
         checkpoint_seconds=0.0 if kept is None else kept.checkpoint_seconds,
@@ -260,14 +260,6 @@ def _trained(
         tracking=None if kept is None else kept.curves,
         progress=notes,
     )
-
-
-def _in_turn(device: str) -> str:
-    """With several GPUs, processes take them in turn."""
-    if device != "cuda" or (count := torch.cuda.device_count()) < 2:
-        return device
-    number = multiprocessing.current_process().name.rpartition("-")[2]
-    return f"cuda:{int(number) % count}" if number.isdecimal() else device
 
 
 def _export(

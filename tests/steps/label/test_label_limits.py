@@ -93,5 +93,5 @@ def test_no_gpu_is_said(tmp_path):
 
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    with pytest.raises(InvalidInput, match="sees no CUDA device"):
+    with pytest.raises(InvalidInput, match="sees no CUDA"):
         run(replace(SMALL, out=tmp_path, device="cuda"))

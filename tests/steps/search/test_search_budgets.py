@@ -204,11 +204,12 @@ def test_too_few_passes_are_refused(wrong):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")
 def test_cuda_is_refused_where_there_is_none(tmp_path, capfd):
-    status = main(["search", "--device", "cuda", "--out", str(tmp_path / "run")])
-    assert status == 2
-    err = capfd.readouterr().err
-    assert err.count("\n") == 1
-    assert "cuda" in err
+    for option in ("--latency-device", "--device"):
+        status = main(["search", option, "cuda", "--out", str(tmp_path / "run")])
+        assert status == 2
+        err = capfd.readouterr().err
+        assert err.count("\n") == 1
+        assert "cuda" in err
 
 
 def test_on_cuda_events_are_read_after_synchronising(monkeypatch):
@@ -232,7 +233,7 @@ def test_on_cuda_events_are_read_after_synchronising(monkeypatch):
     assert seconds == pytest.approx(2.5e-3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.gpu
 def test_on_cuda_work_that_takes_longer_is_timed_longer():
     small, large = nn.Linear(64, 64), nn.Sequential(*[nn.Linear(4096, 4096) for _ in range(16)])
     one = time_network(small, (1, 1, 64), batch=64, device="cuda")

@@ -25,6 +25,7 @@ from autodas.spaces import SPACES, get_space
 from autodas.steps.distill.verdict import OTHER, gain_of, verdict_of
 from autodas.students import TIMM
 from autodas.teachers import load_teacher
+from autodas.workbench.devices import check_device
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
 from autodas.workbench.teacher_check import AnyTeacher, TeacherCheck, check_teacher
@@ -108,6 +109,8 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     Raises:
         InvalidInput: a teacher hardly beats chance on the data.
     """
+    if config.backend != "ray":  # whose workers may be elsewhere
+        check_device(config.device)
     config = _of_student(config)
     space_name, students = _students(config)
     space = get_space(space_name)

@@ -11,8 +11,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from autodas.backends import Backend
 from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
@@ -31,6 +29,7 @@ from autodas.tables.labels import write_labels
 from autodas.tables.rungs import fidelity_of
 from autodas.tables.table import RUNG_COLUMNS
 from autodas.teachers import load_teacher, matched
+from autodas.workbench.devices import check_device
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
@@ -309,8 +308,8 @@ def _check(config: LabelConfig) -> None:
     if config.time_limit is not None and not config.time_limit > 0:
         raise InvalidInput(f"the time limit must be positive, got {config.time_limit} minutes")
     # On a cluster, it is Ray that knows of GPUs.
-    if config.device != "cpu" and config.backend != "ray" and not torch.cuda.is_available():
-        raise InvalidInput(f"device {config.device!r}: PyTorch sees no CUDA device here; use cpu")
+    if config.backend != "ray":  # whose workers may be elsewhere
+        check_device(config.device)
 
 
 def _finished(directory: RunDirectory, wanted: Container[Entry]) -> dict[Entry, dict[str, Any]]:

@@ -17,6 +17,7 @@ from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import recipe_for
+from autodas.workbench.training import Where
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 from autodas.workbench.ways import ways_among
 
@@ -65,7 +66,7 @@ def contest_between(
     )
     tried = min(most, -(-max(1, plan.bracket.arms) // len(ways)))
     contest = replace(contest, arms=arms_of(finalists[:tried], ways), plan=plan)
-    runner = config.workers.runner()
+    runner = config.workers.runner(device=config.protocol.device)
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
     return {"trainings": float(1 + budget)} | found
 
@@ -76,4 +77,12 @@ def _not_planned(config: SearchConfig, space: Space, first: str) -> Contest:
     recipe = recipe_for(space, config.recipe, epochs=config.epochs)
     usual, without = str(protocol.teacher), config.without_teacher
     arms = arms_of([first], ways_among(config.teachers, usual, without=without))
-    return Contest(space.known_as, str(protocol.data), recipe, arms, Plan(Bracket()), config.seed)
+    return Contest(
+        space.known_as,
+        str(protocol.data),
+        recipe,
+        arms,
+        Plan(Bracket()),
+        config.seed,
+        where=Where(protocol.device),
+    )

@@ -30,8 +30,8 @@ from autodas.steps.search.strategies import (
 from autodas.steps.search.text import contest_in_words, summary_of
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.costs import CostBook
+from autodas.workbench.devices import check_device
 from autodas.workbench.ground_truth import load_table, space_of
-from autodas.workbench.latency import check_device
 from autodas.workbench.measuring import LARGEST, refuse_too_large, space_sample
 from autodas.workbench.protocol import resolved
 from autodas.workbench.teacher_check import TeacherCheck, check_teacher
@@ -62,7 +62,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         InvalidInput: a teacher that is looked at or learnt from hardly beats chance on the data.
         AutodasError: the score cannot be computed on this space.
     """
-    check_device(config.device)
+    check_device(config.latency_device)
     config = _with_first_teacher(config)
     table = None
     if config.table is None:
@@ -181,7 +181,7 @@ class _Search:
             "progress": progress,
         }
         book = CostBook(space, batch=config.images_at_once, **_sizes(config, space), **shared)
-        timer = Timer(book, config.images_at_once, config.device, directory.journal)
+        timer = Timer(book, config.images_at_once, config.latency_device, directory.journal)
         self.limits = Limits(config.budgets, book, timer, config.seed)
         self.scorer = Scorer(space, score, config.protocol, book, directory.journal, **shared)
 
