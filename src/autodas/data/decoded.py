@@ -13,7 +13,7 @@ import itertools
 import json
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.data.images import ImageData, Normalisation
 
-__all__ = ["Decoding", "Pixels", "image_data"]
+__all__ = ["PARTS", "Decoding", "Pixels", "cached_file", "digest_of", "image_data", "image_data_in"]
 
 FORMAT = 3  # raise when what is stored, or how it is decoded, changes
 PARTS = ("train", "test", "validation")
@@ -102,7 +102,13 @@ def image_data(
     Raises:
         AutodasError: whatever ``decode`` raises; or the cache cannot be written.
     """
-    file = _file(name, sources)
+    return image_data_in(cached_file(name, sources), name, normalisation, decode)
+
+
+def image_data_in(
+    file: Path, name: str, normalisation: Normalisation, decode: Callable[[], Pixels | Decoding]
+) -> ImageData:
+    """The same as :func:`image_data`, where :func:`cached_file` has been asked before."""
     if (known := _load(file, name, normalisation)) is not None:
         return known
     made = decode()
@@ -140,6 +146,14 @@ def _pieces(
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     yield struct.pack("<Q", len(text)) + text
+    whole = yield from _content(normalisation, decoding)
+    yield _checksum(file, whole).encode()
+
+
+def _content(
+    normalisation: Normalisation, decoding: Decoding
+) -> Generator[bytes | memoryview, None, str]:
+    """Labels and pixels of all parts; returns the digest that the data set has."""
     content = []
     for labels, one in zip(decoding.labels, decoding.shapes, strict=True):
         shape = [len(labels), *one]
@@ -151,8 +165,17 @@ def _pieces(
             pixels.update(data)
             yield data
         content += [(shape, pixels.hexdigest()), (shape[:1], digest_bytes(numbers))]
-    whole = digest(decoding.num_classes, content, normalisation)  # as of ImageData.of_tensors
-    yield _checksum(file, whole).encode()
+    return digest(decoding.num_classes, content, normalisation)  # as of ImageData.of_tensors
+
+
+def digest_of(normalisation: Normalisation, decoding: Decoding) -> str:
+    """The digest that the data set has; every image is decoded for it, and none is kept."""
+    pieces = _content(normalisation, decoding)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return str(end.value)
 
 
 def _checksum(file: Path, whole: str) -> str:
@@ -160,8 +183,14 @@ def _checksum(file: Path, whole: str) -> str:
     return digest(file.stem, whole)
 
 
-def _file(name: str, sources: Iterable[Path]) -> Path:
-    stamps = []
+def cached_file(name: str, sources: Iterable[Path]) -> Path:
+    """Where the data set ``name`` lies decoded, as its files are now.
+
+    Raises:
+        MissingData: one of its files is missing.
+        FileProblem: one cannot be looked at.
+    """
+    stamps, folders = hashlib.sha256(), dict[Path, Path]()
     for source in sources:
         try:
             stat = source.stat()
@@ -171,11 +200,21 @@ def _file(name: str, sources: Iterable[Path]) -> Path:
             raise FileProblem(source, f"cannot be read: {error.strerror or error}") from error
         # By its name and by what the name leads to: of a link the name says class and part. The
         # time of the last change of any kind shows a file that took another's place and date.
-        names = str(source.absolute()), str(source.resolve())
-        stamps.append([*names, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns])
+        names = str(source.absolute()), str(_resolved(source, folders))
+        stamp = [*names, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        stamps.update(digest(stamp).encode())
     slug = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[-60:]
-    key = key_of(FORMAT, name, stamps, code=("data",), packages=("pillow", "numpy"))
+    key = key_of(FORMAT, name, stamps.hexdigest(), code=("data",), packages=("pillow", "numpy"))
     return cache_folder() / "data" / f"{slug}-{key[:20]}.safetensors"
+
+
+def _resolved(source: Path, folders: dict[Path, Path]) -> Path:
+    """Where a path leads to; ``folders`` remembers it of folders, which hold thousands of files."""
+    if source.is_symlink():
+        return source.resolve()
+    if source.parent not in folders:
+        folders[source.parent] = source.parent.resolve()
+    return folders[source.parent] / source.name
 
 
 def _load(file: Path, name: str, normalisation: Normalisation) -> ImageData | None:

@@ -10,6 +10,7 @@ are found. Pixels are normalised by ImageNet's constants.
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -22,9 +23,10 @@ import numpy.typing as npt
 
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.places import cache_folder, expanded
-from autodas.data.decoded import Decoding, image_data
+from autodas.data.decoded import Decoding, cached_file, image_data_in
 from autodas.data.images import IMAGENET, ImageData
 from autodas.data.layout import ImageLayout, Labelled, held_out, layout_of_csv, layout_of_folder
+from autodas.data.listing import Listing
 from autodas.data.pictures import decode_picture, picture_size
 
 __all__ = ["CSV", "PREFIXES", "ImageSource", "load_folder"]
@@ -32,6 +34,7 @@ __all__ = ["CSV", "PREFIXES", "ImageSource", "load_folder"]
 FOLDER, CSV = "folder:", "csv:"
 PREFIXES = (FOLDER, CSV)
 SIZES = range(1, 2049)
+SHARE = 0.25  # of the machine's memory that the decoded images of a folder may take
 OPTION = re.compile(r"(?P<rest>.+),(?:val-split=(?P<share>[^,=@]*)|(?P<skip>skip-broken))")
 
 
@@ -98,7 +101,7 @@ def load_folder(name: str) -> ImageData:
         name: As the module says.
 
     Raises:
-        InvalidInput: the size is not possible, or the decoded images would not fit onto the disk.
+        InvalidInput: the size is not possible.
         FileProblem: a folder is missing or empty, the parts have different classes, or an image
             is broken or has another size; the message names it.
     """
@@ -113,12 +116,25 @@ def load_folder(name: str) -> ImageData:
     if len(layout.parts) > 1 and source.share is not None:
         parts = " and ".join(layout.parts)
         raise InvalidInput(f"{name}: there is nothing to split, it has {parts} already")
-    data = image_data(name, IMAGENET, layout.files, partial(_planned, source, layout))
-    return replace(data, class_names=layout.classes)
+    file = cached_file(name, layout.files)
+    beside, classes = file.with_name(f"{file.stem}.files.safetensors"), len(layout.classes)
+    listing = Listing.read(beside)
+    if listing is None:
+        listing = _listed(source, layout)
+        listing.write(beside)
+    decode = partial(_decoding, source, listing, classes)
+    if listing.bytes_decoded <= _room():
+        data = image_data_in(file, name, IMAGENET, decode)
+        files = listing.parts[0][0] if source.side else None
+        return replace(data, class_names=layout.classes, train_files=files)
+    if not listing.digest:
+        listing = listing.digested(IMAGENET, decode())
+        listing.write(beside)
+    return replace(listing.data(name, classes, IMAGENET), class_names=layout.classes)
 
 
-def _planned(source: ImageSource, layout: ImageLayout) -> Decoding:
-    """What is to be decoded, image by image."""
+def _listed(source: ImageSource, layout: ImageLayout) -> Listing:
+    """The parts, without what is broken if that is asked for."""
     left_out: set[Path] = set()
     if source.skip_broken:
         left_out = {file for file in layout.files if _broken(file)}
@@ -133,24 +149,23 @@ def _planned(source: ImageSource, layout: ImageLayout) -> Decoding:
     test = parts.pop("test", None) or parts.pop("val")
     every = [parts["train"], test, *([parts["val"]] if "val" in parts else [])]
     side = source.side
-    height, width = (side, side) if side else _common_size(source.name, every)
-    _check_disk(source.name, sum(map(len, every)), height, width)
+    size = (side, side) if side else _common_size(source.name, every)
+    return Listing.of(every, size, side, len(left_out))
 
-    def read(image: Labelled) -> npt.NDArray[np.uint8]:
-        picture = decode_picture(image.file, image.file, side)
+
+def _decoding(source: ImageSource, listing: Listing, classes: int) -> Decoding:
+    """All images, one after the other."""
+    first = listing.parts[0][0]
+    height, width = first.height, first.width
+
+    def read(file: Path) -> npt.NDArray[np.uint8]:
+        picture = decode_picture(file, file, source.side)
         if picture.shape[1:] != (height, width):
-            raise _differs(
-                source.name, image.file, picture.shape[2], picture.shape[1], width, height
-            )
+            raise _differs(source.name, file, picture.shape[2], picture.shape[1], width, height)
         return picture
 
-    return Decoding(
-        tuple(tuple(each.label for each in part) for part in every),
-        ((3, height, width),) * len(every),
-        len(layout.classes),
-        (read(image) for part in every for image in part),
-        len(left_out),
-    )
+    files = (part.file(i) for part, _ in listing.parts for i in range(len(part)))
+    return listing.decoding(classes, map(read, files))
 
 
 def _broken(file: Path) -> bool:
@@ -180,19 +195,19 @@ def _differs(name: str, file: Path, *sizes: int) -> FileProblem:
     )
 
 
-def _check_disk(name: str, count: int, height: int, width: int) -> None:
-    """Refuse more than the disk holds: decoded images lie in the cache, not in memory."""
-    needed, most = 3 * height * width * count, _free()
-    if needed > most:
-        raise InvalidInput(
-            f"{name}: {count} images of {width}×{height} pixels take {needed / 2**30:.1f} GiB in "
-            f"the cache, more than the {most / 2**30:.1f} GiB that are free in {cache_folder()}; "
-            "choose a smaller size (…@64), or another folder with AUTODAS_CACHE"
-        )
+def _room() -> int:
+    """Bytes that decoded images may take, in the cache and in the memory it is mapped into.
+
+    Where they would take more, they stay in their files.
+    """
+    if not hasattr(os, "sysconf"):
+        return _free()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(_free(), int(SHARE * memory))
 
 
 def _free() -> int:
-    """Bytes that decoded images may take: what is free where the cache is."""
+    """Bytes that are free where the cache is."""
     folder = cache_folder()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

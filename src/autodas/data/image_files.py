@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,12 +27,11 @@ __all__ = ["ImageFiles", "Images", "part_of"]
 class ImageFiles:
     """N images in N files, which look like a tensor ``(N, 3, H, W)`` of uint8 pixels.
 
-    Of each file only the name and the digest are held, in two arrays: processes share them, and
-    memory does not grow with the size of the images.
+    Of each only the name of the file and a digest are held, in two arrays that processes share.
 
     Attributes:
         names: ``(N,)`` bytes: absolute paths.
-        digests: ``(N, 32)`` uint8: SHA-256 of each file's content.
+        digests: ``(N, 32)`` uint8: SHA-256 of the pixels of each; ``(0, 32)`` if nobody asks.
         height: Of the images, H.
         width: Of the images, W.
         side: Pixels to which the shorter side is scaled before the centre square is cut; None if
@@ -45,15 +43,6 @@ class ImageFiles:
     height: int
     width: int
     side: int | None
-
-    @classmethod
-    def of(
-        cls, files: Sequence[Path], digests: Sequence[str], size: tuple[int, int], side: int | None
-    ) -> ImageFiles:
-        """Those of paths, hexadecimal digests and (height, width)."""
-        names = np.array([os.fsencode(file.absolute()) for file in files], dtype=np.bytes_)
-        content = np.frombuffer(bytes.fromhex("".join(digests)), np.uint8).reshape(-1, 32)
-        return cls(names, content, *size, side)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,8 +64,8 @@ class ImageFiles:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all contents in order, and of how they are scaled."""
-        return digest(list(self.shape), self.side, digest_bytes(self.digests.tobytes()))
+        """SHA-256 of those of all images, in order."""
+        return digest(list(self.shape), digest_bytes(self.digests.tobytes()))
 
     def file(self, number: int) -> Path:
         """Path of one image."""
@@ -112,9 +101,8 @@ class ImageFiles:
     def part(self, which: Tensor) -> ImageFiles:
         """Some of them, by number or mask; nothing is decoded."""
         chosen = which.numpy()
-        return ImageFiles(
-            self.names[chosen], self.digests[chosen], self.height, self.width, self.side
-        )
+        digests = self.digests[chosen] if len(self.digests) else self.digests
+        return ImageFiles(self.names[chosen], digests, self.height, self.width, self.side)
 
 
 Images: TypeAlias = Tensor | ImageFiles

@@ -102,8 +102,8 @@ class ImageData:
         validation: Images and labels of a part to make choices on, in the same form; None if it is
             to be cut from the training part (:func:`autodas.data.validation.for_choosing`).
         skipped: Images that were left out because they cannot be decoded.
-        train_files: The files of the training images, in order, where each is more than its image:
-            crops are cut from them. None if there are none.
+        train_files: The files of the training images, in order, if they hold more pixels than
+            these: crops are cut from them. None if they do not, or there are none.
 
     Raises:
         InvalidInput: shapes, types or labels do not fit together.

@@ -36,17 +36,22 @@ PARTS: Mapping[str, str] = {
 LITTER = frozenset({"__MACOSX"})  # what archives leave beside their content
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """One image.
 
     Attributes:
-        file: Where it lies.
+        path: Where it lies, as text, which takes a quarter of what a ``Path`` does.
         label: Number of its class.
     """
 
-    file: Path
+    path: str
     label: int
+
+    @property
+    def file(self) -> Path:
+        """Where it lies."""
+        return Path(self.path)
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,9 @@ class ImageLayout:
     parts: Mapping[str, tuple[Labelled, ...]]
 
     @property
-    def files(self) -> list[Path]:
+    def files(self) -> Iterator[Path]:
         """All files, in order."""
-        return [image.file for part in self.parts.values() for image in part]
+        return (image.file for part in self.parts.values() for image in part)
 
 
 def layout_of_folder(root: Path) -> ImageLayout:
@@ -126,7 +131,8 @@ def entries(folder: Path) -> list[Path]:
         FileProblem: it cannot be read.
     """
     try:
-        found = sorted(folder.iterdir())
+        # By their names alone: paths are compared many times as slowly.
+        found = sorted(folder.iterdir(), key=lambda entry: entry.name)
     except OSError as error:
         raise FileProblem(folder, f"cannot be read: {error.strerror or error}") from error
     return [each for each in found if each.name not in LITTER and not each.name.startswith(".")]
@@ -144,11 +150,11 @@ def images_in(folder: Path) -> list[Path]:
 
 def _images(part: Path, classes: Sequence[str]) -> Iterator[Labelled]:
     for label, name in enumerate(classes):
-        files = list(_below(part / name))
-        if not files:
+        images = [Labelled(str(file), label) for file in _below(part / name)]
+        if not images:
             known = " ".join(sorted(SUFFIXES))
             raise FileProblem(part / name, f"holds no images ({known})")
-        yield from (Labelled(file, label) for file in files)
+        yield from images
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -180,7 +186,7 @@ def layout_of_csv(file: Path) -> ImageLayout:
     for path, label, split in found:
         if (part := PARTS.get(split.lower())) is None:
             raise FileProblem(file, f"has the split {split!r}; splits are train, val and test")
-        parts.setdefault(part, []).append(Labelled(file.parent / path, number[label]))
+        parts.setdefault(part, []).append(Labelled(str(file.parent / path), number[label]))
     if TRAIN not in parts:
         raise FileProblem(file, "has no images of the split train")
     order = (TRAIN, "val", "test")

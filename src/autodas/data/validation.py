@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -76,16 +75,13 @@ def drawn_out(
 
 
 def _first_equals(images: Images) -> Tensor:
-    """``(N,)`` for each image the number of the first that equals it, which may be itself.
-
-    Of images in files, the files are compared.
-    """
+    """``(N,)`` for each image the number of the first that equals it, which may be itself."""
     if isinstance(images, ImageFiles):
-        contents: Iterator[object] = (row.tobytes() for row in images.digests)
+        contents = (row.tobytes().hex() for row in images.digests)
     else:
         rows = images.contiguous().flatten(1).view(torch.uint8).numpy()
         contents = (digest_bytes(row.data) for row in rows)
-    first: dict[object, int] = {}
+    first: dict[str, int] = {}
     return torch.tensor(
         [first.setdefault(content, i) for i, content in enumerate(contents)], dtype=torch.int64
     )
