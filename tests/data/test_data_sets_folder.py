@@ -14,6 +14,7 @@ from autodas.data import folder as folder_module
 from autodas.data.catalog import load_data
 from autodas.data.folder import load_folder
 from autodas.data.images import IMAGENET
+from autodas.data.pictures import decode_picture
 from autodas.data.validation import for_choosing
 
 PIXELS = np.zeros((3, 8, 12), np.uint8)
@@ -77,6 +78,14 @@ def test_a_size_scales_the_shorter_side_and_takes_the_centre(root):
     assert torch.equal(
         data.test_images[0], torch.tensor([200, 0, 0]).view(3, 1, 1).expand(3, 10, 10)
     )
+
+
+def test_every_size_can_be_scaled(root):
+    # The square must not end a rounding error beyond the picture.
+    file = root / "any.png"
+    for height in range(1, 160):
+        picture((9, 9, 9), height + height % 3, height).save(file)
+        assert decode_picture(file, file, 64).shape == (3, 64, 64)
 
 
 def test_grey_transparent_and_turned_images(root):

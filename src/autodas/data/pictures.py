@@ -105,10 +105,10 @@ def _square(picture: Image, side: int) -> Image:
     from PIL.Image import Resampling  # noqa: PLC0415
 
     width, height = picture.size
-    scale = side / min(width, height)
+    short = min(width, height)
     # The square of the original that will fill the result; resize cuts and scales in one step.
-    left, top = (width - side / scale) / 2, (height - side / scale) / 2
-    box = (left, top, left + side / scale, top + side / scale)
+    left, top = (width - short) / 2, (height - short) / 2
+    box = (left, top, left + short, top + short)
     return picture.resize((side, side), Resampling.BILINEAR, box=box)
 
 

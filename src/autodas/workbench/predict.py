@@ -65,9 +65,9 @@ class FilePredictor:
         """
         named = [files] if isinstance(files, Path | str) else list(files)
         waiting, found = iter([expanded(Path(each)) for each in named]), list[Prediction]()
-        normalisation, shape = self._preprocessing()
+        normalisation, side, shape = self._preprocessing()
         while some := list(itertools.islice(waiting, AT_ONCE)):
-            images = torch.stack([_decoded(file, shape) for file in some])
+            images = torch.stack([_decoded(file, side, shape) for file in some])
             found += self._seen(some, normalisation(images))
         return found
 
@@ -81,12 +81,15 @@ class FilePredictor:
             each = tuple(row.tolist())
             yield Prediction(file, str(names[best]), best, each[best], each)
 
-    def _preprocessing(self) -> tuple[Normalisation, tuple[int, int]]:
-        """How pixels are normalised, and (height, width)."""
+    def _preprocessing(self) -> tuple[Normalisation, int | None, tuple[int, int]]:
+        """How pixels are normalised, to what the shorter side is scaled, and (height, width)."""
         try:
             channels, height, width = self._description["input_shape"]
             stated = self._description["normalisation"]
             normalisation = Normalisation(tuple(stated["mean"]), tuple(stated["std"]))
+            # Students of earlier versions say nothing of it: squares were scaled, others were not.
+            usual = {"resize": height if height == width else None}
+            side = self._description.get("transform", usual)["resize"]
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(
                 f"the file of this student does not say how its images are normalised ({error}): "
@@ -97,13 +100,13 @@ class FilePredictor:
                 f"this student sees images of {channels} channels, files are read as 3: call it "
                 "with tensors"
             )
-        return normalisation, (int(height), int(width))
+        return normalisation, None if side is None else int(side), (int(height), int(width))
 
 
-def _decoded(file: Path, shape: tuple[int, int]) -> Tensor:
+def _decoded(file: Path, side: int | None, shape: tuple[int, int]) -> Tensor:
     """``(3, H, W)`` uint8."""
     height, width = shape
-    pixels = decode_picture(file, file, height if height == width else None)
+    pixels = decode_picture(file, file, side)
     if pixels.shape[1:] != shape:
         raise FileProblem(
             file,

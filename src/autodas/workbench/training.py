@@ -290,6 +290,7 @@ def _images_of(data: ImageData) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if data.normalisation is not None:
         found["normalisation"] = asdict(data.normalisation)
+        found["transform"] = _transform(data)
         found["preprocessing"] = (
             f"decode as RGB, upright; {_resizing(data)}; divide by 255; take off the mean of each "
             "channel and divide by its deviation (normalisation)"
@@ -297,6 +298,18 @@ def _images_of(data: ImageData) -> dict[str, Any]:
     if data.class_names:
         found["class_names"] = list(data.class_names)
     return found
+
+
+def _transform(data: ImageData) -> dict[str, Any]:
+    """How pictures come to the size that the student sees: resized, then cropped in the centre."""
+    height, width = data.input_shape[1:]
+    resize = height if height == width else None  # of the shorter side; others keep their size
+    return {
+        "resize": resize,
+        "crop": [height, width],
+        "interpolation": "bilinear",
+        "antialias": True,
+    }
 
 
 def _resizing(data: ImageData) -> str:

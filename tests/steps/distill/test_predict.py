@@ -53,6 +53,24 @@ def test_files_are_seen_as_in_training(trained):
     assert student.predict([]) == []
 
 
+def test_the_transform_is_the_students(trained):
+    root, _ = trained
+    told = json.loads((root / "run" / "student.json").read_text())
+    assert told["transform"] == {
+        "resize": 8,
+        "crop": [8, 8],
+        "interpolation": "bilinear",
+        "antialias": True,
+    }
+    student, file = autodas.load_student(root / "run"), root / "set" / "val" / "red" / "0.png"
+    expected = student.predict(file)
+    student.predict._description.pop("transform")  # as of earlier versions
+    assert student.predict(file) == expected
+    student.predict._description["transform"] = told["transform"] | {"resize": None}
+    with pytest.raises(FileProblem, match="has 30×20 pixels, this student sees 8×8"):
+        student.predict(file)
+
+
 def test_the_description_says_all_that_is_needed(trained):
     root, data = trained
     told = json.loads((root / "run" / "student.json").read_text())
