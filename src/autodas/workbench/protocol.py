@@ -63,8 +63,8 @@ class Protocol:
 DIGITS = Protocol("digits", "digits-cnn-teacher", 60)
 CIFAR10 = Protocol("cifar10-sample", "cifar10-resnet56", 64)
 CIFAR100 = Protocol("cifar100-sample", "cifar100-resnet32w", 64)
-# Made for 256 pixels: at 64 the fourth halving still has something to halve.
-TRANSNAS = Protocol("cifar10-sample", "cifar10-resnet56", 16, 64)
+# Wide networks made for 256 pixels: few images, and small ones, rank them as well.
+TRANSNAS = Protocol("cifar10-sample", "cifar10-resnet56", 16)
 # Transformers for images of 224 pixels: a small batch at full size, see docs/performance.md.
 CIFAR100_LARGE = Protocol("cifar100-sample", "cifar100-resnet32w", 16, 224)
 
