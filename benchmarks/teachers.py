@@ -12,6 +12,7 @@ several teachers the mean of what is stated.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from autodas.core.errors import MissingData
+from autodas.core.errors import AutodasError, MissingData
 from autodas.core.results import Ok
 from autodas.core.rng import derive
 from autodas.evolution import SuccessiveHalving
@@ -33,6 +34,8 @@ from autodas.tables.table import RUNG_COLUMNS
 from autodas.workbench.arms import Ladder
 from autodas.workbench.ground_truth import load_table
 from autodas.workbench.teacher_contest import plan_for_all
+from autodas.workbench.teacher_facts import facts_of
+from autodas.workbench.teacher_features import Collapse, ncti
 from benchmarks.teachers_page import write_page
 
 PAGE = Path("docs") / "teachers.md"
@@ -61,9 +64,33 @@ class Pairs:
         return np.array([space.cost(space.decode(a)).params for a in self.table.students])
 
     def fact(self, name: str) -> Any:
-        """``(T,)`` a number of each way to teach; NaN of none."""
-        said = [self.table.facts[each].get("facts", {}) for each in self.table.teachers]
-        return np.array([np.nan if each.get(name) is None else each[name] for each in said])
+        """``(T,)`` a number of each way to teach; NaN of none.
+
+        Raises:
+            AutodasError: the table does not say it, and the teachers are not on this machine.
+        """
+        ways = range(len(self.table.teachers))
+        known = any(name in self.facts(way) for way in ways)
+        said = [(self.facts(way) if known else self.measured(way)).get(name) for way in ways]
+        return np.array([np.nan if each is None else each for each in said])
+
+    def facts(self, number: int) -> Mapping[str, Any]:
+        """What the table says of a way to teach."""
+        return self.table.facts[self.table.teachers[number]].get("facts", {})
+
+    def measured(self, number: int) -> Mapping[str, Any]:
+        """The same, measured now; nothing of labels alone."""
+        members = self.table.facts[self.table.teachers[number]]["members"]
+        if not members:
+            return {}
+        way = tuple(each["name"] for each in members)
+        recipe = self.table.meta["recipe"]
+        return facts_of(way, str(self.table.meta["dataset"]), recipe["temperature"]).to_json()
+
+    @property
+    def ncti(self) -> Any:
+        """``(T,)`` nearness to neural collapse among the ways there are."""
+        return ncti(np.stack([self.fact(f"ncti_{each}") for each in Collapse._fields], axis=1))
 
     @cached_property
     def accuracy(self) -> Any:
@@ -142,6 +169,10 @@ RULES: Mapping[str, Rule] = {
     "best calibrated": extreme(lambda p: p.fact("ece"), -1),
     "lowest calibrated cross-entropy": extreme(lambda p: p.fact("calibrated_cross_entropy"), -1),
     "highest entropy of wrong classes": extreme(lambda p: p.fact("entropy")),
+    "largest margin": extreme(lambda p: p.fact("margin")),
+    "highest LogME": extreme(lambda p: p.fact("log_me")),
+    "highest H-score": extreme(lambda p: p.fact("h_score")),
+    "highest NCTI": extreme(lambda p: p.ncti),
     "none": lambda p: np.full(len(p.params), p.none),
     "the same for all": same_for_all,
 }
@@ -219,9 +250,19 @@ def lost(pairs: Pairs, chosen: Any) -> Any:
     return pairs.mean.max(axis=1) - pairs.mean[students, chosen]
 
 
-def regrets(pairs: Pairs, draws: int) -> dict[str, Any]:
+def usable_rules(rows: Sequence[Pairs]) -> list[str]:
+    """Names of the rules that can be followed on all tables: some facts need the teachers."""
+    found = []
+    for name, rule in RULES.items():
+        with contextlib.suppress(AutodasError):
+            _ = [rule(row) for row in rows]
+            found.append(name)
+    return found
+
+
+def regrets(pairs: Pairs, draws: int, rules: Sequence[str]) -> dict[str, Any]:
     """Chooser -> ``(A,)`` mean regret of each student."""
-    found = {name: lost(pairs, rule(pairs)) for name, rule in RULES.items()}
+    found = {name: lost(pairs, RULES[name](pairs)) for name in rules}
     found["random"] = pairs.mean.max(axis=1) - pairs.mean.mean(axis=1)
     contests: dict[str, tuple[str, dict[str, Any]]] = {
         f"contest by {name}": (name, {}) for name in DECIDERS
@@ -289,13 +330,15 @@ def published() -> dict[str, Any]:
 def main(tables: Sequence[str] = TABLES, draws: int = DRAWS) -> dict[str, Any]:
     """Regret by chooser and table, differences from the most accurate teacher, published pairs."""
     rows = [Pairs(pairs_of(load_table(name))) for name in tables]
-    each = {row.table.name: regrets(row, draws) for row in rows}
-    others = [regrets(leaving_out(row, SOFTENED), draws) for row in rows]
+    rules = usable_rules(rows)
+    each = {row.table.name: regrets(row, draws, rules) for row in rows}
+    others = [regrets(leaving_out(row, SOFTENED), draws, rules) for row in rows]
     names = list(next(iter(each.values())))
     results: dict[str, Any] = {
         "students": {row.table.name: len(row.params) for row in rows},
         "ways": {row.table.name: len(row.table.teachers) for row in rows},
         "shares": {row.table.name: shares(row) for row in rows},
+        "rules that need the teachers": sorted(set(RULES) - set(rules)) or "all followed",
         "regret": {
             name: {"all": interval([found[name] for found in each.values()])}
             | {table: interval([found[name]]) for table, found in each.items()}

@@ -32,13 +32,14 @@ def _known(name: str) -> dict[str, float]:
         "ece": ECE[name],
         "entropy": ECE[name] / 10,
         "calibrated_cross_entropy": ECE[name] / 20,
+        "margin": 1 - ECE[name] / 10,
     }
 
 
 def made_up(noise: float = 0.0) -> teachers.Pairs:
     """Four students; the most accurate teacher is the worst, and short trainings know it."""
     facts = {
-        name: {"name": name, "members": [{"accuracy": a} for a in MEMBERS[name]]}
+        name: {"name": name, "members": [{"name": "gone", "accuracy": a} for a in MEMBERS[name]]}
         | ({"facts": _known(name)} if MEMBERS[name] else {})
         for name in WAYS
     }
@@ -51,7 +52,8 @@ def made_up(noise: float = 0.0) -> teachers.Pairs:
         # By plain cross-entropy the worst comes first, since it makes nobody too sure.
         sure = np.where(np.array(WAYS)[None, :, None] == "famous", 0.1, loss)
         rungs.append(PairRung(Fraction(1, number), cost, seen, sure, loss, loss, loss))
-    meta = {"space": SPACE, "dataset": "digits", "recipe": {"epochs": 30, "batch_size": 50}}
+    recipe = {"epochs": 30, "batch_size": 50, "temperature": 4.0}
+    meta = {"space": SPACE, "dataset": "digits", "recipe": recipe}
     table = PairTable("made-up", STUDENTS, WAYS, accuracy, (0, 1), facts, tuple(rungs), meta)
     return teachers.Pairs(table)
 
@@ -63,6 +65,7 @@ def made_up(noise: float = 0.0) -> teachers.Pairs:
         ("least accurate", "good"),
         ("largest", "both"),
         ("best calibrated", "good"),
+        ("largest margin", "good"),
         ("none", "none"),
         ("the same for all", "good"),
     ],
@@ -73,6 +76,29 @@ def test_a_rule_takes_one_for_all(rule, chosen):
     assert [WAYS[i] for i in found] == [chosen] * 4
     expected = MEANS.max() - MEANS[WAYS.index(chosen)]
     np.testing.assert_allclose(teachers.lost(pairs, found), expected)
+
+
+def test_a_rule_whose_teachers_are_not_here_is_left_out():
+    """The table says nothing of features, and nobody has the teacher."""
+    usable = teachers.usable_rules([made_up()])
+    assert "largest margin" in usable
+    left = [name for name in teachers.RULES if name not in usable]
+    assert left == ["highest LogME", "highest H-score", "highest NCTI"]
+
+
+def test_what_a_table_does_not_say_is_measured(monkeypatch):
+    asked = []
+
+    class Facts:
+        def to_json(self):
+            return {"log_me": float(len(asked))}
+
+    monkeypatch.setattr(teachers, "facts_of", lambda *given: asked.append(given) or Facts())
+    pairs = made_up()
+    found = pairs.fact("log_me")
+    assert asked == [(("gone",), "digits", 4.0)] * 2 + [(("gone", "gone"), "digits", 4.0)]
+    assert found.tolist()[:3] == [1.0, 2.0, 3.0]
+    assert np.isnan(found[3])
 
 
 def test_the_nearest_larger_teacher_depends_on_the_student():

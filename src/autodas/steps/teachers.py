@@ -30,6 +30,7 @@ from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.teacher_contest import SHOWN_BELOW, Placing, placings, plan_for_all
 from autodas.workbench.teacher_facts import TeacherFacts, facts_of
+from autodas.workbench.teacher_features import ncti
 from autodas.workbench.training import CHECKPOINTS, Where
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 from autodas.workbench.ways import NO_TEACHER, Way, named_ways
@@ -38,6 +39,10 @@ __all__ = ["Config", "TeachersConfig", "run"]
 
 PROBE = Fraction(1, 9)  # of a training, to see how long one takes
 CROSSING = " Longer trainings may turn that round."  # docs/results.md, on CIFAR-10
+COLUMNS = (
+    *("stated", "accuracy", "ece", "entropy", "margin"),
+    *("log_me", "h_score", "ncti", "params", "macs"),
+)
 POOL = 64  # students from which those in the middle are taken
 
 
@@ -91,7 +96,8 @@ def run(config: TeachersConfig, progress: Progress = Silent()) -> dict[str, Any]
         ``teachers``, best first: ``teacher``, ``name``, ``accuracy`` (percent of the validation
         part), ``score`` (higher is better: the share of the others that it beats in short
         trainings, else its accuracy in percent; None where nothing is known), ``stated``, ``ece``,
-        ``entropy``, ``params``, ``macs`` and ``short``, what its short trainings reached;
+        ``entropy``, ``margin``, ``log_me``, ``h_score``, ``ncti``, ``params``, ``macs`` and
+        ``short``, what its short trainings reached;
         ``students``, ``cost`` in full trainings, ``why`` in sentences, ``teacher_checks``.
 
     Raises:
@@ -221,8 +227,11 @@ def _ranked(
 ) -> list[dict[str, Any]]:
     """The candidates, best first."""
     teachers = []
+    near = dict(zip(facts, ncti([each.collapse for each in facts.values()]), strict=True))
     for name in order:
-        known = facts[name].to_json() if name in facts else {"teacher": NO_TEACHER}
+        known = {"teacher": NO_TEACHER}
+        if name in facts:
+            known = facts[name].to_json() | {"ncti": round(float(near[name]), 6)}
         mine = {arch: places[ways[name]] for arch, places in found.items()}
         score = _by_facts(facts.get(name), ways[name])
         if mine:
@@ -231,7 +240,7 @@ def _ranked(
             {"arch": arch, "place": s.place, "fidelity": s.fidelity, "accuracy": s.accuracy}
             for arch, s in mine.items()
         ]
-        usual = dict.fromkeys(("stated", "accuracy", "ece", "entropy", "params", "macs"))
+        usual = dict.fromkeys(COLUMNS)
         teachers.append({**usual, **known, "name": name, "score": score, "short": short})
     return sorted(teachers, key=lambda each: -1.0 if each["score"] is None else -each["score"] - 1)
 
@@ -289,7 +298,7 @@ def _shown(found: Placings, better: Way, other: Way) -> bool:
 
 
 def _table(teachers: Sequence[Mapping[str, Any]]) -> list[str]:
-    columns = ("score", "stated", "accuracy", "ece", "entropy", "params", "macs")
+    columns = ("score", *COLUMNS)
     width = max(len(each["name"]) for each in teachers)
     lines = [f"{'teacher':<{width}} " + " ".join(f"{name:>9}" for name in columns) + "  short"]
     for each in teachers:

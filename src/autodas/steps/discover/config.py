@@ -77,8 +77,9 @@ class DiscoverConfig(Workers):
     """Largest formula, in nodes."""
     size_leaves: bool = True
     """Whether formulas may use sizes (numbers of parameters, MACs, channels)."""
-    leaves: Literal["both", "intrinsic", "interaction"] = "both"
-    """Statistics of the student alone, of student and teacher together, or both."""
+    leaves: Literal["both", "intrinsic", "interaction", "apart"] = "both"
+    """Statistics of the student alone, of student and teacher together, or both; or apart: those of
+    the student alone and of the teacher alone, which differ where there are several teachers."""
     statistics: Literal["shared", "most", "all"] = "shared"
     """Statistics that share a few passes through the network; most, including those that need
     passes of their own (two to three times the time); or all, including second derivatives (as slow

@@ -235,7 +235,8 @@ def grammar_of(
         families: One for each table.
         evaluators: Theirs.
         size_leaves: Whether mere sizes are among the leaves.
-        leaves: ``both``, ``intrinsic`` (student alone) or ``interaction`` (with the teacher).
+        leaves: ``both``, ``intrinsic`` (student alone), ``interaction`` (with the teacher) or
+            ``apart`` (student alone and teacher alone).
     """
     usable = usable_leaves(families, size_leaves=size_leaves, leaves=leaves)
     types = {name: STATISTICS.get(name).type for name in usable}
@@ -254,9 +255,11 @@ def usable_leaves(
     Of interaction leaves alone, the student's own are left out, so that every formula compares
     with the teacher.
     """
-    allowed = {"intrinsic": {"intrinsic"}, "interaction": {"interaction"}}.get(
-        leaves, {"intrinsic", "interaction", "teacher"}
-    )
+    allowed = {
+        "intrinsic": {"intrinsic"},
+        "interaction": {"interaction"},
+        "apart": {"intrinsic", "teacher"},
+    }.get(leaves, {"intrinsic", "interaction", "teacher"})
     kept = list(families)
     return [
         s.name
