@@ -29,7 +29,7 @@ from autodas.distill.teacher_logits import evaluating
 from autodas.networks import count
 from autodas.statistics.passes.views import vectors
 from autodas.teachers import Teacher, at_native_size, load_teacher, matched, native_size
-from autodas.workbench.teacher_features import Collapse, collapse, h_score, log_me
+from autodas.workbench.teacher_features import NeuralCollapse, collapse, h_score, log_me
 from autodas.workbench.ways import Way, in_words
 
 __all__ = ["TeacherFacts", "facts_of", "margin", "non_target_entropy"]
@@ -53,7 +53,7 @@ class TeacherFacts:
         log_me: Of its features, as of :func:`autodas.workbench.teacher_features.log_me`; of several
             teachers this and the following are means over them.
         h_score: The same.
-        ncti_spread: The same, a term of :class:`autodas.workbench.teacher_features.Collapse`.
+        ncti_spread: The same, a term of :class:`autodas.workbench.teacher_features.NeuralCollapse`.
         ncti_fit: The same.
         ncti_variety: The same.
         params: Of all its networks.
@@ -77,9 +77,9 @@ class TeacherFacts:
     macs: int
 
     @property
-    def collapse(self) -> Collapse:
+    def collapse(self) -> NeuralCollapse:
         """The terms of NCTI, which means something among candidates only."""
-        return Collapse(self.ncti_spread, self.ncti_fit, self.ncti_variety)
+        return NeuralCollapse(self.ncti_spread, self.ncti_fit, self.ncti_variety)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, rounded so that the last bits of a sum do not show."""

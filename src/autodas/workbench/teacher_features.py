@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Collapse", "collapse", "h_score", "log_me", "ncti"]
+__all__ = ["NeuralCollapse", "collapse", "h_score", "log_me", "ncti"]
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -92,7 +92,7 @@ def h_score(features: Floats, labels: Labels) -> float:
     return float((1 - shrunk) * np.trace(np.linalg.pinv(covariance, hermitian=True) @ between))
 
 
-class Collapse(NamedTuple):
+class NeuralCollapse(NamedTuple):
     """How near features are to neural collapse.
 
     Attributes:
@@ -106,7 +106,7 @@ class Collapse(NamedTuple):
     variety: float
 
 
-def collapse(features: Floats, labels: Labels) -> Collapse:
+def collapse(features: Floats, labels: Labels) -> NeuralCollapse:
     """The three terms of NCTI, each to be brought to [0, 1] among the candidates and added up.
 
     Wang et al., "How Far Pre-trained Models Are from Neural Collapse on the Target Dataset Informs
@@ -133,7 +133,7 @@ def collapse(features: Floats, labels: Labels) -> Collapse:
     chances = analysis.predict_proba(reduced)
     column = np.searchsorted(analysis.classes_, labels)
     variety = sum(np.linalg.norm(chances[labels == each], ord="nuc") for each in analysis.classes_)
-    return Collapse(
+    return NeuralCollapse(
         float(np.linalg.norm(apart - apart.mean(axis=0), ord="nuc")),
         float(chances[np.arange(len(labels)), column].mean()),
         math.log(variety),
@@ -144,7 +144,7 @@ def ncti(terms: npt.ArrayLike) -> Floats:
     """``(T,)`` NCTI of candidates: spread + fit − variety, each from 0 to 1 among them.
 
     Args:
-        terms: ``(T, 3)`` terms of :class:`Collapse`; NaN for who has no features.
+        terms: ``(T, 3)`` terms of :class:`NeuralCollapse`; NaN for who has no features.
     """
     each = np.asarray(terms, dtype=np.float64)
     low, high = np.nanmin(each, axis=0), np.nanmax(each, axis=0)
