@@ -20,6 +20,8 @@ class ReportConfig:
     """Run directory; of several, a page that compares them is written."""
     comparison: Path = Path("comparison.html")
     """File of the comparison, if several runs are named."""
+    pdf: bool = False
+    """Write the figures of one run as PDF beside its SVG, for papers."""
 
 
 Config = ReportConfig
@@ -42,5 +44,5 @@ def run(config: ReportConfig, progress: Progress = Silent()) -> dict[str, Any]: 
     if len(config.run) > 1:
         page = str(compare(config.run, config.comparison))
     else:
-        page = str(build(config.run[0]))
+        page = str(build(config.run[0], pdf=config.pdf))
     return {"report": page, "summary": [page]}

@@ -10,7 +10,7 @@ from typing import Any
 
 from autodas import __version__
 from autodas.core.errors import FileProblem
-from autodas.core.files import refuse_linked_folders, write_text
+from autodas.core.files import refuse_linked_folders, write_bytes, write_text
 from autodas.reports import sentences, spell
 from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught, learnt_from
 from autodas.reports.classes import classes_of
@@ -21,6 +21,7 @@ from autodas.reports.figures import regret as figures_regret
 from autodas.reports.figures import scores as figures
 from autodas.reports.figures import students as figures_students
 from autodas.reports.figures.ablation import write_ablation
+from autodas.reports.figures.pdf import collecting
 from autodas.reports.figures.svg import formula_svg, inline, write_figures
 from autodas.reports.finalists import finalists_of
 from autodas.reports.read import Run, read_run
@@ -33,11 +34,12 @@ MOST_STUDENTS = 10
 Unique = Callable[[str], str]
 
 
-def build(path: Path) -> Path:
+def build(path: Path, *, pdf: bool = False) -> Path:
     """Write ``report.html`` into a run directory, and its figures into ``figures``.
 
     Args:
         path: Run directory of run, discover, benchmark, search, distill or demo.
+        pdf: Write the figures as PDF, too.
 
     Returns:
         The file that was written. It loads nothing else.
@@ -47,9 +49,13 @@ def build(path: Path) -> Path:
     """
     run = read_run(path)
     refuse_linked_folders(path, ["figures"])
-    target, page = path / FILE, render(run)
+    target = path / FILE
+    with collecting(pdf) as drawn:
+        page = render(run)
     write_text(target, page)
     write_figures(page, path / "figures")
+    for name, figure in drawn.items():
+        write_bytes(path / "figures" / f"{name}.pdf", figure)
     if run.command == "ablate":
         write_ablation(path)
     return target

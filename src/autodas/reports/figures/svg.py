@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -23,6 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autodas.core.files import write_text
+from autodas.reports.figures.pdf import collect
 
 __all__ = ["INK", "MUTED", "PAPER", "SERIES", "Drawing", "formula_svg", "inline", "write_figures"]
 
@@ -202,6 +204,8 @@ def _inline(figure: Figure, name: str, title: str, description: str, *, tight: b
             bbox_inches="tight" if tight else None,
             pad_inches=0.04,
         )
+    light = _light_colours()
+    collect(figure, name, {each: light[of] for each, of in VARIABLES.items()}, tight=tight)
     text = target.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"\n\s*", "\n", text)
@@ -266,6 +270,7 @@ def _standalone(svg: str, colours: dict[str, str]) -> str:
     return re.sub(r"(<svg[^>]*>)", lambda match: match[1] + background, svg, count=1)
 
 
+@cache
 def _light_colours() -> dict[str, str]:
     style = resources.files("autodas.reports").joinpath("templates/style.css").read_text("utf-8")
     light = style[: style.index("@media")]
