@@ -50,6 +50,7 @@ class Finalist:
         name: Number of its architecture, in the order of the finalists, and how it learns.
         arch: Architecture text.
         teacher: Names of its teachers; empty for labels alone.
+        losses: Of the teaching, where several are tried.
         trials: Its short trainings, the shortest first.
         chance: That it is better than the winner, in [0, 0.5]; None if nobody knows.
         winner: Whether it is to be trained.
@@ -59,6 +60,7 @@ class Finalist:
     name: str
     arch: str
     teacher: str
+    losses: tuple[str, ...]
     trials: tuple[Trial, ...]
     chance: float | None
     winner: bool
@@ -67,7 +69,10 @@ class Finalist:
     @property
     def words(self) -> str:
         """What it is."""
-        return f"{self.arch}, {f'taught by {self.teacher}' if self.teacher else 'labels alone'}"
+        if not self.teacher:
+            return f"{self.arch}, labels alone"
+        losses = f" by {' and '.join(self.losses)}" if self.losses else ""
+        return f"{self.arch}, taught by {self.teacher}{losses}"
 
     @property
     def place(self) -> tuple[int, float]:
@@ -95,9 +100,10 @@ def finalists_of(contest: Row) -> list[Finalist]:
         raise ValueError("it speaks of finalists that are not there")
     found = [
         Finalist(
-            name=f"{numbers[arm['arch']]}, {_taught(arm['teachers'], several)}",
+            name=f"{numbers[arm['arch']]}, {_taught(arm, several)}",
             arch=arm["arch"],
             teacher=" + ".join(arm["teachers"]),
+            losses=tuple(map(str, arm.get("losses") or ())),
             trials=tuple(rung[place] for rung in rungs if place in rung),
             chance=chances.get(place),
             winner=place == contest["winner"],
@@ -108,11 +114,13 @@ def finalists_of(contest: Row) -> list[Finalist]:
     return sorted(found, key=lambda finalist: finalist.place)
 
 
-def _taught(teachers: Sequence[str], several: bool) -> str:
+def _taught(arm: Row, several: bool) -> str:
     """In few words; of several teachers, the name of each without its folder."""
+    teachers, losses = arm["teachers"], arm.get("losses") or ()
     if not teachers:
         return "labels alone"
-    return " + ".join(PurePath(each).stem for each in teachers) if several else "with teacher"
+    by = " + ".join(PurePath(each).stem for each in teachers) if several else "with teacher"
+    return " ".join((by, *map(str, losses)))
 
 
 def _trials(results: Sequence[Row]) -> dict[int, Trial]:

@@ -61,6 +61,9 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
     teachers: tuple[str, ...] = ()
     """Teachers to choose among, as --teacher T1 T2 none; several at once are joined by +.
     Statistics look at the first."""
+    try_losses: tuple[str, ...] = ()
+    """Losses to choose among for finalists with a teacher, NAME=WEIGHT, several at once joined by
+    +: kd=0.9 kd=0.9+at=1000. By default the recipe's."""
     without_teacher: bool = True
     """Also try finalists without a teacher, which can make a student worse."""
     recipe: str | None = None
@@ -192,6 +195,7 @@ def _search_config(config: RunConfig) -> search.Config:
         evaluations=config.evaluations,
         trainings=config.trainings,
         teachers=config.teachers,
+        try_losses=config.try_losses,
         without_teacher=config.without_teacher,
         recipe=config.recipe,
         epochs=config.epochs,
@@ -217,6 +221,7 @@ def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Conf
         more_teachers=tuple(more),
         data=str(config.protocol.data),
         recipe=config.recipe,
+        losses=tuple(found["chosen"].get("losses") or ()) or None,
         epochs=config.epochs,
         seeds=config.seeds,
         vanilla=config.compare,

@@ -29,10 +29,12 @@ class Arm:
     Attributes:
         arch: Architecture string.
         teachers: Whom it learns from; empty for labels alone, which a teacher can be worse than.
+        losses: What for, as ``NAME=WEIGHT`` each; empty for the recipe's, and without teachers.
     """
 
     arch: str
     teachers: Way
+    losses: tuple[str, ...] = ()
 
     @property
     def taught_by(self) -> str:
@@ -42,12 +44,25 @@ class Arm:
     @property
     def key(self) -> str:
         """Tells it from others."""
-        return f"{self.arch} | {self.taught_by}"
+        return " | ".join((self.arch, self.taught_by, *self.losses))
 
 
-def arms_of(architectures: Sequence[str], ways: Sequence[Way]) -> list[Arm]:
-    """Every architecture with every way to teach it; the most promising architecture first."""
-    return [Arm(arch, teachers) for arch in architectures for teachers in ways]
+def arms_of(
+    architectures: Sequence[str], ways: Sequence[Way], losses: Sequence[tuple[str, ...]] = ()
+) -> list[Arm]:
+    """Every architecture with every way to teach it; the most promising architecture first.
+
+    Args:
+        architectures: Their texts.
+        ways: Teachers, or none.
+        losses: Of each, where there are teachers; the recipe's if empty.
+    """
+    return [
+        Arm(arch, teachers, each)
+        for arch in architectures
+        for teachers in ways
+        for each in ((losses or [()]) if teachers else [()])
+    ]
 
 
 @dataclass(frozen=True)

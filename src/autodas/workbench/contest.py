@@ -26,6 +26,7 @@ from autodas.distill import Recipe
 from autodas.evolution import RungRecord, SuccessiveHalving
 from autodas.workbench.arms import Arm, Plan
 from autodas.workbench.chances import Luck, chance_that_better
+from autodas.workbench.recipes import parse_losses
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.training import Kept, Setup, Unit, Where, train_unit
 
@@ -64,7 +65,10 @@ class Contest:
     ) -> Unit:
         """One short training, the first or that from another seed."""
         seed = derive_seed(self.seed, "contest", str(fidelity), *(["again"] if again else []))
-        setup = Setup(self.space, arm.arch, arm.teachers, self.data, self.recipe, seed, fidelity)
+        recipe = self.recipe
+        if arm.losses:
+            recipe = recipe.changed(losses=parse_losses(arm.losses))
+        setup = Setup(self.space, arm.arch, arm.teachers, self.data, recipe, seed, fidelity)
         return Unit(setup, self.where, kept)
 
 
@@ -162,9 +166,9 @@ class ContestRun:
         """The contest as ``results.json`` tells it.
 
         Returns:
-            ``arms`` (``arch``, ``teachers``), in the order given, and their numbers as: ``rungs``
-            (``fidelity``, ``cost`` in full trainings, ``results`` by arm, ``promoted``, and
-            ``again``: true of a last one, whose numbers are means over two seeds), ``winner``,
+            ``arms`` (``arch``, ``teachers``, ``losses``), in the order given, and their numbers as:
+            ``rungs`` (``fidelity``, ``cost`` in full trainings, ``results`` by arm, ``promoted``,
+            and ``again``: true of a last one, whose numbers are means over two seeds), ``winner``,
             ``first`` (what would have been taken without a contest) and ``doubts``: for each other
             arm of the last rung the ``chance`` that it is better. ``cost`` of all rungs, and
             ``seconds`` of training.
@@ -180,7 +184,10 @@ class ContestRun:
             rungs.append(self._means(winner, place))
         return {
             "decided_by": "calibrated cross-entropy on the validation part",
-            "arms": [{"arch": arm.arch, "teachers": list(arm.teachers)} for arm in arms[:tried]],
+            "arms": [
+                {"arch": arm.arch, "teachers": list(arm.teachers), "losses": list(arm.losses)}
+                for arm in arms[:tried]
+            ],
             "rungs": rungs,
             "winner": place[winner.key],
             "first": 0,

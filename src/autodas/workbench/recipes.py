@@ -7,17 +7,18 @@ kind of network.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from torch import nn
 
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
-from autodas.distill import RECIPES, Recipe, get_recipe
+from autodas.distill import LOSSES, RECIPES, Recipe, get_recipe
 from autodas.networks import without_weights
 from autodas.spaces import Space
 
-__all__ = ["default_recipe", "parse_losses", "recipe_for"]
+__all__ = ["default_recipe", "parse_choices", "parse_losses", "recipe_for"]
 
 
 def recipe_for(
@@ -55,6 +56,22 @@ def default_recipe(space: Space) -> str:
     network = without_weights(lambda: space.build(arch))
     tokens = any(isinstance(module, nn.LayerNorm) for module in network.modules())
     return "vit-short" if tokens else "cnn-short"
+
+
+def parse_choices(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Losses to choose among, each ``NAME=WEIGHT``, several at once joined by ``+``.
+
+    Raises:
+        InvalidInput: a text is not of this form, or comes twice.
+        UnknownName: there is no such loss.
+    """
+    found = [tuple(re.split(r"\+(?=[a-z])", text)) for text in texts]
+    for each in found:
+        for name in parse_losses(each) or {}:
+            LOSSES.get(name)
+    if len(set(found)) < len(found):
+        raise InvalidInput(f"losses to choose among must differ, got {' '.join(texts)[:200]}")
+    return found
 
 
 def parse_losses(texts: Sequence[str] | None) -> dict[str, float] | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import AutodasError, InvalidInput
 from autodas.data import load_data
 from autodas.distill import evaluate
 from autodas.steps.distill import run as distill
@@ -38,6 +38,7 @@ def test_the_winner_of_the_contest_is_the_chosen_student(done):
     assert contest["arms"][0] == {
         "arch": results["students"][0]["arch"],
         "teachers": ["digits-cnn-teacher"],
+        "losses": [],
     }
 
 
@@ -118,6 +119,58 @@ def test_several_teachers_are_arms_and_one_is_chosen(among_two):
     assert [check["teacher"] for check in among_two["teacher_checks"]] == [TWO[1]]
     said = " ".join(among_two["why"])
     assert f"The score alone would have taken {contest['arms'][0]['arch']} with {TWO[0]}" in said
+
+
+@pytest.fixture(scope="module")
+def by_losses(tmp_path_factory):
+    out = tmp_path_factory.mktemp("losses") / "run"
+    asked = replace(ASKED, out=out, trainings=3, finalists=1, try_losses=("kd=0.9", "kd=1+at=1e5"))
+    return out, search.run(asked)
+
+
+def test_losses_are_arms_where_there_is_a_teacher(by_losses):
+    _, found = by_losses
+    contest, teacher = found["contest"], ["digits-cnn-teacher"]
+    assert [(arm["teachers"], arm["losses"]) for arm in contest["arms"]] == [
+        (teacher, ["kd=0.9"]), (teacher, ["kd=1", "at=1e5"]), ([], []),
+    ]  # fmt: skip
+    last = {each["arm"]: each for each in contest["rungs"][0]["results"]}
+    assert len({each["calibrated_cross_entropy"] for each in last.values()}) == 3
+    winner = contest["arms"][contest["winner"]]
+    assert found["chosen"]["losses"] == winner["losses"]
+    # So much weight on maps of attention leaves nothing for the labels.
+    assert winner["losses"] != ["kd=1", "at=1e5"]
+    assert "with the teacher by kd=0.9" in " ".join(found["summary"])
+
+
+def test_a_student_is_trained_by_the_losses_that_won(by_losses, tmp_path, monkeypatch):
+    out, found = by_losses
+    trained = []
+
+    def noted(unit):
+        trained.append(unit.setup)
+        return {"accuracy": 50.0, "seconds": 0.0, "history": [], "quality": {}}
+
+    monkeypatch.setattr("autodas.steps.distill.run.train_unit", noted)
+    asked = distill.Config(out=tmp_path, search=out, epochs=1, seeds=1, backend="serial")
+    distill.run(asked)
+    wanted = found["chosen"]["losses"] or ["kd=0.9"]
+    assert {f"{n}={w:g}" for s in trained for n, w in s.recipe.terms.items()} == {*wanted}
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        (("kd=0.9", "xx=1"), "xx"),
+        (("kd=0.9", "kd=0.9"), "must differ"),
+        (("kd",), "NAME=WEIGHT"),
+    ],
+)
+def test_losses_that_cannot_be_tried_are_refused(losses, said, tmp_path):
+    with pytest.raises(AutodasError, match=said):
+        search.run(replace(ASKED, out=tmp_path, try_losses=losses))
+    with pytest.raises(InvalidInput, match="give --trainings 2 or more"):
+        search.run(replace(ASKED, out=tmp_path, trainings=1, try_losses=("kd=1", "dkd=1")))
 
 
 def test_none_is_tried_once_and_only_if_wanted(tmp_path):

@@ -113,6 +113,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
         check_device(config.device)
     config = _of_student(config)
     space_name, students = _students(config)
+    config = _with_losses(config)
     space = get_space(space_name)
     config = replace(config, space=space_name, recipe=config.recipe or default_recipe(space))
     recipe = recipe_for(space, config.recipe, losses=config.losses, epochs=config.epochs)
@@ -202,6 +203,15 @@ def _students(config: DistillConfig) -> tuple[str, list[_Student]]:
         raise FileProblem(path, why) from None
     space = get_space(_known(name, config))
     return name, [replace(each, arch=space.canonical(each.arch)) for each in students]
+
+
+def _with_losses(config: DistillConfig) -> DistillConfig:
+    """With the losses that the contest of a search has chosen, unless others are named."""
+    if config.search is None or config.losses is not None:
+        return config
+    chosen = read_checked_json(config.search / "results.json").get("chosen") or {}
+    losses = tuple(str(each) for each in chosen.get("losses") or ())
+    return replace(config, losses=losses or None)
 
 
 def _known(space: str, config: DistillConfig) -> str:

@@ -51,6 +51,9 @@ class SearchConfig(Workers, BudgetOptions, AnyTeacher):
     Statistics look at the first."""
     without_teacher: bool = True
     """Also try finalists without a teacher, which can make a student worse."""
+    try_losses: tuple[str, ...] = ()
+    """Losses to choose among for finalists with a teacher, NAME=WEIGHT, several at once joined by
+    +: kd=0.9 kd=0.9+at=1000. By default the recipe's."""
     recipe: str | None = None
     """Recipe whose schedule short trainings shrink; by default one that suits the space."""
     epochs: int | None = None

@@ -16,7 +16,7 @@ from autodas.steps.search.config import SearchConfig
 from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.protocol import resolved
-from autodas.workbench.recipes import recipe_for
+from autodas.workbench.recipes import parse_choices, recipe_for
 from autodas.workbench.training import Where
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 from autodas.workbench.ways import ways_among
@@ -59,13 +59,14 @@ def contest_between(
     if trainings.number is None:
         seconds = seconds_of_a_training(contest.unit(contest.arms[0], PROBE), directory.journal)
     budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
-    ways = [arm.teachers for arm in contest.arms]
+    ways = len(contest.arms)
     most = min(config.finalists or MOST, len(finalists))
     plan = Ladder.of(load_data(contest.data), contest.recipe).plan(
-        1 + budget, most * len(ways), least=len(ways)
+        1 + budget, most * ways, least=ways
     )
-    tried = min(most, -(-max(1, plan.bracket.arms) // len(ways)))
-    contest = replace(contest, arms=arms_of(finalists[:tried], ways), plan=plan)
+    tried = min(most, -(-max(1, plan.bracket.arms) // ways))
+    arms = [replace(arm, arch=arch) for arch in finalists[:tried] for arm in contest.arms]
+    contest = replace(contest, arms=arms, plan=plan)
     runner = config.workers.runner(device=config.protocol.device)
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
     return {"trainings": float(1 + budget)} | found
@@ -76,7 +77,8 @@ def _not_planned(config: SearchConfig, space: Space, first: str) -> Contest:
     protocol = resolved(config.protocol, space)
     recipe = recipe_for(space, config.recipe, epochs=config.epochs)
     usual, without = str(protocol.teacher), config.without_teacher
-    arms = arms_of([first], ways_among(config.teachers, usual, without=without))
+    ways = ways_among(config.teachers, usual, without=without)
+    arms = arms_of([first], ways, parse_choices(config.try_losses))
     return Contest(
         space.known_as,
         str(protocol.data),

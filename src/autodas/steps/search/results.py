@@ -188,7 +188,8 @@ def chosen_of(
 ) -> dict[str, Any]:
     """The student that is to be trained: the winner of the contest, else the best score.
 
-    With ``taught``, whether it is to learn from a teacher, and after a contest ``teachers``, whom.
+    With ``taught``, whether it is to learn from a teacher, and after a contest ``teachers``, whom,
+    and ``losses``, what for; empty for those of the recipe.
     """
     if contest is None:
         return {**results["students"][0], "taught": True}
@@ -198,6 +199,7 @@ def chosen_of(
         **students.to_json(arm["arch"], _with_largest(found)[arm["arch"]]),
         "taught": bool(arm["teachers"]),
         "teachers": arm["teachers"],
+        "losses": arm["losses"],
     }
 
 

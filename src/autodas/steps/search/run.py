@@ -34,6 +34,7 @@ from autodas.workbench.devices import check_device
 from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.measuring import LARGEST, refuse_too_large, space_sample
 from autodas.workbench.protocol import resolved
+from autodas.workbench.recipes import parse_choices
 from autodas.workbench.teacher_check import TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS
 from autodas.workbench.trainings import Trainings
@@ -108,7 +109,13 @@ def _with_first_teacher(config: SearchConfig) -> SearchConfig:
         InvalidInput: nothing would choose among them.
     """
     taught = [way for way in named_ways(config.teachers).values() if way]
-    if len(config.teachers) > 1 and not Trainings.parsed(config.trainings).chooses:
+    chooses = Trainings.parsed(config.trainings).chooses
+    if len(parse_choices(config.try_losses)) > 1 and not chooses:
+        raise InvalidInput(
+            f"short trainings choose among {len(config.try_losses)} kinds of losses: give "
+            "--trainings 2 or more"
+        )
+    if len(config.teachers) > 1 and not chooses:
         raise InvalidInput(
             f"short trainings choose among {len(config.teachers)} teachers: give --trainings 2 or "
             "more, or one teacher"

@@ -37,6 +37,7 @@ def summary_of(config: SearchConfig, results: Mapping[str, Any]) -> list[str]:
     if results["contest"] is not None:
         chosen = results["chosen"]
         how = _taught(chosen["teachers"], several=bool(config.teachers))
+        how += f" by {' and '.join(chosen['losses'])}" if chosen["losses"] else ""
         lines.append(f"chosen by short trainings: {chosen['arch']}, to be trained {how}")
     lines += [f"finalist {i + 1}: {arch}" for i, arch in enumerate(results["finalists"])]
     lines += [check["sentence"] for check in results["teacher_checks"]]
@@ -73,7 +74,8 @@ def _tried(rung: Mapping[str, Any]) -> str:
 
 def _named(arm: Mapping[str, Any], contest: Mapping[str, Any]) -> str:
     several = len({tuple(each["teachers"]) for each in contest["arms"]} - {()}) > 1
-    return f"{arm['arch']} {_taught(arm['teachers'], several=several)}"
+    losses = f" by {' and '.join(arm['losses'])}" if arm["losses"] else ""
+    return f"{arm['arch']} {_taught(arm['teachers'], several=several)}{losses}"
 
 
 def _taught(teachers: Sequence[str], *, several: bool) -> str:
