@@ -24,7 +24,7 @@ HELPERS = {
     "timing",
     "workload",
 }
-# Many minutes, or public data: only when they are named.
+# Many minutes, public data, or an extra: only when they are named.
 LONG = {
     "end_to_end",
     "endurance",
@@ -35,6 +35,7 @@ LONG = {
     "resolution",
     "splits",
     "teachers",
+    "throughput",
 }
 
 
