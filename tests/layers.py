@@ -43,6 +43,7 @@ RANKS = {
     "steps.discover": 7,
     "steps.run": 7,
     "steps.demo": 8,
+    "option_types": 6,
     "api": 9,
     "cli": 9,
 }
@@ -95,7 +96,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {"steps.search", "steps.distill", "steps.explain"},
     "steps.demo": _CORE
     | {"backends", "steps.discover", "steps.search", "steps.distill", "steps.benchmark"},
-    "api": _CORE | {"backends", "spaces", "scores", "workbench", "steps"},
+    "option_types": frozenset({"workbench"}),
+    "api": _CORE | {"backends", "spaces", "scores", "workbench", "steps", "option_types"},
     "cli": _CORE | {"tables", "scores", "reports", "steps"},
 }
 """Package, or step -> what it imports. ``steps`` alone is the table of the commands' modules."""

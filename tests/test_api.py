@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 import autodas
+import option_types
 from autodas import api
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput, UnknownName
 from autodas.scores import Proxy, Term, get_score, resolve
@@ -54,6 +57,14 @@ def test_importing_is_cheap() -> None:
     ]
     assert [heavy for _, *heavy in shown] == [[], [], []]
     assert min(float(seconds) for seconds, *_ in shown) < 0.1
+
+
+def test_editors_know_every_option() -> None:
+    written = option_types.TARGET.read_text(encoding="utf-8")
+    made, found = (ast.dump(ast.parse(text)) for text in (option_types.text(), written))
+    assert made == found, "run python tests/option_types.py"
+    hints = inspect.signature(autodas.search).parameters["options"].annotation
+    assert hints == "Unpack[SearchOptions]"
 
 
 @pytest.mark.parametrize("name", autodas.__all__)

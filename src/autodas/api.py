@@ -15,7 +15,7 @@ import importlib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,18 @@ from autodas.steps import MODULES
 from autodas.workbench.families import subjects_of
 from autodas.workbench.protocol import Protocol
 
+if TYPE_CHECKING:
+    from autodas.option_types import (
+        BenchmarkOptions,
+        DiscoverOptions,
+        DistillOptions,
+        ExplainOptions,
+        LabelOptions,
+        MeasureOptions,
+        RunOptions,
+        SearchOptions,
+    )
+
 __all__ = [
     "benchmark",
     "discover",
@@ -53,7 +65,7 @@ Option: TypeAlias = str | float | Path | Sequence[str] | Protocol | None
 """What an option may be: what the command line would read, or the value itself."""
 
 
-def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
+def discover(*, progress: Progress = Silent(), **options: Unpack[DiscoverOptions]) -> Results:
     """Evolve a proxy on spaces with tables.
 
     Options: fields of :class:`autodas.steps.discover.dispatch.DiscoverConfig`, such as ``tables``,
@@ -65,7 +77,7 @@ def discover(*, progress: Progress = Silent(), **options: Option) -> Results:
     return _step("discover", options, progress)
 
 
-def benchmark(*, progress: Progress = Silent(), **options: Option) -> Results:
+def benchmark(*, progress: Progress = Silent(), **options: Unpack[BenchmarkOptions]) -> Results:
     """Compare scores on tables, each with its interval and beside size.
 
     Options: fields of the benchmark's ``Config``, such as ``scores``, ``table``, ``part``.
@@ -76,7 +88,7 @@ def benchmark(*, progress: Progress = Silent(), **options: Option) -> Results:
     return _step("benchmark", options, progress)
 
 
-def search(*, progress: Progress = Silent(), **options: Option) -> Results:
+def search(*, progress: Progress = Silent(), **options: Unpack[SearchOptions]) -> Results:
     """The best students of a space within budgets, by any score.
 
     Options: fields of :class:`autodas.steps.search.run.SearchConfig`, such as ``space``, ``score``,
@@ -88,7 +100,7 @@ def search(*, progress: Progress = Silent(), **options: Option) -> Results:
     return _step("search", options, progress)
 
 
-def distill_student(*, progress: Progress = Silent(), **options: Option) -> Results:
+def distill_student(*, progress: Progress = Silent(), **options: Unpack[DistillOptions]) -> Results:
     """Train a student with its teacher, and export it.
 
     It is not called ``distill``, because that is the package with losses and recipes.
@@ -103,7 +115,7 @@ def distill_student(*, progress: Progress = Silent(), **options: Option) -> Resu
     return _step("distill", options, progress)
 
 
-def run(*, progress: Progress = Silent(), **options: Option) -> Results:
+def run(*, progress: Progress = Silent(), **options: Unpack[RunOptions]) -> Results:
     """From a teacher, data and budgets to a trained student.
 
     Options: fields of :class:`autodas.steps.run.RunConfig`, such as ``data``, ``teacher``,
@@ -115,7 +127,9 @@ def run(*, progress: Progress = Silent(), **options: Option) -> Results:
     return _step("run", options, progress)
 
 
-def explain(proxy: str, *, progress: Progress = Silent(), **options: Option) -> Results:
+def explain(
+    proxy: str, *, progress: Progress = Silent(), **options: Unpack[ExplainOptions]
+) -> Results:
     """What a score says, what carries it, and whether it collapses.
 
     The proxy is a score by name, a formula, or ``proxy:`` and a name or file. Options: fields of
@@ -128,7 +142,7 @@ def explain(proxy: str, *, progress: Progress = Silent(), **options: Option) -> 
     return _step("explain", {"proxy": proxy, **options}, progress)
 
 
-def label(*, progress: Progress = Silent(), **options: Option) -> Results:
+def label(*, progress: Progress = Silent(), **options: Unpack[LabelOptions]) -> Results:
     """Distil sampled students to make a table of accuracies.
 
     Options: fields of :class:`autodas.steps.label.run.LabelConfig`, such as ``space``,
@@ -140,7 +154,7 @@ def label(*, progress: Progress = Silent(), **options: Option) -> Results:
     return _step("label", options, progress)
 
 
-def measure(*, progress: Progress = Silent(), **options: Option) -> Results:
+def measure(*, progress: Progress = Silent(), **options: Unpack[MeasureOptions]) -> Results:
     """Fill the cache of statistics.
 
     Options: fields of :class:`autodas.steps.measure.MeasureConfig`, such as ``space``,
@@ -248,7 +262,7 @@ def _space(space: str | Space) -> Space:
     return space
 
 
-def _step(name: str, options: Mapping[str, Any], progress: Progress) -> Results:
+def _step(name: str, options: Mapping[str, object], progress: Progress) -> Results:
     leave_if_unguarded()
     load_installed()
     module = importlib.import_module(MODULES[name])
@@ -260,13 +274,13 @@ def _step(name: str, options: Mapping[str, Any], progress: Progress) -> Results:
     return {**results, "out": str(config.out)} if has_folder else results
 
 
-def _folder(name: str, kind: type[Any], options: Mapping[str, Any]) -> Path:
+def _folder(name: str, kind: type[Any], options: Mapping[str, object]) -> Path:
     """A run directory of its own for every configuration: the same call goes on in the same."""
     asked = deciding(_configured(kind, options))
     return Path("runs") / f"{name}-{digest(name, asked)[:10]}"
 
 
-def _configured(kind: type[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a dataclass
+def _configured(kind: type[Any], options: Mapping[str, object]) -> Any:  # noqa: ANN401 - a dataclass
     """A configuration from options; those of a nested one stand beside the others."""
     hints = typing.get_type_hints(kind)
     given = dict(options)
