@@ -24,7 +24,10 @@ def name_narrow_mobilenets(timm: ModuleType) -> None:
 
     Names that timm has itself stay what they are, and so does a timm that makes them otherwise.
     """
-    makers = importlib.import_module("timm.models.efficientnet")
+    try:
+        makers = importlib.import_module("timm.models.efficientnet")
+    except ImportError:
+        return  # a timm that keeps them elsewhere
     for name, (maker, like, share) in WIDTHS.items():
         make = getattr(makers, maker, None)
         if make is not None and timm.is_model(like) and not timm.is_model(name):
