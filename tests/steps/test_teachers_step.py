@@ -165,8 +165,9 @@ def test_who_has_come_further_is_placed_before_who_has_not():
     ways = [("t0",), ("t1",), ("t2",), (), ("t4",), ("t5",)]
 
     def rung(fidelity, losses, **more):
+        start = {"1/9": 50.0, "1/3": 60.0}[fidelity]
         results = [
-            {"arm": arm, "calibrated_cross_entropy": loss, "accuracy": 50.0 + arm}
+            {"arm": arm, "calibrated_cross_entropy": loss, "accuracy": start + arm}
             for arm, loss in losses.items()
         ]
         return {"fidelity": fidelity, "results": results, **more}
@@ -186,7 +187,8 @@ def test_who_has_come_further_is_placed_before_who_has_not():
     }  # fmt: skip
     assert found["t1",].beaten == 1.0
     told = [(found[way].fidelity, found[way].accuracy) for way in ((), ("t2",), ("t5",))]
-    assert told == [("1/3", 53.0), ("1/9", 52.0), (None, None)]
+    assert told == [("1/3", 63.0), ("1/9", 52.0), (None, None)]
+    assert [found[way].at_first for way in ((), ("t2",), ("t5",))] == [53.0, 52.0, None]
     assert [found[way].beaten for way in ((), ("t5",))] == [pytest.approx(0.8), 0.0]
     assert (found["t1",].losses, found["t2",].losses) == ([[0.7], [0.6]], ())
 

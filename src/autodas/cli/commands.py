@@ -89,7 +89,7 @@ COMMANDS: dict[str, Command] = {
         ),
         _step("demo", "all of the above on embedded images, in minutes", reported=True),
         _step("train-teacher", "train and save a teacher"),
-        _step("teachers", "choose among several teachers, or none"),
+        _step("teachers", "choose among several teachers, or none", reported=True),
         _step("check", "everything odd about a folder of images, at once", ("data",)),
         _step("export", "programs of a trained student, each measured, and a card", ("run",)),
         _step("convert", "weights of torch.save to safetensors", ("file", "out")),

@@ -20,6 +20,7 @@ from autodas.reports.figures import contest as figures_contest
 from autodas.reports.figures import regret as figures_regret
 from autodas.reports.figures import scores as figures
 from autodas.reports.figures import students as figures_students
+from autodas.reports.figures import teachers as figures_teachers
 from autodas.reports.figures.ablation import write_ablation
 from autodas.reports.figures.pdf import collecting
 from autodas.reports.figures.svg import formula_svg, inline, write_figures
@@ -101,6 +102,7 @@ def _context(run: Run) -> dict[str, Any]:
             for step in run.of("discover", "benchmark")
             for f in _families(step, unique, _chosen(run))
         ],
+        "teachers": [_teachers(step, unique("teachers")) for step in run.of("teachers")],
         "searches": [_search(step, unique("budget")) for step in run.of("search")],
         "contests": list(_contests(run, unique)),
         "distilled": [_distilled(step, unique) for step in run.of("distill")],
@@ -118,6 +120,7 @@ def _title(run: Run) -> str:
         "explain": "A score explained",
         "search": "Students were searched",
         "distill": "A student was distilled",
+        "teachers": "Teachers compared",
     }
     return titles[run.command]
 
@@ -214,6 +217,11 @@ def _families(
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:
     """What tells two families apart: a table may hold several spaces' worth of targets."""
     return str(row.get("table") or row["space"]), row["target"]
+
+
+def _teachers(step: Run, name: str) -> dict[str, Any]:
+    results = step.results
+    return {**results, "figure": inline(figures_teachers.regret(results["teachers"], name))}
 
 
 def _search(step: Run, name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from autodas.core.text import text_of
 __all__ = ["Run", "read_run"]
 
 COMMANDS = ("discover", "ablate", "benchmark", "explain", "search", "distill")
+ALONE = ("teachers",)  # never a part of another
 LARGEST_PICTURE = 1 << 20
 COMPOSED = ("demo", "run")  # of the others, which lie inside
 
@@ -75,7 +76,7 @@ def read_run(path: Path) -> Run:
         raise FileProblem(path, "holds no results.json: the run is not finished or not one of ours")
     results = read_checked_json(path / "results.json")
     command = results.get("command") if isinstance(results, dict) else None
-    if command not in (*COMMANDS, *COMPOSED):
+    if command not in (*COMMANDS, *ALONE, *COMPOSED):
         raise FileProblem(path / "results.json", f"is of no step a report knows ({command!r})")
     parts = tuple(read_run(_inside(path, name)) for name in _part_names(results))
     environment = _optional_json(path / "environment.json")

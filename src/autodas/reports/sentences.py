@@ -83,6 +83,9 @@ def asked(run: Run) -> str:
         parts.append(f"see what {_listed(step.results['studies'])} are worth to discovery")
     for step in run.of("explain"):
         parts.append(f"explain what {step.results['score']} says of {step.results['space']}")
+    for step in run.of("teachers"):
+        named = _listed(each["name"] for each in step.results["teachers"])
+        parts.append(f"choose for students of {step.results['space']} among {named}")
     if searches := run.of("search"):
         parts.append("pick students " + _listed(_budget(step.results) for step in searches))
     for taught, how in ((True, "with their teachers"), (False, "from labels alone")):

@@ -237,7 +237,13 @@ def _ranked(
         if mine:
             score = float(np.mean([each.beaten for each in mine.values()]))
         short = [
-            {"arch": arch, "place": s.place, "fidelity": s.fidelity, "accuracy": s.accuracy}
+            {
+                "arch": arch,
+                "place": s.place,
+                "fidelity": s.fidelity,
+                "accuracy": s.accuracy,
+                "at_first": s.at_first,
+            }
             for arch, s in mine.items()
         ]
         usual = dict.fromkeys(COLUMNS)

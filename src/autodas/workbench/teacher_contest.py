@@ -70,6 +70,8 @@ class Placing:
         accuracy: On the validation part there, in percent; None as well.
         losses: Of each validation image, of each of its trainings, if that was the last rung.
         luck: How much seeds matter there.
+        at_first: Accuracy on the first rung, where all are compared alike; None if it was not
+            tried.
     """
 
     place: int
@@ -78,6 +80,7 @@ class Placing:
     accuracy: float | None = None
     losses: Sequence[Sequence[float]] = ()
     luck: Luck = NO_LUCK
+    at_first: float | None = None
 
     def chance_over(self, other: Placing) -> float | None:
         """The chance that this one is better than ``other``, where both got to the last rung.
@@ -114,6 +117,10 @@ def placings(
         for each in sorted(fine, key=lambda each: float(each[DECIDES])):
             told = {"fidelity": rung["fidelity"], "accuracy": each["accuracy"]}
             order.setdefault(arms[each["arm"]], told)
+    for rung in found["rungs"][:1]:
+        for each in rung["results"]:
+            if arms[each["arm"]] in order:
+                order[arms[each["arm"]]]["at_first"] = each["accuracy"]
     others = max(1, len(ways) - 1)
     placed = {
         way: Placing(

@@ -178,7 +178,7 @@ def _features(teacher: Teacher, data: ImageData) -> npt.NDArray[np.float64]:
             )
     finally:
         hook.remove()
-    return torch.cat(seen).double().numpy()
+    return torch.cat(seen).double().numpy(force=True)
 
 
 def _cost(teacher: Teacher, data: ImageData) -> tuple[int, int]:
