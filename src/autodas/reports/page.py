@@ -204,6 +204,7 @@ def _families(
             "which": "unseen architectures" if step.command == "discover" else "architectures",
             "rows": sorted(mine, key=lambda row: -2 if row["tau"] is None else row["tau"])[::-1],
             "timed": any(row.get("seconds_per_arch") is not None for row in mine),
+            "costs": any(row.get("cost") is not None for row in mine),
             "weighted": any(row.get("weighted_tau") is not None for row in mine),
             "stable": [row for row in mine if row.get("stability")],
             "scatter": inline(cloud),

@@ -15,6 +15,7 @@ from autodas.cli.listing import run as listing
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed
 from autodas.fitness import correlate
+from autodas.reports import build
 from autodas.steps.benchmark import run as benchmark
 from autodas.steps.benchmark.comparison import Comparison
 from autodas.steps.benchmark.contenders import contenders
@@ -106,6 +107,21 @@ def test_architectures_are_ranked_by_what_the_first_seed_had_reached(
     assert row["n"] == COUNT
     best = max(zip(sign * first_seed(path, column), read_table(path).architectures, strict=True))
     assert row["regret"][-1]["chosen"] == best[1]
+
+
+def test_every_table_tells_what_a_training_costs(found):
+    results, out = found
+    cost = row_of(results, "early:1/9")["cost"]
+    latex = (out / "table.tex").read_text()
+    assert r"& trainings \\" in latex
+    (line,) = (each for each in latex.splitlines() if each.startswith("early:1/9 &"))
+    assert line.endswith(rf"& {cost:.3f} \\")
+    sizes = next(each for each in latex.splitlines() if each.startswith("params &"))
+    assert sizes.endswith(r"& -- \\")
+    assert latex.count(r"\begin{tabular}{lrlrrrlrrlrrrrrr}") == 1
+    page = build(out).read_text()
+    assert "trainings each" in page
+    assert f'data-value="{cost}">{cost:.3f}</td>' in page
 
 
 def test_what_was_not_measured_is_a_failure_with_its_reason(found):

@@ -165,19 +165,20 @@ def to_latex(rows: Sequence[Row]) -> str:
     head = (
         r"score & $\tau$ & 95\,\% & $\rho$ & weighted $\tau$ & $\tau$ given size & 95\,\% "
         r"& in bins & $\Delta$\,\#params & 95\,\% & top-1 & top-5\,\% "
-        r"& nDCG & P@$k$ & regret@$k$ \\"
+        r"& nDCG & P@$k$ & regret@$k$"
     )
     lines = ["% Needs \\usepackage{booktabs}. Regret in percentage points, mean over the budgets."]
     for (table, target), mine in by_pair(rows).items():
         most = max(row["n"] for row in mine)
+        costs = any("cost" in row for row in mine)
         lines += [
             r"\begin{table}",
             rf"\caption{{{_escaped(f'{table}, {target}')}, {most} architectures}}",
-            r"\begin{tabular}{lrlrrrlrrlrrrrr}",
+            rf"\begin{{tabular}}{{lrlrrrlrrlrrrrr{'r' if costs else ''}}}",
             r"\toprule",
-            head,
+            head + (r" & trainings \\" if costs else r" \\"),
             r"\midrule",
-            *(_latex_row(label(row, mine), row) for row in mine),
+            *(_latex_row(label(row, mine), row, costs=costs) for row in mine),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -186,10 +187,10 @@ def to_latex(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _latex_row(called: str, row: Row) -> str:
+def _latex_row(called: str, row: Row, *, costs: bool) -> str:
     name = _escaped(called)
     if row["tau"] is None:
-        return rf"{name} & \multicolumn{{14}}{{l}}{{{_escaped(row['failed'])}}} \\"
+        return rf"{name} & \multicolumn{{{14 + costs}}}{{l}}{{{_escaped(row['failed'])}}} \\"
     cells = [
         name,
         *_latex_interval(row, "tau"),
@@ -201,6 +202,7 @@ def _latex_row(called: str, row: Row) -> str:
         _latex_number(mean_regret(row)),
         _latex_number(mean_regret(row, top5=True)),
         *(_latex_number((row.get("top") or {}).get(n)) for n in ("ndcg", "precision", "regret")),
+        *([cost_of(row).replace("–", "--")] if costs else []),
     ]
     return " & ".join(cells) + r" \\"
 
