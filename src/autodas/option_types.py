@@ -242,6 +242,7 @@ class RunOptions(TypedDict, total=False):
     max_memory: str | float | None
     max_latency: str | None
     latency_device: Literal["cpu", "cuda"]
+    latency_of: Literal["pytorch", "onnx"]
     images_at_once: int
     jobs: int
     backend: Literal["serial", "processes", "ray"]
@@ -283,6 +284,7 @@ class SearchOptions(TypedDict, total=False):
     max_memory: str | float | None
     max_latency: str | None
     latency_device: Literal["cpu", "cuda"]
+    latency_of: Literal["pytorch", "onnx"]
     images_at_once: int
     jobs: int
     backend: Literal["serial", "processes", "ray"]

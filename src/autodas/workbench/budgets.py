@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from autodas.core.errors import InvalidInput
-from autodas.workbench.latency import Device
+from autodas.workbench.latency import Device, Program
 
 __all__ = [
     "Amount",
@@ -206,6 +206,9 @@ class BudgetOptions:
     """Longest median time of one pass on --latency-device, such as 3ms."""
     latency_device: Device = "cpu"
     """Where latency is measured."""
+    latency_of: Program = "pytorch"
+    """What is timed: the network in PyTorch, or exported to onnx and run by ONNX Runtime, on the
+    CPU; that takes seconds more for each."""
     images_at_once: int = 1
     """Images in the pass that latency and memory are of."""
 
@@ -215,6 +218,11 @@ class BudgetOptions:
             object.__setattr__(self, name, limit)  # nobody has seen it yet
         if self.images_at_once < 1:
             raise InvalidInput(f"images_at_once must be at least 1, got {self.images_at_once}")
+        if self.latency_of == "onnx" and self.latency_device != "cpu":
+            raise InvalidInput(
+                "ONNX Runtime is timed on the CPU: take --latency-device cpu, got "
+                f"{self.latency_device!r}"
+            )
 
     @property
     def budgets(self) -> Budgets:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
+from autodas.distill import export_onnx
+from autodas.distill.onnx_program import OnnxProgram
 from autodas.workbench.devices import check_device
 
-__all__ = ["Device", "Latency", "device_name", "time_calls", "time_network"]
+__all__ = [
+    "Device",
+    "Latency",
+    "Program",
+    "device_name",
+    "time_calls",
+    "time_network",
+    "time_onnx",
+]
 
 Device: TypeAlias = Literal["cpu", "cuda"]
+Program: TypeAlias = Literal["pytorch", "onnx"]
 
 WARM_UP = 10
 REPEATS = 30
@@ -69,8 +82,10 @@ class Latency:
         return asdict(self)
 
 
-def device_name(device: Device) -> str:
+def device_name(device: Device, program: Program = "pytorch") -> str:
     """What is timed, for people."""
+    if program == "onnx":
+        return f"ONNX Runtime, {torch.get_num_threads()} threads"
     if device == "cuda":
         return str(torch.cuda.get_device_name())
     return f"CPU, {torch.get_num_threads()} threads"
@@ -112,6 +127,21 @@ def time_network(
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, *input_shape, generator=generator).to(device)
     return time_calls(network, images, warm_up=warm_up, repeats=repeats)
+
+
+def time_onnx(network: nn.Module, input_shape: tuple[int, int, int], *, batch: int = 1) -> Latency:
+    """The same of the network as ONNX Runtime runs it, on the CPU.
+
+    Raises:
+        MissingData: the extra ``onnx`` is not installed.
+        ExportFailed: the network has an operation that ONNX lacks.
+    """
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(batch, *input_shape, generator=generator)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_onnx(network, torch.zeros(2, *input_shape), path)
+        return time_calls(OnnxProgram(path), images)
 
 
 def time_calls(

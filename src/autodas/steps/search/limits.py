@@ -13,7 +13,7 @@ from autodas.networks import seeded
 from autodas.spaces import Space
 from autodas.workbench.budgets import Budgets, Quantity, spelt
 from autodas.workbench.costs import CostBook
-from autodas.workbench.latency import Device, Latency, time_network
+from autodas.workbench.latency import Device, Latency, Program, time_network, time_onnx
 
 __all__ = ["Limits", "Timer", "climb"]
 
@@ -30,11 +30,15 @@ class Timer:
         book: Says the space, the images and the classes of the networks.
         batch: Images in a pass.
         device: Where.
+        program: As what.
         journal: Where timings are kept.
     """
 
-    def __init__(self, book: CostBook, batch: int, device: Device, journal: Journal) -> None:
-        self.book, self.batch, self.device, self.journal = book, batch, device, journal
+    def __init__(
+        self, book: CostBook, batch: int, device: Device, program: Program, journal: Journal
+    ) -> None:
+        self.book, self.batch, self.journal = book, batch, journal
+        self.device, self.program = device, program
         self.known: dict[str, Latency] = {
             record["latency_of"]: Latency(**record["latency"])
             for record in journal.records()
@@ -52,7 +56,11 @@ class Timer:
                 ),
                 0,
             )
-            found = time_network(network, book.input_shape, batch=self.batch, device=self.device)
+            if self.program == "onnx":
+                found = time_onnx(network, book.input_shape, batch=self.batch)
+            else:
+                where = self.device
+                found = time_network(network, book.input_shape, batch=self.batch, device=where)
             self.journal.append({"latency_of": text, "latency": found.to_json()})
             self.known[text] = found
         return self.known[text]

@@ -92,7 +92,7 @@ def results_of(
         "images_at_once": config.images_at_once,
     }
     if limits.timer.known:
-        results["timed_on"] = device_name(config.latency_device)
+        results["timed_on"] = device_name(config.latency_device, config.latency_of)
     if table is not None:
         target = str(config.table).partition(":")[2] or None
         results["regret"] = _regret(limits, found.scores, table, target)

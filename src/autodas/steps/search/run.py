@@ -188,7 +188,8 @@ class _Search:
             "progress": progress,
         }
         book = CostBook(space, batch=config.images_at_once, **_sizes(config, space), **shared)
-        timer = Timer(book, config.images_at_once, config.latency_device, directory.journal)
+        timed = config.images_at_once, config.latency_device, config.latency_of
+        timer = Timer(book, *timed, directory.journal)
         self.limits = Limits(config.budgets, book, timer, config.seed)
         self.scorer = Scorer(space, score, config.protocol, book, directory.journal, **shared)
 
