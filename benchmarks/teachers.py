@@ -35,7 +35,7 @@ from autodas.workbench.arms import Ladder
 from autodas.workbench.ground_truth import load_table
 from autodas.workbench.teacher_contest import plan_for_all
 from autodas.workbench.teacher_facts import facts_of
-from autodas.workbench.teacher_features import Collapse, ncti
+from autodas.workbench.teacher_features import NeuralCollapse, ncti
 from benchmarks.teachers_page import write_page
 
 PAGE = Path("docs") / "teachers.md"
@@ -90,7 +90,9 @@ class Pairs:
     @property
     def ncti(self) -> Any:
         """``(T,)`` nearness to neural collapse among the ways there are."""
-        return ncti(np.stack([self.fact(f"ncti_{each}") for each in Collapse._fields], axis=1))
+        return ncti(
+            np.stack([self.fact(f"ncti_{each}") for each in NeuralCollapse._fields], axis=1)
+        )
 
     @cached_property
     def accuracy(self) -> Any:

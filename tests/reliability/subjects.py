@@ -141,14 +141,14 @@ def _pixels(folder: Path) -> Subject:
         source = file.with_suffix(".source")
         source.write_bytes(b"")
         made = data(seed)
-        original = decoded._file
-        decoded._file = lambda *_, file=file: file
+        original = decoded.cached_file
+        decoded.cached_file = lambda *_, file=file: file
         try:
             decoded.image_data("a", CIFAR100, [source], lambda made=made: decoded.Pixels(
                 (made.train_images, made.train_labels), (made.test_images, made.test_labels), 2
             ))  # fmt: skip
         finally:
-            decoded._file = original
+            decoded.cached_file = original
 
     def read() -> Any:
         found = decoded._load(files[0], "a", CIFAR100)

@@ -808,7 +808,7 @@ def test_single_precision_means_the_same(cases, student, teacher, trained, monke
     monkeypatch.setattr(
         torch,
         "randn",
-        lambda *shape, generator, dtype, randn=torch.randn: randn(
+        lambda *shape, generator, dtype, device, randn=torch.randn: randn(
             *shape, generator=generator, dtype=torch.float64
         ).to(dtype),
     )

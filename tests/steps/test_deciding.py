@@ -23,7 +23,7 @@ ASIDE = {
     "known",
 }
 REQUIRED = {"explain": {"proxy": "params"}}
-NO_RUN = {"measure", "convert", "check"}
+NO_RUN = {"measure", "convert", "check", "export"}
 """Commands that leave no run directory."""
 
 

@@ -77,7 +77,6 @@ class TeachersConfig(Workers, AnyTeacher):
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
         object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
-        check_device(self.device)
         if self.students < 1:
             raise InvalidInput(f"students must be at least 1, got {self.students}")
 
@@ -104,6 +103,7 @@ def run(config: TeachersConfig, progress: Progress = Silent()) -> dict[str, Any]
         InvalidInput: there are no candidates, one does not know the classes or hardly beats chance,
             or the budget leaves nothing to compare.
     """
+    check_device(config.device)
     ways = _ways(config)
     start = time.perf_counter()
     members = dict.fromkeys(name for way in ways.values() for name in way)

@@ -218,11 +218,6 @@ class BudgetOptions:
             object.__setattr__(self, name, limit)  # nobody has seen it yet
         if self.images_at_once < 1:
             raise InvalidInput(f"images_at_once must be at least 1, got {self.images_at_once}")
-        if self.latency_of == "onnx" and self.latency_device != "cpu":
-            raise InvalidInput(
-                "ONNX Runtime is timed on the CPU: take --latency-device cpu, got "
-                f"{self.latency_device!r}"
-            )
 
     @property
     def budgets(self) -> Budgets:

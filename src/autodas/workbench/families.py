@@ -194,8 +194,7 @@ def as_labelled(protocol: Protocol, table: Table, target: str | None = None) -> 
     if not isinstance(data, str) or protocol.data not in (None, data):
         return protocol
     protocol = replace(protocol, data=data)
-    names = _taught_by(table, target)
-    if protocol.teacher is None and names:
+    if protocol.teacher is None and (names := _taught_by(table, target)):
         protocol = replace(protocol, teacher=TOGETHER.join(names))
     return protocol
 

@@ -22,6 +22,7 @@ __all__ = [
     "Device",
     "Latency",
     "Program",
+    "check_timing",
     "device_name",
     "time_calls",
     "time_network",
@@ -127,6 +128,19 @@ def time_network(
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(batch, *input_shape, generator=generator).to(device)
     return time_calls(network, images, warm_up=warm_up, repeats=repeats)
+
+
+def check_timing(device: Device, program: Program) -> None:
+    """Refuse what cannot be timed here.
+
+    Raises:
+        InvalidInput: the device is not there, or not one of the program's.
+    """
+    check_device(device)
+    if program == "onnx" and device != "cpu":
+        raise InvalidInput(
+            f"ONNX Runtime is timed on the CPU: take --latency-device cpu, got {device!r}"
+        )
 
 
 def time_onnx(network: nn.Module, input_shape: tuple[int, int, int], *, batch: int = 1) -> Latency:

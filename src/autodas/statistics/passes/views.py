@@ -158,12 +158,12 @@ def _second_moments(feature: Tensor, channels: int) -> Tensor:
     # One product per sample, because turning channels to the end would copy every map.
     maps = feature.flatten(2) if feature.ndim == 4 else feature.transpose(1, 2)
     if maps.shape[1] > channels:
-        maps = _projection(maps.shape[1], channels, maps.dtype, maps.device).T @ maps
+        maps = _projection(maps.shape[1], channels, maps.dtype).to(maps.device).T @ maps
     return (maps @ maps.transpose(1, 2)).sum(0) / (maps.shape[0] * maps.shape[2])
 
 
 @lru_cache(maxsize=256)
-def _projection(width: int, to: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _projection(width: int, to: int, dtype: torch.dtype) -> Tensor:
     """``(width, to)``: a fixed matrix with orthogonal columns, scaled to keep mean energy.
 
     Each precision has one of its own, see :func:`autodas.networks.seeded`.
@@ -171,4 +171,4 @@ def _projection(width: int, to: int, dtype: torch.dtype, device: torch.device) -
     generator = torch.Generator().manual_seed(width * 1009 + to)
     drawn = torch.randn(width, to, generator=generator, dtype=dtype, device="cpu")
     basis: Tensor = torch.linalg.qr(drawn).Q
-    return (basis * math.sqrt(width / to)).to(device)
+    return basis * math.sqrt(width / to)

@@ -30,8 +30,8 @@ from autodas.steps.search.strategies import (
 from autodas.steps.search.text import contest_in_words, summary_of
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.costs import CostBook
-from autodas.workbench.devices import check_device
 from autodas.workbench.ground_truth import load_table, space_of
+from autodas.workbench.latency import check_timing
 from autodas.workbench.measuring import LARGEST, refuse_too_large, space_sample
 from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import parse_choices
@@ -63,7 +63,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         InvalidInput: a teacher that is looked at or learnt from hardly beats chance on the data.
         AutodasError: the score cannot be computed on this space.
     """
-    check_device(config.latency_device)
+    check_timing(config.latency_device, config.latency_of)
     config = _with_first_teacher(config)
     table = None
     if config.table is None:
