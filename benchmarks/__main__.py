@@ -32,6 +32,8 @@ LONG = {
     "general",
     "gpu",
     "islands",
+    "pairs",
+    "photographs",
     "resolution",
     "splits",
     "teachers",

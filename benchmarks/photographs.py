@@ -1,0 +1,115 @@
+"""From a folder of photographs to students: a teacher is fine-tuned, then ``autodas run``.
+
+288 photographs of twelve flowers to learn from and 144 to test on (``flowers12_jpeg.npz`` of the
+optional data), EfficientNet-Lite0 with ImageNet's weights as teacher, students of timm from
+scratch, at 64 pixels. Three times from different seeds. What is finished in ``runs/photographs``
+is taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from autodas.core.places import data_file
+from autodas.core.seals import read_checked_json
+from autodas.steps import convert, train_teacher
+from autodas.steps import run as run_step
+from autodas.teachers import load_teacher
+from autodas.workbench.protocol import Protocol
+
+FOLDER = Path("runs") / "photographs"
+STUDENTS = (
+    "timm:mobilenetv3_small_050,mobilenetv3_small_075,mobilenetv3_small_100,lcnet_035,lcnet_050,"
+    "lcnet_075,lcnet_100,tinynet_d,tinynet_e,mnasnet_small,mobilenetv2_035,mobilenetv2_050,"
+    "mobilenetv2_075,semnasnet_050,ghostnet_050"
+)
+TEACHER = "teacher64.safetensors"
+HALF = (0.5, 0.5, 0.5)
+
+
+def main() -> dict[str, object]:
+    """Test accuracies of teacher, chosen students, largest that fit and random ones, percent."""
+    torch.set_num_threads(1)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(FOLDER):
+        _unpack()
+        teacher = _teacher()
+        runs = {f"seed {seed}": _run(seed) for seed in range(3)}
+    means = {
+        name: float(np.mean([run[name] for run in runs.values()]))
+        for name in ("chosen", "the other way", "largest", "random")
+    }
+    return {"teacher": teacher, **runs, "means": means}
+
+
+def _run(seed: int) -> dict[str, Any]:
+    config = run_step.RunConfig(
+        out=Path(f"timm-{seed}"),
+        space=STUDENTS,
+        recipe="image-cnn",
+        epochs=40,
+        max_params="1.5M",
+        compare=True,
+        seed=seed,
+        backend="serial",
+        protocol=Protocol(data="folder:flowers@64", teacher=TEACHER),
+    )
+    found = run_step.run(config)
+    trained = read_checked_json(config.out / "distill" / "results.json")["students"][0]
+    other = trained["vanilla" if trained["taught"] else "with_teacher"]
+    return {
+        "student": found["student"]["arch"],
+        "taught": trained["taught"],
+        "chosen": found["accuracy"],
+        "the other way": float(np.mean(other)),
+        "largest": found["largest"]["accuracy"],
+        "random": found["random"]["accuracy"],
+    }
+
+
+def _teacher() -> float:
+    """Fine-tuned at 96 pixels, then at the 64 of the students."""
+    weights = data_file("teachers/efficientnet_lite0.safetensors")
+    if not Path("lite0.safetensors").exists():
+        convert.run(
+            convert.ConvertConfig(
+                file=weights,
+                out=Path("lite0.safetensors"),
+                network="timm:efficientnet_lite0",
+                mean=HALF,
+                std=HALF,
+            )
+        )
+    for network, side, epochs, out in (
+        ("lite0.safetensors", 96, 40, "teacher.safetensors"),
+        ("teacher.safetensors", 64, 15, TEACHER),
+    ):
+        if not Path(out).exists():
+            train_teacher.run(
+                train_teacher.TrainTeacherConfig(
+                    network=network,
+                    data=f"folder:flowers@{side}",
+                    recipe="image-finetune",
+                    epochs=epochs,
+                    out=Path(out),
+                )
+            )
+    return float(load_teacher(TEACHER).accuracy or np.nan)
+
+
+def _unpack() -> None:
+    """One file for every photograph, one folder for every flower."""
+    archive = np.load(data_file("flowers12_jpeg.npz"), allow_pickle=False)
+    names = [str(name) for name in archive["class_names"]]
+    for part in ("train", "test"):
+        content, ends = archive[f"{part}_jpeg"], archive[f"{part}_offsets"]
+        for i, label in enumerate(archive[f"{part}_labels"]):
+            file = Path("flowers") / part / names[label] / f"{i}.jpg"
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content[ends[i] : ends[i + 1]].tobytes())
