@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.seals import sealed
 from autodas.data import load_data
 from autodas.distill.confusion import Confusion, share_interval
@@ -85,6 +85,13 @@ def test_other_images_are_refused_unless_named(student, tmp_path):
         export.run(export.Config(run=tmp_path, formats=("torch",)))
     with pytest.raises(InvalidInput, match=r"--data fashion-mnist@12/100: 10 classes of \(1, 12"):
         export.run(export.Config(run=student[0], data="fashion-mnist@12/100", formats=("torch",)))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.safetensors", "empty"])
+def test_where_no_student_is_that_is_said(name, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileProblem, match=rf"{name}: no student there: name a run directory"):
+        export.run(export.Config(run=tmp_path / name))
 
 
 def test_onnx_in_all_precisions_is_run_and_named(student, tmp_path):

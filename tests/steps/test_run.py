@@ -20,7 +20,7 @@ from autodas.steps.distill.verdict import gain_of, verdict_of
 from autodas.steps.run import RunConfig
 from autodas.steps.search import config as search_config
 from autodas.steps.search import run as search
-from autodas.workbench.load_student import load_student
+from autodas.workbench.load_student import load_student, student_file
 from autodas.workbench.protocol import Protocol
 
 NOT_COMPARED = {"with_teacher": None, "vanilla": None}
@@ -49,6 +49,7 @@ def test_it_ends_with_the_trained_and_exported_best_student(done):
     assert results["student"]["params"] <= 3000
     data = load_data("digits")
     student = load_student(out / results["student_path"])
+    assert student_file(out) == out / results["student_path"]
     assert evaluate(student, data.test_images, data.test_labels) == results["accuracy"]
     written = json.loads((out / "results.json").read_text())
     assert written["command"] == "run"

@@ -17,7 +17,7 @@ from autodas.students import Student
 from autodas.teachers import MOST_TIMM, check_fits, check_sizes, read_description
 from autodas.workbench.predict import FilePredictor
 
-__all__ = ["load_student"]
+__all__ = ["load_student", "student_file"]
 
 
 def load_student(path: Path | str) -> StagedNetwork:
@@ -27,7 +27,7 @@ def load_student(path: Path | str) -> StagedNetwork:
     file names is not imported.
 
     Args:
-        path: A run directory of ``distill``, or the weights in it.
+        path: A run directory of ``run`` or ``distill``, or the weights in it.
 
     Returns:
         The network in evaluation mode. It wants images normalised like its training data; its
@@ -36,8 +36,7 @@ def load_student(path: Path | str) -> StagedNetwork:
     Raises:
         FileProblem: the files are missing, damaged or do not describe a student.
     """
-    path = expanded(Path(path))
-    weights = path / STUDENT if path.is_dir() else path
+    weights = student_file(path)
     description = read_description(weights)
     try:
         build = _network_of(description)
@@ -47,6 +46,23 @@ def load_student(path: Path | str) -> StagedNetwork:
     network = distill.load_student_weights(weights, build())
     network.predict = FilePredictor(network, description)
     return network
+
+
+def student_file(path: Path | str) -> Path:
+    """The weights of the student that a run has left.
+
+    Args:
+        path: A run directory of ``run`` or ``distill``, or the weights in it.
+
+    Raises:
+        FileProblem: there are none.
+    """
+    path = expanded(Path(path))
+    places = [path / STUDENT, path / "distill" / STUDENT] if path.is_dir() else [path]
+    found = [place for place in places if place.exists()]
+    if not found:
+        raise FileProblem(path, "no student there: name a run directory of run or distill")
+    return found[0]
 
 
 def _network_of(description: dict[str, Any]) -> Callable[[], StagedNetwork]:

@@ -17,14 +17,14 @@ from autodas.core.progress import Progress, Silent
 from autodas.data import ImageData, load_data
 from autodas.data.validation import for_choosing
 from autodas.distill.confusion import Confusion
-from autodas.distill.export import STUDENT, export_onnx, export_program
+from autodas.distill.export import export_onnx, export_program
 from autodas.distill.onnx_program import Method, OnnxProgram, eight_bits, half_precision
 from autodas.distill.shifted_views import predict
 from autodas.networks import StagedNetwork
 from autodas.steps.export.card import Licences, card
 from autodas.teachers import read_description
 from autodas.workbench.latency import Latency, time_calls
-from autodas.workbench.load_student import load_student
+from autodas.workbench.load_student import load_student, student_file
 
 __all__ = ["Config", "ExportConfig", "run"]
 
@@ -46,7 +46,7 @@ class ExportConfig:
     run: Path
     """Run directory of run or distill, or the student's weights in it."""
     out: Path | None = None
-    """Folder to write to; by default export in the run directory."""
+    """Folder to write to; by default export beside the student."""
     formats: tuple[Literal["onnx", "torch"], ...] = ("onnx",)
     """Programs of single precision: onnx, or torch for torch.export."""
     fp16: bool = False
@@ -111,8 +111,8 @@ def run(config: ExportConfig, progress: Progress = Silent()) -> dict[str, Any]:
         MissingData: the extra ``onnx`` is not installed, or the images are gone.
         ExportFailed: the student has an operation that a format lacks.
     """
-    weights = config.run / STUDENT if config.run.is_dir() else config.run
-    network, about = load_student(config.run), read_description(weights)
+    weights = student_file(config.run)
+    network, about = load_student(weights), read_description(weights)
     data = _images(config, about)
     out = config.out or weights.parent / "export"
     progress.start("exporting", len(_wanted(config)))
