@@ -10,6 +10,7 @@ import pytest
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_json
 from autodas.core.seals import read_sealed
+from autodas.core.text import brief
 from autodas.core.toml import read_toml
 from autodas.scores import read_proxy
 from autodas.scores.resolve import shipped_path
@@ -98,3 +99,10 @@ def test_typographic_quotes_are_pointed_at(name: str, quote: str, of: Bytes) -> 
 
 def test_quotes_in_text_that_can_be_read_are_text(of: Bytes) -> None:
     assert of("some.json", '{"a": "\u201cb\u201d"}'.encode()) == {"a": "\u201cb\u201d"}
+
+
+def test_of_a_long_list_of_models_the_first_is_named() -> None:
+    names = [f"mobilenetv{i}_050" for i in range(15)]
+    assert brief("timm:" + ",".join(names)) == "timm:mobilenetv0_050 and 14 others"
+    for short in ("digits-cnn", "timm:lcnet_050,lcnet_075", "list:" + "a" * 90):
+        assert brief(short) == short

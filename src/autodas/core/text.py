@@ -7,9 +7,10 @@ from pathlib import Path
 
 from autodas.core.errors import FileProblem
 
-__all__ = ["quotes_in", "text_of"]
+__all__ = ["brief", "quotes_in", "text_of"]
 
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of UTF-16 and UTF-32
+LONGEST = 48  # characters of a name that a sentence bears
 _TYPOGRAPHIC = re.compile("[\u2018-\u201f\u00ab\u00bb\u2032\u2033]")
 
 
@@ -32,6 +33,12 @@ def text_of(data: bytes, path: Path | str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileProblem(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def brief(name: str) -> str:
+    """The name of a space in a sentence: of a long list of models the first, and how many more."""
+    first, *others = name.split(",")
+    return name if len(name) <= LONGEST or not others else f"{first} and {len(others)} others"
 
 
 def quotes_in(text: str) -> str:

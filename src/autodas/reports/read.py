@@ -10,7 +10,7 @@ from typing import Any
 from autodas.core.errors import FileProblem
 from autodas.core.files import parse_json
 from autodas.core.seals import read_checked, read_checked_json
-from autodas.core.text import text_of
+from autodas.core.text import brief, text_of
 
 __all__ = ["Run", "read_run"]
 
@@ -74,7 +74,7 @@ def read_run(path: Path) -> Run:
         raise FileProblem(path, "is not a run directory")
     if not (path / "results.json").is_file():
         raise FileProblem(path, "holds no results.json: the run is not finished or not one of ours")
-    results = read_checked_json(path / "results.json")
+    results = _briefly(read_checked_json(path / "results.json"))
     command = results.get("command") if isinstance(results, dict) else None
     if command not in (*COMMANDS, *ALONE, *COMPOSED):
         raise FileProblem(path / "results.json", f"is of no step a report knows ({command!r})")
@@ -83,6 +83,16 @@ def read_run(path: Path) -> Run:
     if parts and not environment:
         environment = parts[0].environment
     return Run(path, command, results, _optional_text(path / "config.toml"), environment, parts)
+
+
+def _briefly(content: Any) -> Any:  # noqa: ANN401 - JSON
+    """The same, with spaces called as a page has room for: a list of models may be long."""
+    if isinstance(content, list):
+        return [_briefly(each) for each in content]
+    if not isinstance(content, dict):
+        return content
+    found = {key: _briefly(value) for key, value in content.items()}
+    return found | ({"space": brief(found["space"])} if isinstance(found.get("space"), str) else {})
 
 
 def _part_names(results: dict[str, Any]) -> list[str]:

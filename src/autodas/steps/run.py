@@ -15,6 +15,7 @@ from autodas.backends.workers import Workers
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.runs import RunDirectory, deciding
+from autodas.core.text import brief
 from autodas.data import load_data
 from autodas.expressions import in_words
 from autodas.spaces import get_space
@@ -261,8 +262,8 @@ def _why(config: RunConfig, found: Mapping[str, Any]) -> list[str]:
     scores, largest = found["points"]["score"], found["largest"]
     rank = 1 + sum(score > best["score"] for score in scores)
     lines = [
-        f"Chosen: {best['arch']} of {found['space']}, with {best['params']:,} parameters and "
-        f"{best['macs']:,} multiply-accumulates per image.",
+        f"Chosen: {best['arch']} of {brief(found['space'])}, with {best['params']:,} parameters "
+        f"and {best['macs']:,} multiply-accumulates per image.",
         f"{_place(rank)} of the {found['within_budget']:,} students "
         + (f"with {budget} " if budget else "")
         + f"that were scored, out of {found['size']:,} that were looked at.",

@@ -30,6 +30,7 @@ from autodas.core.keys import key_of
 from autodas.core.places import cache_folder
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
+from autodas.core.text import brief
 from autodas.networks import parameters, without_weights
 from autodas.spaces import SPACES, Space, get_space
 from autodas.workbench.budgets import Counted
@@ -150,7 +151,7 @@ class CostBook:
         chunks = [tuple(todo[i : i + CHUNK]) for i in range(0, len(todo), CHUNK)]
         units = [_Unit(known_as, chunk, quantity, *sizes) for chunk in chunks]
         progress = self.progress if len(todo) > 1 else Silent()
-        progress.start(f"counting {quantity} of {self.space.name}", len(todo))
+        progress.start(f"counting {quantity} of {brief(self.space.name)}", len(todo))
         runner = self.workers.runner(small=few)
         for i, result in runner.run(_count_unit if not few else self._count_here, units):
             if isinstance(result, Failed):

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from autodas.core.text import brief
+
 __all__ = ["OTHER", "gain_of", "verdict_of"]
 
 OTHER = {True: "with-teacher", False: "without-teacher"}
@@ -41,6 +43,7 @@ def gain_of(
 def verdict_of(space: str, students: Sequence[dict[str, Any]]) -> list[str]:
     """What came out, in plain sentences; the first of the students is the chosen one."""
     chosen = students[0]
+    space = brief(space)
     lines = [f"{space}: the chosen student reaches {chosen['accuracy']:.2f} %{_ways(chosen)}"]
     lines += [f"{space}: {line}" for line in [*_worse(chosen), *_compared(chosen, students)]]
     return lines

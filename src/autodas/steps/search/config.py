@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autodas.backends.workers import Workers
 from autodas.core.errors import InvalidInput
+from autodas.core.text import brief
 from autodas.scores import get_score
 from autodas.spaces import Space
 from autodas.steps.search.strategies import Strategy
@@ -93,9 +94,9 @@ def default_score(space: Space) -> tuple[str, str]:
     if space.known_as in found_on:
         return PROXY, (
             f"No score was named: students are ranked by {PROXY}, which was found on "
-            f"{space.name} among others."
+            f"{brief(space.name)} among others."
         )
     return SIZE, (
         f"No score was named: students are ranked by {SIZE}, because {PROXY} has not seen "
-        f"{space.name}, and ranked no better than #params on spaces that it had not seen."
+        f"{brief(space.name)}, and ranked no better than #params on spaces that it had not seen."
     )

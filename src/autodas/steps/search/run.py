@@ -12,6 +12,7 @@ from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.runs import RunDirectory, deciding
+from autodas.core.text import brief
 from autodas.data import load_data
 from autodas.scores import Score, get_score
 from autodas.spaces import Space, get_space
@@ -147,9 +148,9 @@ def _caution(name: str, found_on: frozenset[str], space: Space) -> str | None:
     if not found_on or space.name in found_on:
         return None
     return (
-        f"{name} was found on {', '.join(sorted(found_on))}, not on {space.name}: on spaces left "
-        "out of such a discovery, sums of formulas ranked no better than #params. Compare with "
-        "--score params, or label some students and discover a proxy of this space"
+        f"{name} was found on {', '.join(sorted(found_on))}, not on {brief(space.name)}: on spaces "
+        "left out of such a discovery, sums of formulas ranked no better than #params. Compare "
+        "with --score params, or label some students and discover a proxy of this space"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from autodas.core.text import brief
 from autodas.steps.search.config import SearchConfig
 from autodas.workbench.ways import in_words
 
@@ -16,7 +17,7 @@ def summary_of(config: SearchConfig, results: Mapping[str, Any]) -> list[str]:
     best, within_budget = results["students"][0], results["within_budget"]
     budget = config.budgets.in_words()
     lines = [
-        f"best of {within_budget:,} students of {results['space']}"
+        f"best of {within_budget:,} students of {brief(results['space'])}"
         + (f" with {budget}" if budget else "")
         + f" by {config.score}: {best['arch']} "
         f"({best['params']:,} parameters, {best['macs']:,} MACs)"
