@@ -102,41 +102,54 @@ def train(
         FileProblem: a checkpoint cannot be written, or the one that is there cannot be used.
         MissingData: tracking is asked for and TensorBoard is not installed.
     """
-    teachers = usable(teacher, data)
-    start = perf_counter()
-    half = half_precision(device, amp=amp, bf16=recipe.bf16)
-    engine = engine or SingleDevice(device, amp=half)
+    start, teachers = perf_counter(), usable(teacher, data)
+    engine = engine or SingleDevice(device, amp=half_precision(device, amp=amp, bf16=recipe.bf16))
     with evaluating(t.network for t in teachers):
         network.to(engine.device).train()
         set_drop_path(network, recipe.drop_path)
         loop = Loop(
             network, data, recipe, seed=seed, teachers=teachers, engine=engine, progress=progress
         )
-        names = [t.digest for t in teachers]
-        deciding = recipe.describe(), seed, data.digest, names, engine.world
-        fingerprint = _fingerprint(*deciding, weights_digest(network))
+        fingerprint = _fingerprint(network, data, recipe, teachers, seed=seed, world=engine.world)
         keeper = _Keeper(checkpoint, fingerprint, checkpoint_seconds, writes=engine.rank == 0)
         with _borrowed_generators(engine.device), _tracker(tracking) as track:
             torch.default_generator.manual_seed(derive_seed(seed, "stochastic layers"))
             _epochs(loop, keeper, track, None if time_left is None else start + time_left)
-    found = quality(network, data.test_images, data.test_labels, data.ready)
-    _refuse_diverged(found, recipe)
+    found = _judged(network, data, recipe)
     return TrainingResult(found.top1, loop.history, perf_counter() - start, found)
 
 
-def _fingerprint(*deciding: object) -> str:
+def _fingerprint(
+    network: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    teachers: Sequence[Teacher],
+    *,
+    seed: int,
+    world: int,
+) -> str:
     """Digest of what decides the numbers of a training, with the code that computes them."""
-    code = ("core/rng.py", "data", "distill", "networks")
-    return key_of(*deciding, code=code, packages=PACKAGES)
+    return key_of(
+        recipe.describe(),
+        seed,
+        data.digest,
+        [teacher.digest for teacher in teachers],
+        world,
+        weights_digest(network),
+        code=("core/rng.py", "data", "distill", "networks"),
+        packages=PACKAGES,
+    )
 
 
-def _refuse_diverged(found: Quality, recipe: Recipe) -> None:
-    """The very last step may ruin a network whose loss was finite before it."""
+def _judged(network: nn.Module, data: ImageData, recipe: Recipe) -> Quality:
+    """How good it is; the very last step may ruin a network whose loss was finite before it."""
+    found = quality(network, data.test_images, data.test_labels, data.ready)
     if not math.isfinite(found.cross_entropy):
         raise TrainingDiverged(
             f"training diverged in its last step (loss on the test part {found.cross_entropy}); "
             f"try a learning rate below {recipe.learning_rate}"
         )
+    return found
 
 
 class _Keeper:

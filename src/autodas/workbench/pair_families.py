@@ -87,29 +87,18 @@ def load_pairs(
     as of :func:`autodas.tables.pairs.split_pairs`; of the others, students are parted into those
     that are searched and those that are chosen on.
 
-    Args:
-        name: Of the table.
-        leaves: Statistics to measure; sizes are always added.
-        protocol: Batch and initialisation; the teachers are those of the table.
-        space: Of the students, if the table itself does not say.
-        cache: Folder of the statistics cache.
-        jobs: Processes, or workers.
-        limit: Only its first students.
-        sample: Only so many students, chosen by digest.
-        split_seed: Which split.
-        memory: Bytes of statistics to keep in memory, the rest on disk; None for all.
-        progress: Hears of every student.
+    Args are those of :func:`autodas.workbench.families.load_family`, of students in the place of
+    architectures, but for ``name``, of the table alone; the teachers are those of the table.
 
     Raises:
         InvalidInput: as of :func:`taught`.
     """
     table, _ = parted(name, space, limit=limit, sample=sample)
     students, (pairs, protocols) = space_of(table, space), taught(table, protocol)
-    names = tuple(dict.fromkeys([*SIZES, *leaves]))
     measured = measure_beside(
         students,
         pairs.students,
-        names,
+        tuple(dict.fromkeys([*SIZES, *leaves])),
         replace(protocol, data=protocols[0].data),
         [str(each.teacher) for each in protocols],
         cache=cache,
@@ -121,8 +110,7 @@ def load_pairs(
         subjects = subjects.within(memory)
     parts, unseen = _parts(pairs, split_seed)
     flat = _flat(table, pairs, subjects.architectures)
-    shape = (len(pairs.students), len(pairs.teachers))
-    owners = [np.repeat(np.arange(shape[0]), shape[1]), np.tile(np.arange(shape[1]), shape[0])]
+    student, teacher = _owners(pairs)
     return PairFamily(
         students,
         flat,
@@ -133,12 +121,18 @@ def load_pairs(
         protocol,
         measured.networks,
         measured.seconds,
-        student=owners[0],
-        teacher=owners[1],
+        student=student,
+        teacher=teacher,
         teachers=pairs.teachers,
         facts={each: dict(pairs.facts[each]) for each in pairs.teachers},
         unseen=unseen,
     )
+
+
+def _owners(pairs: PairTable) -> tuple[Index, Index]:
+    """``(P,)`` numbers of the student and of the teacher of each pair, students first."""
+    students, teachers = len(pairs.students), len(pairs.teachers)
+    return np.repeat(np.arange(students), teachers), np.tile(np.arange(teachers), students)
 
 
 def taught(table: Table, protocol: Protocol) -> tuple[PairTable, list[Protocol]]:
