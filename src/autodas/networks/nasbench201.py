@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from autodas.networks.base import StagedNetwork, kaiming
 from autodas.networks.cell_graphs import edge_graph
 
-__all__ = ["EDGES", "OPERATIONS", "Cell201", "CellNetwork201"]
+__all__ = ["EDGES", "OPERATIONS", "Cell201", "CellNetwork201", "through_cell"]
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -54,16 +54,27 @@ class Cell201(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        nodes = [x]
-        for target in (1, 2, 3):
-            incoming = [
-                self.edges[key](nodes[source])
-                for source in range(target)
-                if (key := f"{source}-{target}") in self.edges
-            ]
-            # Multiplied, not made anew: the stage stays connected to the input of a dead cell.
-            nodes.append(sum(incoming[1:], incoming[0]) if incoming else x * 0.0)
-        return nodes[3]
+        # Multiplied, not made anew: the stage stays connected to the input of a dead cell.
+        return through_cell(self.edges, x, lambda x: x * 0.0)
+
+
+def through_cell(edges: nn.ModuleDict, x: Tensor, nothing: Callable[[Tensor], Tensor]) -> Tensor:
+    """The last of four nodes, each the sum of what comes from those before it.
+
+    Args:
+        edges: By ``SOURCE-TARGET``; those that carry nothing are left out.
+        x: ``(B, C, H, W)``, node 0.
+        nothing: What a node without incoming edges is, from ``x``.
+    """
+    nodes = [x]
+    for target in (1, 2, 3):
+        incoming = [
+            edges[key](nodes[source])
+            for source in range(target)
+            if (key := f"{source}-{target}") in edges
+        ]
+        nodes.append(sum(incoming[1:], incoming[0]) if incoming else nothing(x))
+    return nodes[3]
 
 
 class Reduction201(nn.Module):

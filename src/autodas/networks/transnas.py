@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from autodas.networks.base import StagedNetwork, kaiming
 from autodas.networks.cell_graphs import edge_graph
 from autodas.networks.darts import Halved
-from autodas.networks.nasbench201 import EDGES
+from autodas.networks.nasbench201 import EDGES, through_cell
 
 __all__ = ["MICRO_MODULES", "MODULES", "OPERATIONS", "TransNasNetwork"]
 
@@ -134,15 +134,7 @@ class TransNasCell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, ⌈H / stride⌉, ⌈W / stride⌉)."""
-        nodes = [x]
-        for target in (1, 2, 3):
-            incoming = [
-                self.edges[key](nodes[source])
-                for source in range(target)
-                if (key := f"{source}-{target}") in self.edges
-            ]
-            nodes.append(sum(incoming[1:], incoming[0]) if incoming else self._nothing(x))
-        return nodes[3]
+        return through_cell(self.edges, x, self._nothing)
 
     def _nothing(self, x: Tensor) -> Tensor:
         """Zeros that stay connected to the input, as a stage has to be."""
