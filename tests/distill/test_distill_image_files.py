@@ -28,14 +28,6 @@ needs_torchvision = pytest.mark.skipif(not HERE, reason="needs the extra images"
 PLAIN = replace(get_recipe("cnn-short"), epochs=3, batch_size=7, padding=1, shift=1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def sets(tmp_path, monkeypatch):
     """A folder of 24 pictures of noise at 8 pixels, decoded and in its files."""

@@ -37,14 +37,6 @@ def data():
     return ImageData.of_tensors("noise", (images, labels), (images, labels), 3, IMAGENET)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def cnn(seed=0):
     return seeded(lambda: ResNet((1, 1, 1), (4, 4, 8), channels=3, num_classes=3), seed)
 

@@ -39,14 +39,6 @@ RICH = Recipe(
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def cnn(seed=0):
     return seeded(lambda: ResNet((1, 1, 1), (4, 4, 8), channels=1), seed)
 

@@ -21,14 +21,6 @@ from autodas.teachers import load_teacher
 CNN = replace(get_recipe("digits-cnn-short"), epochs=6)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def small(seed=0):
     return seeded(lambda: ResNet((1, 1, 1), (8, 8, 8), channels=1), seed)
 
