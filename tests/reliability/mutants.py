@@ -1,27 +1,28 @@
 """Which wrong lines do the tests not notice? ``make mutants [SAMPLE=200] [ROOM=fitness]``.
 
-Where mathematics is done and where data could be lost, single operators, numbers and decorators are
-changed, one at a time (by cosmic-ray), and the tests of that room are run on the changed copy. A
-mutant whose tests all pass survived: a defect of that kind would not be noticed. All of them take
-many hours; what is done is kept in a database for each room, and the same command goes on. A sample
-is the beginning of one fixed random order, so that a larger one contains the smaller ones.
+Where mathematics is done and where data could be lost, single operators, numbers and decorators
+are changed, one at a time (by cosmic-ray), and those tests of that room that reach the changed line
+are run on the changed copy. A mutant whose tests all pass survived: a defect of that kind would not
+be noticed. All of them take hours; what is done is kept in a database for each room, and the same
+command goes on. A sample is the beginning of one fixed random order, so that a larger one contains
+the smaller ones.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import hashlib
 import os
-import shlex
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import mutant_tests
 
 if TYPE_CHECKING:
     from cosmic_ray.work_db import WorkDB
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".mutants"
 NEEDED = ("src", "tests", "docs", "proxies", "pyproject.toml", "README.md", "CONTRIBUTING.md")
-PATIENCE = 4.0  # times what the tests take without a change, from where on they hang
-LEAST_PATIENCE = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ def main() -> int:
     chosen = options.parse_args()
     names = chosen.room or list(ROOMS)
     sessions = {name: Session(name) for name in names}
+    mutant_tests.load_what_is_slow()
     keys = [(key, name) for name, each in sessions.items() for key in each.ordered(chosen.seed)]
     todo = sorted(keys)[: chosen.sample]
     for name, session in sessions.items():
@@ -166,34 +166,40 @@ class Session:
 
     def run(self, keys: Sequence[str]) -> None:
         """Try those mutants that nobody has tried."""
-        from cosmic_ray.mutating import mutate_and_test
-
         done = {job for job, _ in self.database.results}
         todo = [self.items[key] for key in keys if self.items[key].job_id not in done]
         if not todo:
             return
-        os.chdir(self.tree)
-        os.environ["PYTHONPATH"] = os.pathsep.join(
-            [str(self.tree / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
-        words = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow"]
-        words += ["-p", "no:cacheprovider", *(f"tests/{each}" for each in self.room.tests)]
-        patience, command = self._patience(words), shlex.join(words)
+        tests = [f"tests/{each}" for each in self.room.tests]
+        reach = mutant_tests.record(self.tree, self.room.sources, tests, self.folder / "reach.json")
+        everything = reach.fastest(reach.seconds)
+        if mutant_tests.noticed(self.tree, everything, reach.patience(everything)):
+            raise SystemExit(f"tests of {self.name} fail in another order")
         for number, item in enumerate(todo, start=1):
-            result = mutate_and_test(item.mutations, command, patience)
+            result = self._tried(item.mutations[0], reach)
             self.database.set_result(item.job_id, result)
             print(f"{self.name} {number}/{len(todo)}: {_outcome(result)}", flush=True)
 
-    def _patience(self, words: Sequence[str]) -> float:
-        """Seconds after which the tests count as hanging.
+    def _tried(self, spec: MutationSpec, reach: mutant_tests.Reach) -> WorkResult:
+        """What the tests say of one mutant; the file is as it was afterwards."""
+        from cosmic_ray.mutating import use_mutation
+        from cosmic_ray.plugins import get_operator
+        from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
 
-        Raises:
-            SystemExit: they fail without a change.
-        """
-        start = time.monotonic()
-        if subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise SystemExit(f"tests fail without a change: {shlex.join(words)}")
-        return max(LEAST_PATIENCE, PATIENCE * (time.monotonic() - start))
+        path = self.tree / spec.module_path
+        times = path.stat()
+        operator = get_operator(spec.operator_name)(**spec.operator_args)
+        with use_mutation(path, operator, spec.occurrence) as (before, after):
+            if after is None:
+                return WorkResult(worker_outcome=WorkerOutcome.NO_TEST)
+            tests = reach.of(spec.module_path, before, spec.start_pos[0])
+            seen = mutant_tests.noticed(self.tree, tests, reach.patience(tests))
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # compiled forms stay valid
+        return WorkResult(
+            worker_outcome=WorkerOutcome.NORMAL,
+            test_outcome=TestOutcome.KILLED if seen else TestOutcome.SURVIVED,
+            diff="\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0)),
+        )
 
     def outcomes(self) -> tuple[int, list[tuple[MutationSpec, WorkResult]]]:
         """How many mutants there are, and those that were tried."""
