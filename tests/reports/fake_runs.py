@@ -455,6 +455,28 @@ def contest(rungs: int = 2) -> dict[str, Any]:
     }
 
 
+def duelled() -> dict[str, Any]:
+    """Two students with their teacher on one rung; the winner is better from labels alone."""
+    found = contest(rungs=1)
+    arms = [found["arms"][0], found["arms"][2], found["arms"][3]]
+    by_number = {each["arm"]: each for each in found["rungs"][0]["results"]}
+    rung = [by_number[0] | {"arm": 0}, by_number[2] | {"arm": 1, "calibrated_cross_entropy": 1.125}]
+    duel = [
+        by_number[2] | {"arm": 1, "calibrated_cross_entropy": 0.5, "accuracy": 88.0},
+        by_number[3] | {"arm": 2, "calibrated_cross_entropy": 0.25, "accuracy": 91.5},
+    ]
+    return found | {
+        "arms": arms,
+        "rungs": [
+            found["rungs"][0] | {"results": rung, "promoted": [1]},
+            {"fidelity": "1", "duel": True, "cost": 2.0, "results": duel, "promoted": [2]},
+        ],
+        "winner": 2,
+        "doubts": [{"arm": 1, "chance": 0.25}],
+        "cost": 2.667,
+    }
+
+
 def contested(space: str) -> dict[str, Any]:
     """Results of ``search`` whose finalists were tried: the fourth by the score was chosen."""
     found = search(space)

@@ -158,6 +158,31 @@ def test_trainings_from_a_second_seed_are_a_column_of_their_own(tmp_path: Path) 
     assert "both seeds" in page.words
 
 
+def test_a_duel_is_a_last_rung_on_which_labels_alone_begin(tmp_path: Path) -> None:
+    found = {each.name: each for each in finalists_of(fake_runs.duelled())}
+    assert {name: list(each.rungs) for name, each in found.items()} == {
+        "1, with teacher": [0],
+        "2, with teacher": [0, 1],
+        "2, labels alone": [1],
+    }
+    assert found["2, labels alone"].at(0) is None
+    assert next(iter(found)) == "2, labels alone"
+    results = fake_runs.contested("s") | {"contest": fake_runs.duelled()}
+    page = page_of(tmp_path, results)
+    assert re.search(r"2, labels alone\s*–0\.250 91\.5 %", page.words)
+    assert "Whether it needs a teacher is decided by whole trainings." in page.words
+    assert "2 trainings 2.00 full ones" in page.words
+    assert page.words.count("whole training") >= 2  # of the table and of the figure
+    # The line of labels alone is one point, at the right, above that of the taught student.
+    figure = drawn([*found.values()], fake_runs.duelled()["rungs"], "f")
+    assert figure is not None
+    mark = r'<use [^>]*x="([\d.]+)" y="([\d.]+)"[^>]*><title>([^<]*)</title>'
+    places = [(float(x), float(y), tip) for x, y, tip in re.findall(mark, figure)]
+    (alone,) = {p[:2] for p in places if p[2].startswith("2, labels alone")}
+    (left, _), (right, low) = sorted({p[:2] for p in places if p[2].startswith("2, with")})
+    assert (alone[0], alone[1] < low, left < right) == (right, True, True)
+
+
 def test_of_several_teachers_the_names_are_told() -> None:
     contest = fake_runs.contest()
     contest["arms"][2] = contest["arms"][2] | {"teachers": ["runs/other.safetensors"]}

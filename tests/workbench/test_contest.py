@@ -343,3 +343,81 @@ def test_the_pace_is_measured_once(tmp_path):
     first = seconds_of_a_training(unit, journal)
     assert first > 0
     assert seconds_of_a_training(unit, Journal(tmp_path / "journal.jsonl")) == first
+
+
+DUEL = Rung(Fraction(1), 2, Fraction(1))
+DUELLED = replace(
+    CONTEST,
+    arms=arms_of(ARCHS[:2], [TEACHER]),
+    plan=Plan(Bracket((rung("1/6", 2),)), duel=DUEL),
+)
+
+
+@pytest.fixture(scope="module")
+def duelled(tmp_path_factory):
+    return held(tmp_path_factory.mktemp("duel"), DUELLED).run()
+
+
+def test_the_winner_of_the_rungs_trains_in_full_with_teacher_and_without(duelled):
+    rung, duel = duelled["rungs"]
+    best = min(rung["results"], key=lambda each: each["calibrated_cross_entropy"])["arm"]
+    arch = duelled["arms"][best]["arch"]
+    assert duelled["arms"][2] == {"arch": arch, "teachers": [], "losses": []}
+    assert [each["arm"] for each in duel["results"]] == [best, 2]
+    assert (duel["duel"], duel["fidelity"], duel["cost"]) == (True, "1", 2.0)
+    assert duelled["cost"] == pytest.approx(2 / 6 + 2)
+    data = load_data("digits")
+    for each, teachers in zip(duel["results"], (TEACHER, ()), strict=True):
+        unit = DUELLED.unit(Arm(arch, teachers), Fraction(1))
+        part, _, pace = short_training(data, HASTY, unit.setup.fidelity)
+        assert len(part.train_labels) + len(part.test_labels) == len(data.train_labels)
+        assert pace.cost == 1
+        found = train_unit(unit)
+        assert each["accuracy"] == found["accuracy"]
+        assert each["calibrated_cross_entropy"] == found["calibrated_cross_entropy"]
+    wins = min(duel["results"], key=lambda each: each["calibrated_cross_entropy"])["arm"]
+    assert duelled["winner"] == wins == duel["promoted"][0]
+    (doubt,) = duelled["doubts"]
+    assert doubt["arm"] == next(each["arm"] for each in duel["results"] if each["arm"] != wins)
+    assert 0 <= doubt["chance"] <= 0.5
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_a_contest_killed_before_or_in_its_duel_goes_on(duelled, tmp_path, after):
+    with pytest.raises(Killed):
+        held(tmp_path, DUELLED, DiesAfter(after)).run()
+    again = held(tmp_path, DUELLED, DiesAfter(4 - after)).run()
+    assert without_seconds(again) == without_seconds(duelled)
+    assert not list(tmp_path.glob("checkpoints/*"))
+
+
+@pytest.mark.parametrize("fails", [{TEACHER}, {()}, {TEACHER, ()}])
+def test_who_fails_a_duel_cannot_win_it(tmp_path, monkeypatch, fails):
+    alone = replace(DUELLED, arms=arms_of(ARCHS[:1], [TEACHER]), plan=Plan(Bracket(), duel=DUEL))
+
+    def failing(unit):
+        if unit.setup.teachers in fails:
+            raise AutodasError("out of luck")
+        return train_unit(unit)
+
+    monkeypatch.setattr(contests, "train_unit", failing)
+    if len(fails) == 2:
+        with pytest.raises(AutodasError, match=r"no finalist could be trained.*out of luck"):
+            held(tmp_path, alone).run()
+        return
+    found = held(tmp_path, alone).run()
+    winner = found["arms"][found["winner"]]
+    assert (tuple(winner["teachers"]) in fails, found["doubts"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("trainings", "arms", "paid"), [(3, 1, True), (2.9, 1, False), (4, 60, True), (3.9, 60, False)]
+)
+def test_a_duel_is_planned_where_it_leaves_a_training_for_rungs(trainings, arms, paid):
+    ladder = Ladder.of(load_data("digits"), get_recipe("digits-cnn-short"))
+    plan = ladder.plan_with_duel(Fraction(str(trainings)), arms)
+    assert (plan is not None) == paid
+    if plan is not None:
+        assert plan.duel == Rung(Fraction(1), 2, Fraction(1))
+        assert 0.95 * trainings <= 1 + plan.cost <= 1.02 * trainings
+        assert len(plan.bracket.rungs) == (arms > 1)

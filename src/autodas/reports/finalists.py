@@ -51,7 +51,8 @@ class Finalist:
         arch: Architecture text.
         teacher: Names of its teachers; empty for labels alone.
         losses: Of the teaching, where several are tried.
-        trials: Its short trainings, the shortest first.
+        began: Number of the first rung that it was tried on, from 0.
+        trials: Its trainings on that rung and those above, the shortest first.
         chance: That it is better than the winner, in [0, 0.5]; None if nobody knows.
         winner: Whether it is to be trained.
         first: Whether the score alone would have taken it.
@@ -61,6 +62,7 @@ class Finalist:
     arch: str
     teacher: str
     losses: tuple[str, ...]
+    began: int
     trials: tuple[Trial, ...]
     chance: float | None
     winner: bool
@@ -75,10 +77,19 @@ class Finalist:
         return f"{self.arch}, taught by {self.teacher}{losses}"
 
     @property
+    def rungs(self) -> range:
+        """Numbers of the rungs that it was tried on."""
+        return range(self.began, self.began + len(self.trials))
+
+    def at(self, rung: int) -> Trial | None:
+        """What came out on a rung; None if it was not tried there."""
+        return self.trials[rung - self.began] if rung in self.rungs else None
+
+    @property
     def place(self) -> tuple[int, float]:
         """Sorts finalists: those that came further first, then by rank; failures last."""
         rank = self.trials[-1].rank if self.trials else None
-        return -len(self.trials), math.inf if rank is None else rank
+        return -self.rungs.stop, math.inf if rank is None else rank
 
 
 def finalists_of(contest: Row) -> list[Finalist]:
@@ -104,6 +115,7 @@ def finalists_of(contest: Row) -> list[Finalist]:
             arch=arm["arch"],
             teacher=" + ".join(arm["teachers"]),
             losses=tuple(map(str, arm.get("losses") or ())),
+            began=next((i for i, rung in enumerate(rungs) if place in rung), 0),
             trials=tuple(rung[place] for rung in rungs if place in rung),
             chance=chances.get(place),
             winner=place == contest["winner"],

@@ -145,9 +145,10 @@ def _chosen_by(results: Row) -> str:
         return f"{start}, first {within}"
     how = "with the teacher" if is_taught(best) else "from labels alone"
     rank = 1 + sum(score > best["score"] for score in results["points"]["score"])
+    tried = "trainings" if contest["rungs"][-1].get("duel") else "short trainings"
     return (
         f"{start}, to be trained {how}: the best of {count(len(contest['arms']))} ways to get a "
-        f"student that short trainings tried, by the score number {count(rank)} {within}"
+        f"student that {tried} tried, by the score number {count(rank)} {within}"
     )
 
 
@@ -309,12 +310,16 @@ def cost(run: Run) -> str:
         for way in accuracies_by_way(student)
     )
     contests = [step.results.get("contest") or {} for step in run.of("search")]
-    short = sum(len(rung["results"]) for each in contests for rung in each.get("rungs", []))
+    rungs = [rung for each in contests for rung in each.get("rungs", [])]
+    short = sum(len(rung["results"]) for rung in rungs if not rung.get("duel"))
+    whole = sum(len(rung["results"]) for rung in rungs if rung.get("duel"))
     parts = [f"{duration(total)} in all"] if total is not None else []
     if networks:
         parts.append(f"{count(networks)} networks measured by one forward and backward pass each")
     if short:
         parts.append(f"{count(short)} short trainings of finalists")
+    if whole:
+        parts.append(f"{count(whole)} whole ones, with a teacher and without")
     if trained:
         parts.append(f"{count(trained)} trainings for the comparison")
     return _sentence("; ".join(parts))

@@ -11,14 +11,15 @@ from autodas.data import ImageData
 from autodas.data.validation import for_choosing
 from autodas.distill import Recipe
 from autodas.distill.short import pace_of
-from autodas.evolution import Bracket, plan_bracket
+from autodas.evolution import Bracket, Rung, plan_bracket
 from autodas.workbench.ways import Way, in_words
 
-__all__ = ["AGAIN", "Arm", "Ladder", "Plan", "arms_of"]
+__all__ = ["AGAIN", "WHOLE", "Arm", "Ladder", "Plan", "arms_of"]
 
 ETA = 3
 FIDELITIES = (Fraction(1, 27), Fraction(1, 9), Fraction(1, 3))
 FEWEST = 50  # optimiser steps of a rung that says something; docs/choosing.md has the numbers
+WHOLE = Fraction(1)
 AGAIN = 3  # of the last rung's best; docs/choosing.md shows what it is good for
 
 
@@ -72,16 +73,20 @@ class Plan:
     Attributes:
         bracket: How many arms are tried for how long.
         again: So many of the last rung's best train once more, from another seed.
+        duel: The two whole trainings, with teachers and without, by which it is decided whether the
+            winner of the rungs needs them; None if the rungs decide that, too.
     """
 
     bracket: Bracket
     again: int = 0
+    duel: Rung | None = None
 
     @property
     def cost(self) -> Fraction:
         """In full trainings, the final one not among them."""
         last = self.bracket.rungs[-1].price if self.again else Fraction(0)
-        return self.bracket.cost + self.again * last
+        duel = self.duel.cost if self.duel else Fraction(0)
+        return self.bracket.cost + self.again * last + duel
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,12 @@ class Ladder:
     Attributes:
         prices: Fidelity -> share of the steps of a full training, the lowest first.
         lowest: The lowest fidelity of enough steps to say something.
+        whole: Price of a whole training without the validation part.
     """
 
     prices: Mapping[Fraction, Fraction]
     lowest: Fraction
+    whole: Fraction = Fraction(1)
 
     @classmethod
     def of(cls, data: ImageData, recipe: Recipe) -> Ladder:
@@ -106,8 +113,12 @@ class Ladder:
         """
         fitting, images = len(for_choosing(data).train_labels), len(data.train_labels)
         steps = recipe.epochs * math.ceil(images / recipe.batch_size)
-        prices = {f: pace_of(recipe, f, fitting=fitting, images=images).cost for f in FIDELITIES}
-        return cls.priced(prices, steps)
+
+        def price(fidelity: Fraction) -> Fraction:
+            return pace_of(recipe, fidelity, fitting=fitting, images=images).cost
+
+        ladder = cls.priced({fidelity: price(fidelity) for fidelity in FIDELITIES}, steps)
+        return replace(ladder, whole=price(WHOLE))
 
     @classmethod
     def priced(cls, prices: Mapping[Fraction, Fraction], steps: int) -> Ladder:
@@ -137,6 +148,23 @@ class Ladder:
         most = max((plan.bracket.arms for plan in plans), default=0)
         wanted = min(least, arms, most)
         return next((plan for plan in plans if plan.bracket.arms >= wanted), Plan(Bracket()))
+
+    def plan_with_duel(self, trainings: Fraction, arms: int, *, least: int = 1) -> Plan | None:
+        """Rungs among arms with teachers, then a duel of the winner against itself without any.
+
+        Args:
+            trainings: What the choice may cost with its final training, in full trainings.
+            arms: How many there are with teachers.
+            least: So many are to be tried, if that can be paid.
+
+        Returns:
+            None if the duel cannot be paid, or would leave less than a training to rungs that have
+            something to choose.
+        """
+        if trainings < (3 if arms == 1 else 4):
+            return None
+        duel = Rung(WHOLE, 2, self.whole)
+        return replace(self.plan(trainings - duel.cost, arms, least=least), duel=duel)
 
     def _plans(
         self, lowest: Fraction, trainings: Fraction, arms: int, again: int

@@ -4,7 +4,8 @@ Successive halving (:mod:`autodas.evolution.halving`) says which arm is tried at
 here the trainings are done, kept in a journal, and told. An arm's score is minus its calibrated
 cross-entropy on a validation part cut from the training images; docs/choosing.md says why it is
 this. The best of the last rung train once more from another seed, and the mean of both decides
-among them.
+among them. Whether the winner needs its teachers at all is decided, where that can be paid, by two
+whole trainings without the validation part, one with them and one without: a *duel*.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from autodas.core.progress import Progress
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.rng import derive_seed
 from autodas.distill import Recipe
-from autodas.evolution import RungRecord, SuccessiveHalving
-from autodas.workbench.arms import Arm, Plan
-from autodas.workbench.chances import Luck, chance_that_better
+from autodas.evolution import Rung, RungRecord, SuccessiveHalving
+from autodas.workbench.arms import WHOLE, Arm, Plan
+from autodas.workbench.chances import NO_LUCK, Luck, chance_that_better
 from autodas.workbench.recipes import parse_losses
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.training import Kept, Setup, Unit, Where, train_unit
@@ -46,7 +47,8 @@ class Contest:
         space: Of the students.
         data: What they are trained on.
         recipe: Of the full training; rungs shrink its schedule.
-        arms: The most promising first. Without rungs, the first wins.
+        arms: The most promising first. Without rungs, the first wins. All have teachers, if the
+            plan has a duel.
         plan: How many of them are tried for how long.
         seed: Of the trainings. All arms of a rung have the same, so that they see the same batches.
         where: On what they run.
@@ -111,7 +113,8 @@ class ContestRun:
             AutodasError: all arms of a rung have failed; the message says why.
         """
         plan, halving = self.contest.plan, self.halving
-        total = plan.again + sum(rung.arms for rung in plan.bracket.rungs)
+        duel = plan.duel.arms if plan.duel else 0
+        total = plan.again + duel + sum(rung.arms for rung in plan.bracket.rungs)
         self.progress.start("trying finalists", total, 0)
         while requests := halving.ask():
             arms = [(each.arm, each.fidelity) for each in requests]
@@ -119,6 +122,7 @@ class ContestRun:
                 halving.tell(request.key, request.fidelity, _score(record))
                 self.progress.advance()
         self._trained([(arm, self._last.fidelity) for arm in self._best()], again=True)
+        self._trained([(arm, WHOLE) for arm in self._duellists()])
         self.progress.finish()
         return self.results()
 
@@ -133,6 +137,13 @@ class ContestRun:
         last = len(self.halving.history) - 1
         fine = [s.arm for s in self.halving.ranking if s.rung == last and isinstance(s.result, Ok)]
         return fine[: self.contest.plan.again]
+
+    def _duellists(self) -> list[Arm]:
+        """The winner of the rungs, and the same student without teachers; none without a duel."""
+        if self.contest.plan.duel is None or isinstance(self.halving.winner, Failed):
+            return []
+        best = self._best_of_rungs()
+        return [best, Arm(best.arch, ())]
 
     def _trained(
         self, wanted: Sequence[tuple[Arm, Fraction]], *, again: bool = False
@@ -167,8 +178,9 @@ class ContestRun:
 
         Returns:
             ``arms`` (``arch``, ``teachers``, ``losses``), in the order given, and their numbers as:
-            ``rungs`` (``fidelity``, ``cost`` in full trainings, ``results`` by arm, ``promoted``,
-            and ``again``: true of a last one, whose numbers are means over two seeds), ``winner``,
+            ``rungs`` (``fidelity``, ``cost`` in full trainings, ``results`` by arm, ``promoted``;
+            ``again``: true of one whose numbers are means over two seeds; ``duel``: true of a last
+            one of whole trainings with teachers and without), ``winner``,
             ``first`` (what would have been taken without a contest) and ``doubts``: for each other
             arm of the last rung the ``chance`` that it is better. ``cost`` of all rungs, and
             ``seconds`` of training.
@@ -176,27 +188,40 @@ class ContestRun:
         Raises:
             AutodasError: all arms of a rung have failed.
         """
-        winner, arms = self._winner(), list(self.contest.arms)
+        plan, winner = self.contest.plan, self._winner()
+        arms = list(self.contest.arms[: max(1, plan.bracket.arms)])
+        arms += [arm for arm in self._duellists() if arm not in arms]
         place = {arm.key: number for number, arm in enumerate(arms)}
-        tried = max(1, self.contest.plan.bracket.arms)
         rungs = [self._rung(record, place) for record in self.halving.history]
-        if self.contest.plan.again:
-            rungs.append(self._means(winner, place))
+        if plan.again:
+            rungs.append(self._means(place))
+        if plan.duel:
+            rungs.append(self._duel(plan.duel, winner, place))
         return {
             "decided_by": "calibrated cross-entropy on the validation part",
             "arms": [
                 {"arch": arm.arch, "teachers": list(arm.teachers), "losses": list(arm.losses)}
-                for arm in arms[:tried]
+                for arm in arms
             ],
             "rungs": rungs,
             "winner": place[winner.key],
             "first": 0,
-            "cost": float(self.contest.plan.cost),
+            "cost": float(plan.cost),
             "doubts": self._doubts(place, winner),
             "seconds": sum(each["seconds"] or 0.0 for rung in rungs for each in rung["results"]),
         }
 
     def _winner(self) -> Arm:
+        if not self._duellists():
+            return self._best_of_rungs()
+        found = {arm: self._result(arm, WHOLE) for arm in self._duellists()}
+        fine = {arm: float(each[DECIDES]) for arm, each in found.items() if DECIDES in each}
+        if not fine:
+            reasons = "; ".join(each["reason"] for each in found.values())
+            raise AutodasError(f"no finalist could be trained: {reasons}")
+        return min(fine, key=lambda arm: fine[arm])
+
+    def _best_of_rungs(self) -> Arm:
         halved = self.halving.winner
         if isinstance(halved, Failed):
             raise AutodasError(f"no finalist could be trained: {halved.reason}")
@@ -229,7 +254,21 @@ class ContestRun:
             "promoted": [place[key] for key in twice or record.promoted],
         }
 
-    def _means(self, winner: Arm, place: Mapping[str, int]) -> dict[str, Any]:
+    def _duel(self, duel: Rung, winner: Arm, place: Mapping[str, int]) -> dict[str, Any]:
+        """Whole trainings with teachers and without, as a rung of their own."""
+        found = [(place[arm.key], self._result(arm, WHOLE)) for arm in self._duellists()]
+        return {
+            "fidelity": str(WHOLE),
+            "duel": True,
+            "cost": float(duel.cost),
+            "results": [
+                {"arm": number, **{name: known.get(name) for name in TOLD}}
+                for number, known in found
+            ],
+            "promoted": [place[winner.key]],
+        }
+
+    def _means(self, place: Mapping[str, int]) -> dict[str, Any]:
         """Those who trained twice, as a rung of its own."""
         found = []
         for arm in self._best():
@@ -244,11 +283,13 @@ class ContestRun:
             "again": True,
             "cost": float(len(found) * self.contest.plan.bracket.rungs[-1].price),
             "results": found,
-            "promoted": [place[winner.key]],
+            "promoted": [place[self._best_of_rungs().key]],
         }
 
     def _known(self, key: str, fidelity: Fraction) -> dict[str, Any]:
-        arm = next(arm for arm in self.contest.arms if arm.key == key)
+        return self._result(next(a for a in self.contest.arms if a.key == key), fidelity)
+
+    def _result(self, arm: Arm, fidelity: Fraction) -> dict[str, Any]:
         return self.known[self.contest.unit(arm, fidelity).key]
 
     def losses(self) -> tuple[dict[str, list[list[float]]], Luck]:
@@ -271,6 +312,9 @@ class ContestRun:
 
     def _doubts(self, place: Mapping[str, int], winner: Arm) -> list[dict[str, Any]]:
         losses, luck = self.losses()
+        if self.contest.plan.duel:
+            duel = {arm.key: self._result(arm, WHOLE) for arm in self._duellists()}
+            losses, luck = {k: [r["losses"]] for k, r in duel.items() if "losses" in r}, NO_LUCK
         best = losses.pop(winner.key, [])
         doubts = [
             {"arm": place[key], "chance": chance_that_better(mine, best, luck)}

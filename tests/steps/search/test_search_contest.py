@@ -50,6 +50,52 @@ def test_it_is_told_why(done):
     assert results["why"] == contest_in_words(results["contest"])
 
 
+@pytest.fixture(scope="module")
+def duelled(tmp_path_factory):
+    out = tmp_path_factory.mktemp("duel") / "run"
+    return out, search.run(replace(ASKED, out=out, trainings=4, epochs=9, finalists=3))
+
+
+def test_from_four_trainings_on_whole_ones_decide_about_the_teacher(duelled):
+    _, results = duelled
+    contest = results["contest"]
+    *rungs, duel = contest["rungs"]
+    tried = [contest["arms"][each["arm"]] for rung in rungs for each in rung["results"]]
+    assert len(tried) >= 2
+    assert all(arm["teachers"] for arm in tried)
+    assert [bool(contest["arms"][e["arm"]]["teachers"]) for e in duel["results"]] == [True, False]
+    assert 2.85 <= contest["cost"] <= 3.08
+    winner = contest["arms"][contest["winner"]]
+    assert results["chosen"]["arch"] == winner["arch"]
+    assert results["chosen"]["taught"] == bool(winner["teachers"])
+    said = " ".join(results["why"])
+    assert f"Whether {winner['arch']} needs a teacher was decided by full trainings" in said
+    for each in duel["results"]:
+        assert f"{each['accuracy']:.1f} % of the validation images right" in said
+    assert "--trainings 4" not in said
+
+
+def test_below_four_the_rungs_decide_and_say_that_they_do(done):
+    _, results = done
+    assert not any(rung.get("duel") for rung in results["contest"]["rungs"])
+    assert {bool(arm["teachers"]) for arm in results["contest"]["arms"]} == {True, False}
+    assert "decided at 1/3 of a training, which is often wrong" in " ".join(results["why"])
+
+
+def test_a_single_finalist_is_tried_both_ways_from_three_trainings_on(tmp_path):
+    found = search.run(replace(ASKED, out=tmp_path, trainings=3, epochs=2, finalists=1))
+    (duel,) = found["contest"]["rungs"]
+    assert (duel["duel"], len(duel["results"])) == (True, 2)
+    assert found["contest"]["cost"] == pytest.approx(2, abs=0.1)
+
+
+def test_without_the_question_there_is_no_duel(tmp_path):
+    asked = replace(ASKED, out=tmp_path, trainings=4, epochs=2, without_teacher=False)
+    found = search.run(replace(asked, finalists=2))
+    assert not any(rung.get("duel") for rung in found["contest"]["rungs"])
+    assert "needs a teacher" not in " ".join(found["why"])
+
+
 def test_a_finished_search_trains_nothing_again(done, monkeypatch):
     out, results = done
     monkeypatch.setattr("autodas.workbench.contest.train_unit", None)

@@ -74,16 +74,16 @@ def _ranks(
 ) -> None:
     heights = _heights(finalists, len(rungs))
     for finalist in reversed(finalists):  # the best last, on top of the others
-        places = [heights[finalist.name, rung] for rung in range(len(finalist.trials))]
-        (line,) = axes.plot(range(len(places)), places, **_style(finalist), clip_on=False)
+        places = [heights[finalist.name, rung] for rung in finalist.rungs]
+        (line,) = axes.plot(finalist.rungs, places, **_style(finalist), clip_on=False)
         drawing.add_tooltips(line, [_tip(finalist, trial) for trial in finalist.trials])
         if finalist.trials and finalist.trials[-1].rank is None:
-            at = (len(places) - 1, places[-1])
+            at = (finalist.rungs[-1], places[-1])
             axes.plot(*at, "x", color=INK, ms=9, mew=2, zorder=5, clip_on=False)
         if finalist.trials and _is_named(finalist, finalists):
             axes.annotate(
                 finalist.name,
-                (len(places) - 1, places[-1]),
+                (finalist.rungs[-1], places[-1]),
                 xytext=(9, 0),
                 textcoords="offset points",
                 va="center",
@@ -102,15 +102,18 @@ def _heights(finalists: Sequence[Finalist], rungs: int) -> dict[tuple[str, int],
     """Finalist and rung -> rank; failures stand below all that did not fail."""
     heights: dict[tuple[str, int], int] = {}
     for rung in range(rungs):
-        tried = [each for each in finalists if len(each.trials) > rung]
-        tried.sort(key=lambda each: (each.trials[rung].rank is None, each.trials[rung].rank or 0))
-        heights |= {(each.name, rung): rank for rank, each in enumerate(tried, start=1)}
+        found = ((each.name, each.at(rung)) for each in finalists)
+        tried = [(trial.rank is None, trial.rank or 0, name) for name, trial in found if trial]
+        tried.sort(key=lambda each: each[:2])
+        heights |= {(name, rung): rank for rank, (_, _, name) in enumerate(tried, start=1)}
     return heights
 
 
 def _rung(rung: Row) -> str:
     times = len(rung["results"])
-    what = "both seeds" if rung.get("again") else f"{rung['fidelity']} of a training"
+    what = f"{rung['fidelity']} of a training"
+    if rung.get("again") or rung.get("duel"):
+        what = "both seeds" if rung.get("again") else "whole training"
     return f"{what}\n{count(times)} tried"
 
 

@@ -13,7 +13,7 @@ from autodas.data import load_data
 from autodas.evolution import Bracket
 from autodas.spaces import Space
 from autodas.steps.search.config import SearchConfig
-from autodas.workbench.arms import Ladder, Plan, arms_of
+from autodas.workbench.arms import Arm, Ladder, Plan, arms_of
 from autodas.workbench.contest import Contest, ContestRun
 from autodas.workbench.protocol import resolved
 from autodas.workbench.recipes import parse_choices, recipe_for
@@ -59,17 +59,30 @@ def contest_between(
     if trainings.number is None:
         seconds = seconds_of_a_training(contest.unit(contest.arms[0], PROBE), directory.journal)
     budget = trainings.for_rungs(seconds, at_once=1 if config.workers.alone else config.jobs)
-    ways = len(contest.arms)
     most = min(config.finalists or MOST, len(finalists))
-    plan = Ladder.of(load_data(contest.data), contest.recipe).plan(
-        1 + budget, most * ways, least=ways
-    )
-    tried = min(most, -(-max(1, plan.bracket.arms) // ways))
-    arms = [replace(arm, arch=arch) for arch in finalists[:tried] for arm in contest.arms]
+    ways, plan = _planned(contest, 1 + budget, most)
+    tried = min(most, -(-max(1, plan.bracket.arms) // len(ways)))
+    arms = [replace(arm, arch=arch) for arch in finalists[:tried] for arm in ways]
     contest = replace(contest, arms=arms, plan=plan)
     runner = config.workers.runner(device=config.protocol.device)
     found = ContestRun(contest, directory.path, directory.journal, runner, progress).run()
     return {"trainings": float(1 + budget)} | found
+
+
+def _planned(contest: Contest, trainings: Fraction, most: int) -> tuple[Sequence[Arm], Plan]:
+    """The ways to teach that rungs try with each finalist, and for how long.
+
+    With teachers or without is left to a duel where that can be paid: what is ahead after a part of
+    a training is often behind at its end.
+    """
+    ladder = Ladder.of(load_data(contest.data), contest.recipe)
+    ways = contest.arms
+    taught = [arm for arm in ways if arm.teachers]
+    if 0 < len(taught) < len(ways):
+        plan = ladder.plan_with_duel(trainings, most * len(taught), least=len(taught))
+        if plan is not None:
+            return taught, plan
+    return ways, ladder.plan(trainings, most * len(ways), least=len(ways))
 
 
 def _not_planned(config: SearchConfig, space: Space, first: str) -> Contest:
