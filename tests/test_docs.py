@@ -2,11 +2,13 @@
 
 The steps of a page are done in order in an empty folder of its own: Python blocks share their
 names, lines after ``$`` in console blocks are commands, and a block with a ``title`` is a file.
-A block below ``<!-- not run: REASON -->`` is left out.
+A block below ``<!-- not run: REASON -->`` is left out, and one below
+``<!-- needs: MODULE … -->`` where a module of an extra is missing.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -22,7 +24,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 STEP = re.compile(
-    r'(?P<left_out><!-- not run: .+ -->\n+)?^```(?P<kind>\w+)(?: title="(?P<file>[^"]+)")?\n'
+    r"(?P<left_out><!-- not run: [^\n]+ -->\n+)?(?:<!-- needs: (?P<needs>[\w ]+) -->\n+)?"
+    r'^```(?P<kind>\w+)(?: title="(?P<file>[^"]+)")?\n'
     r"(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -30,11 +33,21 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 RUNNER = ROOT / "tests" / "docs_runner.py"
 
 
+def is_there(module):
+    return importlib.util.find_spec(module) is not None
+
+
+def needed(page):
+    """Modules of extras that steps of a page need."""
+    found = STEP.finditer(page.read_text(encoding="utf-8"))
+    return {module for step in found for module in (step["needs"] or "").split()}
+
+
 def steps_of(page):
     """What a reader of the page would do: kind, name and text of every step."""
     steps = []
     for found in STEP.finditer(page.read_text(encoding="utf-8")):
-        if found["left_out"]:
+        if found["left_out"] or not all(map(is_there, (found["needs"] or "").split())):
             continue
         if found["file"]:
             steps.append(("file", found["file"], found["text"]))
@@ -72,6 +85,14 @@ def test_what_pages_show_works(tmp_path):
     assert done.stderr.count("==== ") == len(pages)
 
 
+def test_what_steps_need_is_installed_with_an_extra():
+    needs = sorted(set().union(*map(needed, PAGES)))
+    pinned = re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert set(needs) <= set(pinned)
+    if missing := [module for module in needs if not is_there(module)]:
+        pytest.skip(f"steps of pages that need {', '.join(missing)} were left out")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SLOW))
 def test_what_long_pages_show_works(name, tmp_path):
@@ -86,11 +107,15 @@ def test_the_steps_of_a_page_are_seen(tmp_path):
     blocks += ["sh\nrm -rf /", "\njust text", "python\nraise"]
     text = "\n\n".join(f"{fence}{block}\n{fence}" for block in blocks[:-1])
     left_out = f"<!-- not run: takes hours -->\n\n{fence}{blocks[-1]}\n{fence}\n"
-    page.write_text(f"{text}\n\n{left_out}")
+    missing = f"<!-- needs: json no_such_module -->\n\n{fence}python\nraise\n{fence}\n"
+    there = f"<!-- needs: json re -->\n\n{fence}python\nz = 3\n{fence}\n"
+    page.write_text(f"{text}\n\n{left_out}\n\n{missing}\n\n{there}")
+    assert needed(page) == {"json", "re", "no_such_module"}
     assert steps_of(page) == [
         ("python", "page.md", "x = 1\n"),
         ("file", "mine.py", "y = 2\n"),
         ("console", "page.md", "$ autodas --version\n"),
+        ("python", "page.md", "z = 3\n"),
     ]
 
 
