@@ -11,6 +11,7 @@ from typing import Any
 from autodas import __version__
 from autodas.core.errors import FileProblem
 from autodas.core.files import refuse_linked_folders, write_bytes, write_text
+from autodas.core.looks import looks_of, said
 from autodas.reports import sentences, spell
 from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught, learnt_from
 from autodas.reports.classes import classes_of
@@ -88,6 +89,7 @@ def _context(run: Run) -> dict[str, Any]:
         "title": _title(run),
         "asked": sentences.asked(run),
         "chosen": sentences.chosen(run),
+        "looks": list(dict.fromkeys(said(each) for s in run.steps for each in looks_of(s.path))),
         "why": [str(sentence) for sentence in run.results.get("why") or []],
         "findings": sentences.gained(run),
         "cost": sentences.cost(run),

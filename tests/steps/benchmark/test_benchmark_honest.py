@@ -65,9 +65,18 @@ def test_a_benchmark_of_several_splits_says_so(tmp_path):
     assert {row["n"] for row in results["rows"]} == {len(parts.report)}
     assert {row["splits"]["n"] for row in results["rows"]} == {3}
     assert any(" Over 3 splits: τ " in line for line in results["verdict"])
-    assert results["looks"] == {"digits-cnn": len(results["rows"])}
+    assert results["rows_on_report"] == {"digits-cnn": len(results["rows"])}
     assert f"in this run alone: digits-cnn {len(results['rows'])}." in to_markdown(results)
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["looks"]
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["rows_on_report"]
+    (look,) = results["looks"]
+    assert (look["table"], look["times"] >= 1) == ("digits-cnn", True)
+    told = "The report part of digits-cnn has now been looked at"
+    assert any(told in line for line in results["summary"])
+    assert told in to_markdown(results)
+    again = benchmark.run(config)
+    assert again["looks"] == results["looks"]
+    searched = dataclasses.replace(config, out=tmp_path / "search", part="search", splits=1)
+    assert benchmark.run(searched)["looks"] == []
     with pytest.raises(InvalidInput, match="1 unless part is report, got 3 with part all"):
         check_config(dataclasses.replace(config, part="all"))
 

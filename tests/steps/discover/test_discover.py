@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.looks import looks_of
 from autodas.core.runs import Journal
 from autodas.evolution import Told
+from autodas.reports import build
 from autodas.scores import get_score, read_proxy
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import run as discovery
@@ -72,6 +74,12 @@ def test_results_hold_the_honest_table(undisturbed):
     assert all("#params" in line for line in compared)
     assert sees == results["proxy"]["sees"]
     assert len(results["history"]) == SMALL["generations"]
+
+
+def test_a_run_says_how_often_the_report_parts_had_been_looked_at(undisturbed):
+    assert {each.table for each in looks_of(undisturbed)} == {"digits-cnn", "digits-vit"}
+    page = build(undisturbed).read_text()
+    assert page.count("has now been looked at") == 2
 
 
 def test_elite_ratio_falls_from_p_max_to_p_min(undisturbed):

@@ -327,6 +327,7 @@ def test_a_formula_is_explained(tmp_path: Path, cache: Path) -> None:
     stored = json.loads((tmp_path / "run" / "results.json").read_text())
     assert stored["command"] == "explain"
     assert any("Shapley" in line for line in found["summary"])
+    assert [look["table"] for look in found["looks"]] == ["digits-cnn"]
 
 
 def test_without_a_table_terms_are_held_against_the_score(tmp_path: Path, cache: Path) -> None:

@@ -378,6 +378,8 @@ def test_regret_is_told_among_the_labelled_that_fit(tmp_path):
     assert regret["random"] == pytest.approx(truth[fits].mean())
     assert regret["regret"] == pytest.approx(regret["oracle"] - regret["chosen"])
     assert any("of known accuracy" in line for line in results["summary"])
+    assert [look["table"] for look in results["looks"]] == ["digits-vit"]
+    assert any("has now been looked at" in line for line in results["summary"])
 
 
 def test_regret_is_that_of_what_was_scored_and_measures_nothing_more(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_bytes, write_text
+from autodas.core.looks import said
 from autodas.core.printable import printable_lines
 from autodas.core.text import text_of
 from autodas.steps.benchmark.text import by_pair, cost_of, label, mean_regret
@@ -91,12 +92,14 @@ def to_markdown(results: Mapping[str, Any]) -> str:
     for (table, target), mine in by_pair(results["rows"]).items():
         described = [p for p in results["pairs"] if (p["table"], p["target"]) == (table, target)]
         parts.append(_section(table, target, mine, described[0] if described else {}))
-    if looks := results.get("looks"):
-        counted = ", ".join(f"{table} {count}" for table, count in looks.items())
+    if counts := results.get("rows_on_report"):
+        counted = ", ".join(f"{table} {count}" for table, count in counts.items())
         parts.append(
             f"Rows that looked at the report part of a table, in this run alone: {counted}. The "
             "more there are, the more of them look good by chance."
         )
+    if looks := results.get("looks"):
+        parts.append(" ".join(map(said, looks)))
     skipped = results.get("skipped") or {}
     if skipped:
         parts.append("Not compared: " + "; ".join(f"{p} ({why})" for p, why in skipped.items()))

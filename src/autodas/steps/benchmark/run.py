@@ -7,10 +7,12 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from autodas.core.errors import InvalidInput
 from autodas.core.files import write_text
+from autodas.core.looks import look, said
 from autodas.core.progress import Progress, Silent
 from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.scores import Score
@@ -67,7 +69,9 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
             "part": config.part,
             "pairs": [pair for part in done for pair in part.pairs],
             "skipped": {part.table: part.skipped for part in done if part.skipped},
-            "looks": dict(Counter(row["table"] for row in rows if row["part"] == "report")),
+            "rows_on_report": dict(
+                Counter(row["table"] for row in rows if row["part"] == "report")
+            ),
             "networks_measured": sum(part.networks for part in done),
             "rows": rows,
             "seconds": time.perf_counter() - start,
@@ -75,13 +79,21 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
         }
         if not rows:
             raise InvalidInput("nothing could be compared: " + "; ".join(_skips(results)))
+        looks = look(directory.path, _opened(rows, pairs), config.cache)
         directory.write_results(results)
         write_text(directory.path / "table.csv", to_csv(rows))
         write_text(directory.path / "table.tex", to_latex(rows))
+    results |= {"looks": [asdict(each) for each in looks]}
     if config.page is not None:
         write_results_page(results, config.page)
-    lines = [*summary_table(rows), "", *results["verdict"], *_skips(results)]
+    lines = [*summary_table(rows), "", *results["verdict"], *_skips(results), *map(said, looks)]
     return results | {"summary": lines}
+
+
+def _opened(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Pair]) -> dict[str, str]:
+    """Tables of whose report part any row has seen something, with their digests."""
+    seen = {row["table"] for row in rows if row["part"] in ("report", "all")}
+    return {pair.table: pair.digest for pair in pairs if pair.table in seen}
 
 
 def _by_table(pairs: Sequence[Pair]) -> dict[str, tuple[str, ...]]:

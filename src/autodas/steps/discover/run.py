@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from autodas.core.digest import digest
+from autodas.core.looks import said
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
 from autodas.core.runs import Journal, RunDirectory, deciding
@@ -61,12 +62,13 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         proxy.save(directory.path / "proxy.json")
         draw(proxy.terms, directory.path)
         unseen = held_out(config, proxy, progress)
-        judged = sealed.opened(proxy)
+        judged, looks = sealed.opened(proxy, directory.path, config.cache)
         results = _results(config, judged, evolved, choice, proxy, unseen=unseen)
         total = time.perf_counter() - start
         results["seconds"] = {"measure": measured, "evolve": total - measured, "total": total}
         directory.write_results(results)
-    return results | {"summary": [f"proxy: {proxy.formula}", *results["verdict"]]}
+    summary = [f"proxy: {proxy.formula}", *results["verdict"], *map(said, looks)]
+    return results | {"looks": [asdict(each) for each in looks], "summary": summary}
 
 
 def prepare(config: DiscoverConfig, progress: Progress = Silent()) -> int:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from autodas.core.looks import Look, look
 from autodas.scores import Proxy
 from autodas.workbench.families import Family
 from autodas.workbench.pair_families import PairFamily
@@ -55,6 +57,15 @@ class SealedFamilies:
             for family in self.__families
         ]
 
-    def opened(self, _: Proxy) -> tuple[Family, ...]:
-        """The families, to report on a proxy: nobody has one to give before the choice is made."""
-        return self.__families
+    def opened(
+        self, _: Proxy, run: Path, cache: Path | None = None
+    ) -> tuple[tuple[Family, ...], tuple[Look, ...]]:
+        """The families, to report on a proxy: nobody has one to give before the choice is made.
+
+        Args:
+            run: The run directory; that it looks at the report parts is counted there, and in the
+                cache folder.
+            cache: The cache folder; the user's usual one by default.
+        """
+        tables = {family.table.name: family.table.digest for family in self.__families}
+        return self.__families, look(run, tables, cache)

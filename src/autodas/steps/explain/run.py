@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError
+from autodas.core.looks import look, said
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok
 from autodas.core.runs import RunDirectory, deciding
@@ -83,8 +84,10 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
         results |= _measured(config, score, terms, ground, progress)
         results["seconds"] = time.perf_counter() - start
         results["verdict"] = _verdict(results)
+        looks = look(directory.path, ground.opened, config.cache)
         directory.write_results(results)
-    return results | {"summary": _summary(results)}
+    summary = [*_summary(results), *map(said, looks)]
+    return results | {"looks": [asdict(each) for each in looks], "summary": summary}
 
 
 def score_and_terms(name: str) -> tuple[Score, tuple[Term, ...]]:
@@ -107,13 +110,14 @@ class _Ground:
     table: str | None
     target: str | None
     protocol: Protocol
+    opened: Mapping[str, str]  # name and digest of the table, if there is one
 
 
 def _ground(config: ExplainConfig) -> _Ground:
     if config.table is None and config.space is not None:
         space = get_space(config.space)
         chosen = space_sample(space, config.architectures, config.seed)
-        return _Ground(space, chosen, None, None, None, resolved(config.protocol, space))
+        return _Ground(space, chosen, None, None, None, resolved(config.protocol, space), {})
     name, target = parse_pair(config.table or "digits-cnn")
     table = load_table(name, config.space)
     values = dict(zip(table.architectures, table.target(target).values, strict=True))
@@ -122,7 +126,8 @@ def _ground(config: ExplainConfig) -> _Ground:
     truth = np.asarray([values[each] for each in chosen])
     space = space_of(table, config.space)
     protocol = resolved(as_labelled(config.protocol, table, target), space)
-    return _Ground(space, chosen, truth, table.name, target, protocol)
+    opened = {table.name: table.digest}
+    return _Ground(space, chosen, truth, table.name, target, protocol, opened)
 
 
 # ---- the numbers ----------------------------------------------------------------------------

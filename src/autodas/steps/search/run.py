@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.core.looks import look, said
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Ok, Result
 from autodas.core.runs import RunDirectory, deciding
@@ -98,9 +99,12 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         results["latency_doubt"] = latency_doubt(search.limits, results["chosen"]["arch"])
         results["why"] = [*([] if why is None else [why]), *contest_in_words(results["contest"])]
         search.limits.book.save()
+        opened = {} if table is None else {table.name: table.digest}
+        looks = look(directory.path, opened, config.cache)
         results["seconds"] = time.perf_counter() - start
         directory.write_results(results)
-    return results | {"summary": summary_of(config, results)}
+    summary = [*summary_of(config, results), *map(said, looks)]
+    return results | {"looks": [asdict(each) for each in looks], "summary": summary}
 
 
 def _with_first_teacher(config: SearchConfig) -> SearchConfig:
