@@ -13,7 +13,16 @@ from autodas.reports.read import read_run
 
 
 def way(name, *at_first, **known):
-    short = [{"arch": f"s{i}", "at_first": value} for i, value in enumerate(at_first)]
+    short = [
+        {
+            "arch": f"s{i}",
+            "at_first": value,
+            "accuracy": value,
+            "calibrated_cross_entropy": None if value is None else 1.0 - value / 100,
+            "fidelity": None if value is None else "1/9",
+        }
+        for i, value in enumerate(at_first)
+    ]
     return {"name": name, "score": 0.5, "params": None, "macs": None, "short": short, **known}
 
 
@@ -59,6 +68,11 @@ def test_the_page_tells_what_is_known_of_each(tmp_path, tried):
     assert "No teacher is shown to be better." in text
     row = re.search(r'<tr><th scope="row">good</th>(.*?)</tr>', text)[1]
     assert re.findall("<td>(.*?)</td>", row)[:3] == ["0.50", "91.25", "–"]
+    longest = re.findall(r'<tr><th scope="row">(?:none|failed)</th><td>1</td>(.*?)</tr>', text)
+    assert longest == tried * [
+        '<td>0.245</td><td>75.50</td><td class="text">1/9</td>',
+        '<td>–</td><td>–</td><td class="text">not tried</td>',
+    ]
     assert ("The darker, the more is lost" in text) is tried
 
 

@@ -120,8 +120,21 @@ def test_short_distillations_of_every_student_decide(tried, asked):
         places = [each["short"][number]["place"] for each in found["teachers"]]
         tried_ones = [s for s in places if s < 4]
         assert len(set(tried_ones)) == len(tried_ones) >= 2
-    assert len(found["why"]) == 2
-    assert "than the most accurate one" in found["why"][0]
+    assert len(found["why"]) == 3
+    best = found["teachers"][0]
+    first = sum(short["place"] == 1 for short in best["short"])
+    assert found["why"][0].startswith(f"The teacher {best['name']} comes first: by the calibrated")
+    assert found["why"][0].endswith(f"all of them for {first}.")
+    assert "than the most accurate one" in found["why"][1]
+
+
+def test_what_decides_is_told_of_every_short_training(tried):
+    found, _ = tried
+    for number in range(2):
+        shorts = [each["short"][number] for each in found["teachers"]]
+        last = [s for s in shorts if s["fidelity"] == "1/3"]
+        by_loss = sorted(last, key=lambda each: each["calibrated_cross_entropy"])
+        assert by_loss == sorted(last, key=lambda each: each["place"])
 
 
 def test_a_finished_choice_trains_nothing_again(tried, asked, monkeypatch):
@@ -259,7 +272,9 @@ def test_whether_distilling_helps_is_said_of_the_length_that_was_tried(taught, u
             for way, loss in losses.items()
         }
     }
-    teachers = [{"name": "t", "stated": 90.0, "accuracy": 90.0}]
+    short = [{"place": 1, "calibrated_cross_entropy": 1.0}]
+    teachers = [{"name": "t", "stated": 90.0, "accuracy": 90.0, "short": short}]
     lines = list(_sentences(teachers, {"t": ("t",), "none": ()}, found))
+    assert lines[0].startswith("The teacher t comes first: after the longest short training")
     assert lines[-1].startswith(said)
     assert lines[-1].endswith("Longer trainings may turn that round.") == (taught != untaught)

@@ -23,7 +23,7 @@ from autodas.spaces import Space, get_space
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.budgets import Amount
-from autodas.workbench.contest import Contest, ContestRun
+from autodas.workbench.contest import DECIDES, Contest, ContestRun
 from autodas.workbench.devices import check_device
 from autodas.workbench.measuring import space_sample
 from autodas.workbench.recipes import recipe_for
@@ -242,6 +242,7 @@ def _ranked(
                 "place": s.place,
                 "fidelity": s.fidelity,
                 "accuracy": s.accuracy,
+                DECIDES: s.calibrated_cross_entropy,
                 "at_first": s.at_first,
             }
             for arch, s in mine.items()
@@ -254,7 +255,7 @@ def _ranked(
 def _sentences(
     teachers: Sequence[Mapping[str, Any]], ways: Mapping[str, Way], found: Placings
 ) -> Iterator[str]:
-    """Whether one is shown to be better than the most accurate, and whether distilling helps."""
+    """Who comes first, whether that is shown beside the most accurate, and if distilling helps."""
     taught = [each for each in teachers if ways[each["name"]]]
     if not found or not taught:
         yield (
@@ -262,6 +263,7 @@ def _sentences(
             "--trainings 3 lets short distillations decide."
         )
         return
+    yield _who_comes_first(teachers[0])
     accurate = max(taught, key=lambda each: each["stated"] or each["accuracy"])["name"]
     best = taught[0]["name"]
     if best == accurate:
@@ -283,6 +285,24 @@ def _sentences(
             )
         else:
             yield "That distilling helps is not shown, nor that it does harm."
+
+
+def _who_comes_first(best: Mapping[str, Any]) -> str:
+    """By what, and for how many students."""
+    short = best["short"]
+    alone = best["name"] == NO_TEACHER
+    who = "Learning from labels alone" if alone else f"The teacher {best['name']}"
+    if len(short) == 1:
+        return (
+            f"{who} comes first: after the longest short training its student has the lowest "
+            f"calibrated cross-entropy on validation images, {short[0][DECIDES]:.3g}."
+        )
+    won = sum(each["place"] == 1 for each in short)
+    return (
+        f"{who} comes first: by the calibrated cross-entropy of {len(short)} students on "
+        f"validation images it beats {100 * best['score']:.0f} % of the others on average, and all "
+        f"of them for {won}."
+    )
 
 
 def _length(found: Placings) -> str:

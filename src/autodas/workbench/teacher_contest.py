@@ -72,6 +72,8 @@ class Placing:
         luck: How much seeds matter there.
         at_first: Accuracy on the first rung, where all are compared alike; None if it was not
             tried.
+        calibrated_cross_entropy: Where ``accuracy`` is from, in nats, the lower the better: this
+            decides; None if it was not tried.
     """
 
     place: int
@@ -81,6 +83,7 @@ class Placing:
     losses: Sequence[Sequence[float]] = ()
     luck: Luck = NO_LUCK
     at_first: float | None = None
+    calibrated_cross_entropy: float | None = None
 
     def chance_over(self, other: Placing) -> float | None:
         """The chance that this one is better than ``other``, where both got to the last rung.
@@ -115,7 +118,8 @@ def placings(
     for rung in reversed(found["rungs"]):
         fine = [each for each in rung["results"] if each[DECIDES] is not None]
         for each in sorted(fine, key=lambda each: float(each[DECIDES])):
-            told = {"fidelity": rung["fidelity"], "accuracy": each["accuracy"]}
+            told = {name: each[name] for name in ("accuracy", DECIDES)}
+            told |= {"fidelity": rung["fidelity"]}
             order.setdefault(arms[each["arm"]], told)
     for rung in found["rungs"][:1]:
         for each in rung["results"]:
