@@ -60,6 +60,7 @@ class BenchmarkOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    more_teachers: Sequence[str]
 
 
 class DiscoverOptions(TypedDict, total=False):
@@ -120,6 +121,7 @@ class DiscoverOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    more_teachers: Sequence[str]
 
 
 class DistillOptions(TypedDict, total=False):
@@ -176,6 +178,7 @@ class ExplainOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    more_teachers: Sequence[str]
 
 
 class LabelOptions(TypedDict, total=False):
@@ -231,6 +234,7 @@ class MeasureOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    more_teachers: Sequence[str]
 
 
 class RunOptions(TypedDict, total=False):
@@ -273,6 +277,7 @@ class RunOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    more_teachers: Sequence[str]
 
 
 class SearchOptions(TypedDict, total=False):
@@ -319,3 +324,4 @@ class SearchOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    more_teachers: Sequence[str]

@@ -32,7 +32,7 @@ def draws(*shape, seed=0):
 
 def judged(formula: str, **columns: Column):
     changed = {name: trembling(column, name) for name, column in columns.items()}
-    return Evaluator(columns, double=True, trembling=changed).evaluate(parse(formula))
+    return Evaluator(columns, double=True, trembling=Evaluator(changed)).evaluate(parse(formula))
 
 
 def test_a_trembling_column_differs_a_little_and_only_where_it_is_not_whole():

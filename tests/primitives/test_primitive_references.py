@@ -158,6 +158,10 @@ REFERENCES = {
     "layers_last": lambda x, w: x[-1],
     "layers_deep_mean": lambda x, w: np.average(x, weights=range(1, len(x) + 1)),
     "layers_geometric_mean": lambda x, w: scipy.stats.gmean(np.abs(x)),
+    # Of one teacher; sets are tried in tests/expressions/test_expression_teachers.py.
+    **dict.fromkeys(("teachers_mean", "teachers_max", "teachers_min"), lambda x, w: x),
+    "teachers_std": lambda x, w: 0.0,
+    "teachers_weighted": lambda x, y, w: x,
     "layers_std": lambda x, w: scipy.stats.tstd(x, ddof=0) if len(x) > 1 else 0.0,
 }
 

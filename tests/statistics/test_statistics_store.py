@@ -154,22 +154,22 @@ def test_columns_beyond_the_bound_lie_on_disk_with_the_same_values():
         "large": Column(type_, rng.normal(size=640).astype(np.float32), layout),
         "small": Column(vector, rng.normal(size=3), layout),
     }
-    store = Store(("a", "b"), found, {})
-    for most, moved in ((store.nbytes, set()), (100, {"large"}), (0, {"large", "small"})):
-        bounded = spilled(store, most)
+    whole = Store(("a", "b"), found, {}).nbytes
+    for most, moved in ((whole, set()), (100, {"large"}), (0, {"large", "small"})):
+        bounded = spilled(found, most)
         for name, column in found.items():
-            after = bounded.columns[name]
+            after = bounded[name]
             assert after.layout is column.layout
             assert after.data.dtype == column.data.dtype
             np.testing.assert_array_equal(after.data, column.data)
             assert (after.data is column.data) == (name not in moved)
             assert type(after.data) is np.ndarray
         with pytest.raises(ValueError, match="read-only"):
-            spilled(store, 0).columns["large"].data[0] = 1
+            spilled(found, 0)["large"].data[0] = 1
 
 
 def test_a_full_temporary_folder_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     column = Column(SCALAR, np.ones(2), Layout.of_segments([[()], [()]], [[1], [1]]))
     with pytest.raises(FileProblem, match="nowhere"):
-        spilled(Store(("a", "b"), {"x": column}, {}), 0)
+        spilled({"x": column}, 0)

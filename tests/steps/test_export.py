@@ -14,9 +14,10 @@ from autodas.data import load_data
 from autodas.distill.confusion import Confusion, share_interval
 from autodas.steps.distill import run as distill
 from autodas.steps.export import run as export
-from autodas.teachers import read_description
+from autodas.teachers import load_teacher, read_description
 from autodas.workbench.load_student import load_student
 
+TEACHER = "digits-cnn-teacher"
 VIT = '{"depth":1,"heads":2,"mlp_ratio":2.0,"width":24}'
 
 
@@ -68,7 +69,8 @@ def test_torch_needs_no_extra_and_the_card_says_where_it_is_from(student, tmp_pa
     assert f"{weights['accuracy']:.2f} %" in card
     assert about["accuracy_interval"] == [weights["low"], weights["high"]]
     assert about["test_images"] == 1597
-    assert about["teacher_digest"] in card
+    assert about["teachers"] == {TEACHER: load_teacher(TEACHER).digest}
+    assert about["teachers"][TEACHER] in card
     assert about["data_digest"] in card
     assert "licence: CC0-1.0" in card
     assert "licence: not stated" in card

@@ -10,7 +10,7 @@ reductions over views of it, with no masks and no copies.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from autodas.core.errors import InvalidInput
 
 __all__ = [
     "SCALAR",
+    "BesideEach",
     "Column",
     "FloatArray",
     "Group",
@@ -220,3 +221,23 @@ class Column:
 def _block(data: FloatArray, group: Group) -> FloatArray:
     # The number of segments is spelt out: -1 cannot be solved for when a shape holds a zero.
     return data[group.start : group.stop].reshape(len(group.segments), *group.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class BesideEach:
+    """What is known of A architectures beside every single teacher of a set, in R rows.
+
+    Attributes:
+        columns: Statistics of R rows: all teachers of the first architecture, then of the second.
+        owner: ``(R,)`` architecture of each row, non-decreasing; each has at least one.
+    """
+
+    columns: Mapping[str, Column]
+    owner: IntArray
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Of one number per row, as segments of the architectures."""
+        rows = len(self.owner)
+        architectures = int(self.owner[-1]) + 1 if rows else 0
+        return Layout(architectures, self.owner, ((),) * rows, np.ones(rows))

@@ -8,7 +8,7 @@ grammar that knows no dead ends, and varied by mutation and crossover.
 from autodas.expressions.draw import LeafKind, to_dot, to_svg
 from autodas.expressions.evaluate import Evaluator, is_constant
 from autodas.expressions.grammar import Grammar, Production, Symbol
-from autodas.expressions.grammar_rules import RULES, Rule
+from autodas.expressions.grammar_rules import OVER_TEACHERS, RULES, Rule
 from autodas.expressions.grow import grow
 from autodas.expressions.mutation import MUTATIONS, crossover, mutate
 from autodas.expressions.node import (
@@ -35,6 +35,7 @@ __all__ = [
     "MAX_LENGTH",
     "MAX_NODES",
     "MUTATIONS",
+    "OVER_TEACHERS",
     "RULES",
     "Call",
     "Evaluator",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from weakref import proxy
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,18 @@ import numpy.typing as npt
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
-from autodas.core.values import Column, Kind
-from autodas.expressions.node import Expression, Leaf
+from autodas.core.values import BesideEach, Column, Kind, Layout
+from autodas.expressions.node import Call, Expression, Leaf
 from autodas.expressions.tremble import as_ranked, stand_still
-from autodas.primitives import LIMIT, PRIMITIVES, LayoutMismatch, Primitive, apply
+from autodas.primitives import (
+    LIMIT,
+    PRIMITIVES,
+    Form,
+    LayoutMismatch,
+    Primitive,
+    apply,
+    apply_to_rows,
+)
 
 __all__ = ["BY_ROUNDING", "ROUNDING", "Evaluator", "is_constant"]
 
@@ -55,8 +64,10 @@ class Evaluator:
         primitives: The primitives that may be used.
         double: The statistics were measured in double precision. Scores are then rounded to single
             precision, so that they are the same on every processor.
-        trembling: The statistics again, changed in their last digits; scores that follow them are
-            refused.
+        trembling: Evaluates on the statistics changed in their last digits; scores that follow
+            them are refused.
+        beside: The statistics again beside every single teacher of a set, of which ``columns`` has
+            the mean.
 
     Raises:
         InvalidInput: the columns are of different numbers of architectures.
@@ -69,15 +80,17 @@ class Evaluator:
         primitives: Catalog[Primitive] = PRIMITIVES,
         *,
         double: bool = False,
-        trembling: Mapping[str, Column | Failed] | None = None,
+        trembling: Evaluator | None = None,
+        beside: BesideEach | None = None,
     ) -> None:
         self._columns = dict(columns)
         self._primitives = primitives
         self._double = double
-        self._shadow: Evaluator | None = None
-        if trembling is not None:
+        self._shadow = trembling
+        self._beside = beside
+        if beside is not None:
             memo_bytes //= 2
-            self._shadow = Evaluator(trembling, memo_bytes, primitives)
+            self._each = _EachTeacher(self, beside, memo_bytes)
         counts = {
             name: column.layout.architectures
             for name, column in self._columns.items()
@@ -145,6 +158,15 @@ class Evaluator:
             known = memo.get(node)
             if known is not None:
                 return known
+        if self._primitives.get(node.name).form is Form.OVER_TEACHERS:
+            value = self._over_teachers(node)
+        else:
+            value = self._applied(node)
+        value.data.setflags(write=False)
+        (self._numbers if value.nbytes <= _SMALL else self._entries).put(node, value)
+        return value
+
+    def _applied(self, node: Call) -> Column:
         primitive = self._primitives.get(node.name)
         args = tuple(self._value(arg) for arg in node.args)
         try:
@@ -153,9 +175,13 @@ class Evaluator:
             raise _Unavailable(f"{primitive.name} did not converge") from None
         if value.type.kind is Kind.SCALAR and args[0].type.kind is not Kind.SCALAR:
             self._check_segments(args[0])
-        value.data.setflags(write=False)
-        (self._numbers if value.nbytes <= _SMALL else self._entries).put(node, value)
         return value
+
+    def _over_teachers(self, node: Call) -> Column:
+        if self._beside is None:  # one teacher
+            return self._applied(node)
+        args = tuple(self._each._value(arg) for arg in node.args)
+        return apply_to_rows(self._primitives.get(node.name), args, self._beside.layout)
 
     def _leaf(self, name: str) -> Column:
         column = self._columns.get(name)
@@ -174,6 +200,23 @@ class Evaluator:
         if empty:
             total = column.layout.architectures
             raise _Unavailable(f"no layers to aggregate for {empty} of {total} architectures")
+
+
+class _EachTeacher(Evaluator):
+    """Evaluates beside every single teacher of a set; what is of the whole set is asked of it."""
+
+    def __init__(self, whole: Evaluator, beside: BesideEach, memo_bytes: int) -> None:
+        gaps = {name: each for name, each in whole._columns.items() if isinstance(each, Failed)}
+        super().__init__({**gaps, **beside.columns}, memo_bytes, whole._primitives)
+        self._owner = beside.owner
+        # No cycle: what is remembered is freed with the evaluator, not some time later.
+        self._whole: Evaluator = proxy(whole)
+
+    def _over_teachers(self, node: Call) -> Column:
+        found = self._whole._value(node)
+        rows = len(self._owner)
+        layout = Layout(rows, np.arange(rows), ((),) * rows, np.ones(rows))
+        return Column(found.type, found.data[self._owner], layout)
 
 
 def _problem(name: str, column: Column) -> str:

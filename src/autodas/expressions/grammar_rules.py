@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from autodas.core.values import Kind
 from autodas.expressions.node import Expression
-from autodas.primitives import ENTRIES, Form, Primitive
+from autodas.primitives import ENTRIES, PRIMITIVES, Form, Primitive
 
 __all__ = [
     "GROWN_KINDS",
     "LEAF",
     "MUST_VARY",
+    "OVER_TEACHERS",
     "RULES",
     "WEIGHTS",
     "Rule",
@@ -147,6 +148,9 @@ MUST_VARY: Mapping[str, frozenset[Kind]] = {
 """Primitives, and kinds of their arguments, with which nothing that is the same for all
 architectures is combined: it would be picked, or add a constant, or drown the other."""
 
+OVER_TEACHERS = tuple(p.name for p in PRIMITIVES if p.form is Form.OVER_TEACHERS)
+"""Primitives that reduce a set of teachers."""
+
 _SIGNED = frozenset({Kind.ELEMENTS, Kind.LOGITS})
 
 GROWN_KINDS: Mapping[str, frozenset[Kind]] = {
@@ -198,6 +202,8 @@ WEIGHTS: Mapping[str, float] = {
     "condition": 0.5,
     "bures": 0.4,
     "symmetrise": 0.3,
+    # Of one teacher they say nothing; a search with several asks for them.
+    **dict.fromkeys(OVER_TEACHERS, 0.0),
     # It changes no order; sums use it to bring formulas of any range to one scale.
     "asinh": 0.0,
 }

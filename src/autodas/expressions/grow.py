@@ -28,6 +28,7 @@ _FORM_WEIGHTS: dict[Form | None, float] = {
     Form.MATRIX_DISTANCE: 2.0,
     Form.SPECTRUM: 1.0,
     Form.AGGREGATION: 6.0,
+    Form.OVER_TEACHERS: 1.0,
 }
 _PATIENCE = 100
 

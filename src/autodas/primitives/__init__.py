@@ -11,11 +11,12 @@ from autodas.primitives import (
     distances,
     elementwise,
     matrices,
+    over_teachers,
     reductions,
     segmentwise,
 )
 from autodas.primitives.declare import PRIMITIVES, primitive
-from autodas.primitives.lift import LayoutMismatch, apply
+from autodas.primitives.lift import LayoutMismatch, apply, apply_to_rows
 from autodas.primitives.primitive import ENTRIES, FORMS, Form, Primitive
 from autodas.primitives.protect import EPSILON, LIMIT, bounded
 
@@ -30,10 +31,12 @@ __all__ = [
     "Primitive",
     "aggregations",
     "apply",
+    "apply_to_rows",
     "bounded",
     "distances",
     "elementwise",
     "matrices",
+    "over_teachers",
     "primitive",
     "reductions",
     "segmentwise",

@@ -12,7 +12,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.values import Column, FloatArray, Group, IntArray, Kind, Layout, Type
 from autodas.primitives.primitive import Form, Primitive
 
-__all__ = ["LayoutMismatch", "apply"]
+__all__ = ["LayoutMismatch", "apply", "apply_to_rows"]
 
 _Options: TypeAlias = dict[str, FloatArray]
 
@@ -41,12 +41,26 @@ def apply(primitive: Primitive, args: tuple[Column, ...]) -> Column:
             return _mapped(primitive, args[0], result)
         case Form.SPECTRUM:
             return _spectrum(primitive, args[0], result)
-        case Form.AGGREGATION:
-            return _over_layers(primitive, args, result)
+        case Form.OVER_TEACHERS:  # of one teacher
+            one = primitive.function(*(arg.data[:, None] for arg in args))
+            return Column(result, one, args[0].layout)
         case _ if args[0].type.kind is Kind.VECTOR:
             return _over_layers(primitive, args, result)
         case _:
             return _reduced(primitive, args, result)
+
+
+def apply_to_rows(primitive: Primitive, args: tuple[Column, ...], rows: Layout) -> Column:
+    """The value of a primitive of form ``over_teachers``, ``(A,)``, for a set of teachers.
+
+    Args:
+        primitive: The primitive.
+        args: Scalars of R rows, one for each teacher of each architecture.
+        rows: Which rows are of which of the A architectures, as segments.
+    """
+    result = primitive.result_type(tuple(arg.type for arg in args))
+    vector = Type(Kind.VECTOR, "teacher")
+    return _over_layers(primitive, tuple(Column(vector, a.data, rows) for a in args), result)
 
 
 def _check_layouts(primitive: Primitive, first: Column, second: Column) -> None:

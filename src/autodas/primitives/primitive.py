@@ -31,6 +31,7 @@ class Form(enum.StrEnum):
     MATRIX_DISTANCE = "matrix_distance"  # gram, gram -> number per segment
     SPECTRUM = "spectrum"  # gram -> spectrum, (m, n, n) -> (m, n)
     AGGREGATION = "aggregation"  # vector -> scalar, (m, layers) -> (m,)
+    OVER_TEACHERS = "over_teachers"  # scalar beside each teacher -> scalar, (m, teachers) -> (m,)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ FORMS: dict[Form, FormSpec] = {
     Form.MATRIX_DISTANCE: FormSpec((2,), _GRAM, _number),
     Form.SPECTRUM: FormSpec((1,), _GRAM, _spectrum),
     Form.AGGREGATION: FormSpec((1,), frozenset({Kind.VECTOR}), _number),
+    Form.OVER_TEACHERS: FormSpec((1, 2), frozenset({Kind.SCALAR}), _same),
 }
 
 

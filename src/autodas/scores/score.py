@@ -12,9 +12,9 @@ import numpy.typing as npt
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Result
-from autodas.core.values import SCALAR, Column, Type
+from autodas.core.values import SCALAR, BesideEach, Column, Type
 from autodas.expressions import Evaluator, Expression, parse, trembling, type_of
-from autodas.statistics import STATISTICS, Store, spilled
+from autodas.statistics import STATISTICS, spilled
 
 __all__ = ["SCORES", "Score", "Subjects", "Values", "leaf_types", "of_expression", "parse_score"]
 
@@ -34,6 +34,8 @@ class Subjects:
         missing: Statistic -> why it is not among the columns.
         space: Name of their space.
         double: Whether they were measured in double precision.
+        beside: The same statistics beside each of several teachers, of which ``columns`` has the
+            mean; None if there is one.
     """
 
     architectures: tuple[str, ...]
@@ -42,6 +44,7 @@ class Subjects:
     missing: Mapping[str, str]
     space: str = ""
     double: bool = False
+    beside: BesideEach | None = None
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -50,8 +53,10 @@ class Subjects:
 
     def within(self, memory: int) -> Subjects:
         """The same, with columns beyond ``memory`` bytes on disk."""
-        store = spilled(Store(self.architectures, self.columns, self.missing), memory)
-        return replace(self, columns=store.columns)
+        if self.beside is None:
+            return replace(self, columns=spilled(self.columns, memory))
+        beside = replace(self.beside, columns=spilled(self.beside.columns, memory // 2))
+        return replace(self, columns=spilled(self.columns, memory // 2), beside=beside)
 
     def remembering(self, memory: int, *, checked: bool = False) -> Evaluator:
         """An evaluator that remembers parts of expressions.
@@ -64,12 +69,20 @@ class Subjects:
         gaps = {name: Failed(reason) for name, reason in self.missing.items()}
         columns: dict[str, Column | Failed] = {**self.columns, **gaps}
         if not (checked and self.double):
-            return Evaluator(columns, memory, double=self.double)
-        changed = {name: trembling(column, name) for name, column in self.columns.items()}
-        store = spilled(Store(self.architectures, changed, self.missing), memory // 3)
-        return Evaluator(
-            columns, memory - memory // 3, double=True, trembling={**store.columns, **gaps}
-        )
+            return Evaluator(columns, memory, double=self.double, beside=self.beside)
+        other = self._trembling().within(memory // 3)
+        share = (memory - memory // 3) // 2
+        shadow = Evaluator({**other.columns, **gaps}, share, beside=other.beside)
+        return Evaluator(columns, share, double=True, trembling=shadow, beside=self.beside)
+
+    def _trembling(self) -> Subjects:
+        """The same, with statistics that are changed in their last digits."""
+        beside = self.beside and replace(self.beside, columns=_changed(self.beside.columns))
+        return replace(self, columns=_changed(self.columns), beside=beside)
+
+
+def _changed(columns: Mapping[str, Column]) -> dict[str, Column]:
+    return {name: trembling(column, name) for name, column in columns.items()}
 
 
 def _never(_space: str) -> bool:

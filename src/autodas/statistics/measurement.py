@@ -9,7 +9,7 @@ full ones is measured by ``benchmarks/sketch.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -77,7 +77,7 @@ def measure_pairs(
     images: Tensor,
     labels: Tensor,
     names: Sequence[str],
-    teachers: Sequence[TeacherSignals | None],
+    teachers: Iterable[TeacherSignals | None],
     *,
     entries: int = DEFAULT_ENTRIES,
 ) -> tuple[Mapping[str, Result[Measured]], Sequence[Mapping[str, Result[Measured]]]]:
@@ -88,7 +88,8 @@ def measure_pairs(
         images: ``(B, C, H, W)``.
         labels: ``(B,)``.
         names: Statistics of the catalogue.
-        teachers: On the same images and labels; with None, nothing may need one.
+        teachers: On the same images and labels, looked at one after the other; with None, nothing
+            may need one.
         entries: Largest number of entries kept of one tensor.
 
     Returns:
@@ -108,6 +109,8 @@ def measure_pairs(
             probe.face(teacher)
             beside = {s.name: _measure_one(s, probe, entries) for s in statistics if not s.alone}
             pairs.append(beside)
+            if teacher is not None:
+                teacher.forget_features()
     return alone, pairs
 
 

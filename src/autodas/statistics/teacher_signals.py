@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import torch
@@ -14,6 +14,9 @@ from autodas.statistics.passes.views import at_least_single, vectors
 from autodas.statistics.passes.without_trace import measuring_mode
 
 __all__ = ["TeacherSignals"]
+
+MOST_KEPT = 32 << 20
+"""Bytes of features that are kept for the next student: of 32 teachers at hand, a gigabyte."""
 
 
 class TeacherSignals:
@@ -43,12 +46,19 @@ class TeacherSignals:
         self.trained = trained
         self.digest = digest
         self._views: dict[tuple[Callable[[Tensor], Tensor], ...], list[Tensor]] = {}
-        self._classifier_inputs: list[Tensor] = []
+        self._stages: list[Tensor] | None = None
 
-    @cached_property
-    def _forward(self) -> tuple[list[Tensor], Tensor]:
+        self._outputs: tuple[Tensor, Tensor] | None = None
+
+    def _look(self) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+        """Features, kept until they are forgotten, and outputs, kept for good.
+
+        Returns:
+            Stage outputs; ``(B, K)`` logits and the ``(B, D)`` that the last linear layer sees.
+        """
+        inputs: list[Tensor] = []
         hook = self.network.classifier.register_forward_pre_hook(
-            lambda _, inputs: self._classifier_inputs.append(vectors(inputs[0].detach()))
+            lambda _, given: inputs.append(vectors(given[0].detach()))
         )
         try:
             with (
@@ -56,19 +66,30 @@ class TeacherSignals:
                 torch.no_grad(),
             ):
                 stages, logits = self.network.forward_stages(self.images)
-                return [at_least_single(stage) for stage in stages], at_least_single(logits)
         finally:
             hook.remove()
+        self._stages = [at_least_single(stage) for stage in stages]
+        self._outputs = at_least_single(logits), inputs[-1]
+        return self._stages, self._outputs
+
+    def forget_features(self, most: int = MOST_KEPT) -> None:
+        """Let go of what takes more than ``most`` bytes; it is made again when it is asked for.
+
+        What is compared in the end, such as Gram matrices of samples, is small and stays.
+        """
+        self._views = {name: seen for name, seen in self._views.items() if _bytes(seen) <= most}
+        if self._stages is not None and _bytes(self._stages) > most:
+            self._stages = None
 
     @property
     def stages(self) -> list[Tensor]:
         """Stage outputs, ``(B, C, H, W)`` or ``(B, N, D)`` each."""
-        return self._forward[0]
+        return self._stages or self._look()[0]
 
     @property
     def logits(self) -> Tensor:
         """``(B, K)``."""
-        return self._forward[1]
+        return (self._outputs or self._look()[1])[0]
 
     def viewed(self, *views: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """A view of every stage output, or a view of that view and so on, each computed once for
@@ -82,8 +103,7 @@ class TeacherSignals:
     @property
     def classifier_input(self) -> Tensor:
         """``(B, D)``: what the last linear layer sees."""
-        _ = self._forward
-        return self._classifier_inputs[-1]
+        return (self._outputs or self._look()[1])[1]
 
     @cached_property
     def class_gradient(self) -> Tensor:
@@ -91,3 +111,7 @@ class TeacherSignals:
         logits = self.logits
         target = F.one_hot(self.labels, logits.shape[1]).to(logits.dtype)
         return ((logits.softmax(1) - target) / len(logits)).T @ self.classifier_input
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(each.numel() * each.element_size() for each in tensors)

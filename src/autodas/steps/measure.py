@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autodas.backends import Workers
+from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.spaces import get_space
 from autodas.statistics import STATISTICS
@@ -53,6 +54,10 @@ def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
     names = config.statistics or STATISTICS.names()
     for name in names:
         STATISTICS.get(name)
+    if config.teachers and config.protocol.more_teachers:
+        raise InvalidInput(
+            "--teachers measures beside each of them, --more-teachers beside all at once; give one"
+        )
     architectures = space_sample(space, config.students, config.seed)
     teachers = list(config.teachers) or [str(resolved(config.protocol, space).teacher)]
     start = time.perf_counter()

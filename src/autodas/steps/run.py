@@ -30,7 +30,7 @@ from autodas.workbench.protocol import Protocol, resolved
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.trainings import Trainings
-from autodas.workbench.ways import NO_TEACHER, named_ways
+from autodas.workbench.ways import NO_TEACHER, digests_of, named_ways, way_of
 
 __all__ = ["Config", "RunConfig", "run"]
 
@@ -61,7 +61,7 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
     do, with the teacher and without."""
     teachers: tuple[str, ...] = ()
     """Teachers to choose among, as --teacher T1 T2 none; several at once are joined by +.
-    Statistics look at the first."""
+    Statistics look at the first, or all that it joins, and at those of --more-teachers."""
     try_losses: tuple[str, ...] = ()
     """Losses to choose among for finalists with a teacher, NAME=WEIGHT, several at once joined by
     +: kd=0.9 kd=0.9+at=1000. By default the recipe's."""
@@ -112,9 +112,9 @@ def run(config: RunConfig, progress: Progress = Silent()) -> dict[str, Any]:
         AutodasError: the data or the teacher are not there, or the score has no values.
     """
     config = _settled(config)
-    _check(config)
+    teachers = _check(config)
     folders = ("search", "distill")
-    known = get_space(str(config.space)).resolved
+    known = get_space(str(config.space)).resolved | {"teachers": digests_of(teachers)}
     with RunDirectory(
         config.out, "run", deciding(config), resolved=known, folders=folders
     ) as directory:
@@ -153,13 +153,16 @@ def _settled(config: RunConfig) -> RunConfig:
         config = replace(config, space=name)
     space = get_space(str(config.space))
     taught = [way for way in named_ways(config.teachers).values() if way]
-    teacher = config.protocol.teacher or (taught[0][0] if taught else None)
+    teacher = config.protocol.teacher or (teaching.in_words(taught[0]) if taught else None)
     protocol = resolved(replace(config.protocol, data=data, teacher=teacher), space)
     return replace(config, protocol=protocol)
 
 
-def _check(config: RunConfig) -> None:
+def _check(config: RunConfig) -> list[str]:
     """Refuse what the training would refuse, before minutes of search.
+
+    Returns:
+        Names of all teachers.
 
     Raises:
         InvalidInput: the teacher does not know these classes or hardly beats chance, or a number is
@@ -167,11 +170,13 @@ def _check(config: RunConfig) -> None:
         UnknownName: there is no such recipe.
     """
     data, ways = str(config.protocol.data), named_ways(config.teachers).values()
-    names = [str(config.protocol.teacher), *(name for way in ways for name in way)]
-    for teacher in dict.fromkeys(names):
+    usual = way_of(str(config.protocol.teacher))
+    names = list(dict.fromkeys([*usual, *(name for way in ways for name in way)]))
+    for teacher in names:
         matched(load_teacher(teacher), load_data(data))
         check_teacher(teacher, data, config, cache=config.cache)
     recipe_for(get_space(str(config.space)), config.recipe, epochs=config.epochs)
+    return names
 
 
 def _space_for(input_shape: tuple[int, int, int]) -> str:
@@ -211,7 +216,9 @@ def _search_config(config: RunConfig) -> search.Config:
 
 def _distill_config(config: RunConfig, found: Mapping[str, Any]) -> distill.Config:
     # Those that it is compared with learn from a teacher, whatever the chosen one does.
-    usual = [str(config.protocol.teacher)] if found["chosen"]["taught"] or config.compare else []
+    usual = way_of(str(config.protocol.teacher))
+    if not (found["chosen"]["taught"] or config.compare):
+        usual = ()
     teacher, *more = found["chosen"].get("teachers") or usual or [NO_TEACHER]
     return distill.Config(
         out=config.out / "distill",
@@ -241,9 +248,8 @@ def _checks(*steps: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _teacher(config: RunConfig, found: Mapping[str, Any]) -> str:
     """Whom the student learns from, or would have learnt from, if labels alone are better."""
-    return teaching.in_words(
-        tuple(found["chosen"].get("teachers") or [str(config.protocol.teacher)])
-    )
+    chosen = found["chosen"].get("teachers")
+    return teaching.in_words(tuple(chosen)) if chosen else str(config.protocol.teacher)
 
 
 def _compared(trained: Mapping[str, Any]) -> dict[str, Any]:

@@ -288,7 +288,13 @@ def subjects_of(
     )
     store = measured.store
     subjects = Subjects(
-        tuple(architectures), depth, store.columns, store.missing, space.name, double
+        tuple(architectures),
+        depth,
+        store.columns,
+        store.missing,
+        space.name,
+        double,
+        measured.beside,
     )
     return subjects, measured.networks, measured.seconds
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import torch
 
 from autodas.backends import Jobs, Workers, workers_of
@@ -17,6 +19,7 @@ from autodas.core.plugins import asked_for, load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
 from autodas.core.rng import derive
+from autodas.core.values import BesideEach
 from autodas.networks import seeded
 from autodas.spaces import Space, get_space
 from autodas.statistics import (
@@ -31,7 +34,7 @@ from autodas.statistics.store.settle import settled
 from autodas.workbench.addresses import Shelf, weights_of
 from autodas.workbench.protocol import Protocol, batch_of, resolved, teacher_of
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
-from autodas.workbench.ways import NO_TEACHER, way_of
+from autodas.workbench.ways import NO_TEACHER, in_words, way_of
 
 __all__ = [
     "LARGEST",
@@ -85,11 +88,13 @@ class MeasuredSpace:
         store: The columns.
         networks: How many networks had to be run; the others were in the cache.
         seconds: Network time of those, summed over processes.
+        beside: The columns beside each of several teachers, of which ``store`` has the mean.
     """
 
     store: Store
     networks: int
     seconds: float
+    beside: BesideEach | None = None
 
 
 def measure_space(
@@ -116,17 +121,16 @@ def measure_space(
     Raises:
         AutodasError: a network cannot be built or run; nothing measured so far is lost.
     """
-    teacher = resolved(protocol, space).teacher
-    return measure_beside(
-        space,
-        architectures,
-        names,
-        protocol,
-        [str(teacher)],
-        cache=cache,
-        jobs=jobs,
-        progress=progress,
+    way = way_of(str(resolved(protocol, space).teacher))
+    shared: dict[str, Any] = {"cache": cache, "jobs": jobs}
+    together = measure_beside(
+        space, architectures, names, protocol, [in_words(way)], progress=progress, **shared
     )
+    if len(way) < 2 or all(STATISTICS.get(name).alone for name in names):
+        return together
+    each = measure_beside(space, architectures, names, protocol, way, **shared)  # from the cache
+    owner = np.repeat(np.arange(len(architectures)), len(way))
+    return replace(together, beside=BesideEach(each.store.columns, owner))
 
 
 def measure_beside(
@@ -167,7 +171,7 @@ def measure_beside(
     if () in ways:
         raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
     members = tuple(dict.fromkeys(name for way in ways for name in way))
-    protocol = resolved(replace(protocol, teacher=members[0]), space)
+    protocol = resolved(replace(protocol, teacher=members[0], more_teachers=()), space)
     folder, asked = cache_folder(cache) / "statistics", tuple(dict.fromkeys(names))
     weights = weights_of(space, protocol)
     shelf = Shelf(folder, space, asked, protocol, members, weights)
@@ -309,7 +313,7 @@ def _measure_one(shelf: Shelf, architecture: str) -> None:
         batch.images,
         batch.labels,
         [name for name in shelf.names if name in missing],
-        [teacher_of(replace(protocol, teacher=each), space.precision) for each in teachers],
+        (teacher_of(replace(protocol, teacher=each), space.precision) for each in teachers),
         entries=protocol.entries,
     )
     kept = [_kept(values, double=double) for values in (own, *beside)]

@@ -143,11 +143,15 @@ def taught(table: Table, protocol: Protocol) -> tuple[PairTable, list[Protocol]]
             of them.
     """
     name = table.name
-    if protocol.teacher is not None:
-        raise InvalidInput(
-            f"table {name!r} has a teacher for every pair; leave out --teacher {protocol.teacher}, "
-            f"or name one column of the table, {name}:TEACHER"
-        )
+    for option, given in (
+        ("--teacher", protocol.teacher),
+        ("--more-teachers", " ".join(protocol.more_teachers)),
+    ):
+        if given:
+            raise InvalidInput(
+                f"table {name!r} has a teacher for every pair; leave out {option} {given}, or "
+                f"name one column of the table, {name}:TEACHER"
+            )
     pairs = _with_teachers(pairs_of(table))
     protocols = [as_labelled(protocol, table, teacher) for teacher in pairs.teachers]
     for teacher, each in zip(pairs.teachers, protocols, strict=True):

@@ -20,10 +20,11 @@ from autodas.spaces import Precision, Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
 from autodas.teachers import at_native_size, fitted, load_teacher
 from autodas.workbench.devices import check_device, device_in_turn
+from autodas.workbench.ways import TOGETHER, in_words, way_of
 
 __all__ = ["PROTOCOLS", "Protocol", "batch_of", "resolved", "signals", "teacher_of"]
 
-TEACHERS_AT_HAND = 32  # of a table of pairs; each is a network, and its features of one batch
+TEACHERS_AT_HAND = 32  # each is a network, and its features of a batch if they are small
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Protocol:
         entries: Largest number of entries kept of one tensor.
         device: What networks are measured on, and trained where a step trains: cpu, cuda (all GPUs
             in turn) or one GPU such as cuda:1. Numbers differ in their last digits.
+        more_teachers: Further teachers to compare with at once: statistics are means over all of
+            them, unless a formula asks for more, as by teachers_max or teachers_std.
     """
 
     data: str | None = None
@@ -58,6 +61,7 @@ class Protocol:
     init_seed: int = 0
     entries: int = DEFAULT_ENTRIES
     device: str = "cpu"
+    more_teachers: tuple[str, ...] = ()
 
 
 DIGITS = Protocol("digits", "digits-cnn-teacher", 60)
@@ -101,7 +105,8 @@ TEACHERS: Mapping[str, str] = MappingProxyType(
 def resolved(protocol: Protocol, space: Space) -> Protocol:
     """The protocol with nothing left open.
 
-    Data, teacher, batch size and resolution that are not given come from :data:`PROTOCOLS`; of a
+    Several teachers are told as one text, joined by ``+``; see :mod:`autodas.workbench.ways`. Data,
+    teacher, batch size and resolution that are not given come from :data:`PROTOCOLS`; of a
     space that is not there, from the protocol for images of its number of channels. Other data
     than the default bring their own teacher, as far as one is known.
 
@@ -118,11 +123,19 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
             f"no teacher is known for data {data!r}; name one of its classes with --teacher, such "
             "as a file of autodas train-teacher"
         )
+    together = in_words(way_of(TOGETHER.join((teacher, *protocol.more_teachers))))
     size = default.batch_size if protocol.batch_size is None else protocol.batch_size
     resolution = default.resolution if protocol.resolution is None else protocol.resolution
     if resolution is not None and not 1 <= resolution <= 2048:
         raise InvalidInput(f"a resolution must be 1 to 2048 pixels, got {resolution}")
-    return replace(protocol, data=data, teacher=teacher, batch_size=size, resolution=resolution)
+    return replace(
+        protocol,
+        data=data,
+        teacher=together,
+        more_teachers=(),
+        batch_size=size,
+        resolution=resolution,
+    )
 
 
 def signals(protocol: Protocol, precision: Precision) -> tuple[Batch, TeacherSignals]:

@@ -37,6 +37,7 @@ from autodas.spaces import get_space
 from autodas.teachers import load_teacher, read_description
 from autodas.workbench.devices import device_in_turn
 from autodas.workbench.shared_folder import Home
+from autodas.workbench.ways import digests_of
 
 __all__ = ["CHECKPOINTS", "FORMATS", "Kept", "Setup", "Unit", "Where", "train_unit"]
 
@@ -273,8 +274,7 @@ def _export(
         "input_shape": list(data.input_shape),
         "data": setup.data,
         "data_digest": data.digest,
-        "teacher": setup.teachers[0] if setup.teachers else None,
-        "teacher_digest": load_teacher(setup.teachers[0]).digest if setup.teachers else None,
+        "teachers": digests_of(setup.teachers),
         "recipe": setup.recipe.name,
         "accuracy": classes.accuracy,
         "accuracy_interval": list(classes.interval),

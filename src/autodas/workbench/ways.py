@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from autodas.core.errors import InvalidInput
 from autodas.tables.labels import NO_TEACHER
+from autodas.teachers import load_teacher
 
-__all__ = ["NO_TEACHER", "TOGETHER", "Way", "in_words", "named_ways", "way_of", "ways_among"]
+__all__ = [
+    "NO_TEACHER",
+    "TOGETHER",
+    "Way",
+    "digests_of",
+    "in_words",
+    "named_ways",
+    "way_of",
+    "ways_among",
+]
 
 Way = tuple[str, ...]
 """Names of the teachers a student learns from at once; empty for labels alone."""
@@ -61,14 +71,26 @@ def ways_among(teachers: Sequence[str], usual: str, *, without: bool) -> list[Wa
 
     Args:
         teachers: As they were named; none, one or several.
-        usual: The one that is taken if none was named.
+        usual: The teacher, or several joined by ``+``, that is taken if none was named.
         without: Labels alone are tried as well.
 
     Raises:
         InvalidInput: two ways have one short name, or a text is no way.
     """
-    ways = list(named_ways(teachers).values()) or [(usual,)]
+    ways = list(named_ways(teachers).values()) or [way_of(usual)]
     return [*ways, ()] if without and () not in ways else ways
+
+
+def digests_of(teachers: Iterable[str]) -> dict[str, str]:
+    """Name of each teacher -> digest of its network and weights as they are now.
+
+    A run directory keeps them, so that it is not gone on with beside other teachers of these names.
+
+    Args:
+        teachers: Names; ``none`` has no digest.
+    """
+    names = dict.fromkeys(name for name in teachers if name != NO_TEACHER)
+    return {name: load_teacher(name).digest for name in names}
 
 
 def _short(teacher: str) -> str:

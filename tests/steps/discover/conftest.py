@@ -16,10 +16,10 @@ def every_grammar_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """One cache also for what a module shares, and no grammar built twice: it takes seconds."""
     built: dict[str, Grammar] = {}
 
-    def once(types: Any, *, fixed: Any, rules: Any) -> Grammar:
-        key = repr((sorted(types), fixed, rules))
+    def once(types: Any, *, fixed: Any, weights: Any, rules: Any) -> Grammar:
+        key = repr((sorted(types), fixed, weights, rules))
         if key not in built:
-            built[key] = Grammar(types, fixed=fixed, rules=rules)
+            built[key] = Grammar(types, fixed=fixed, weights=weights, rules=rules)
         return built[key]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -5,7 +5,6 @@ Columns that do not fit into memory lie on disk and are read when they are looke
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,28 +102,28 @@ def _column(
     return Column.of_arrays(type_, layout, segments)
 
 
-def spilled(store: Store, most: int) -> Store:
-    """The same store, keeping at most ``most`` bytes of columns in memory.
+def spilled(columns: Mapping[str, Column], most: int) -> dict[str, Column]:
+    """The same columns, keeping at most ``most`` bytes of them in memory.
 
     The largest columns are moved to temporary files and mapped: the operating system reads what is
     used and forgets it when memory is short. Values are the same to the last bit. The files
     have no name any more when this returns, so they vanish with the process.
 
     Args:
-        store: Columns in memory.
+        columns: In memory.
         most: Bytes; 0 moves every column that has entries.
 
     Raises:
         FileProblem: the folder of temporary files is full or cannot be written to.
     """
-    kept = store.nbytes
-    columns = dict(store.columns)
-    for name in sorted(columns, key=lambda name: -columns[name].nbytes):
-        if kept <= most or columns[name].nbytes == 0:
+    kept = sum(column.nbytes for column in columns.values())
+    found = dict(columns)
+    for name in sorted(found, key=lambda name: -found[name].nbytes):
+        if kept <= most or found[name].nbytes == 0:
             break
-        kept -= columns[name].nbytes
-        columns[name] = _on_disk(columns[name])
-    return dataclasses.replace(store, columns=columns)
+        kept -= found[name].nbytes
+        found[name] = _on_disk(found[name])
+    return found
 
 
 def _on_disk(column: Column) -> Column:

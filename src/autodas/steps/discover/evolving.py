@@ -25,6 +25,7 @@ from autodas.evolution import (
     Variation,
 )
 from autodas.expressions import (
+    OVER_TEACHERS,
     RULES,
     Evaluator,
     Expression,
@@ -244,7 +245,9 @@ def grammar_of(
     several = any(isinstance(family, PairFamily) for family in families)
     fixed = [n for n in types if STATISTICS.get(n).origin == "teacher" and not several]
     observed = observed_rules(evaluators, types, fixed=fixed)
-    return Grammar(types, fixed=fixed, rules=(*RULES, *observed))
+    sets = any(family.subjects.beside is not None for family in families)
+    weights = dict.fromkeys(OVER_TEACHERS, 1.0) if sets else {}
+    return Grammar(types, fixed=fixed, weights=weights, rules=(*RULES, *observed))
 
 
 def usable_leaves(

@@ -23,6 +23,7 @@ from autodas.workbench.families import Family, as_labelled, load_family, parse_p
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
 from autodas.workbench.pair_families import asks_for_pairs, load_pairs, taught
 from autodas.workbench.protocol import resolved
+from autodas.workbench.ways import digests_of, way_of
 
 __all__ = ["check_tables", "held_out", "load", "statistics_of"]
 
@@ -37,14 +38,18 @@ def statistics_of(choice: Literal["shared", "most", "all"]) -> list[str]:
     return [s.name for s in STATISTICS if not s.needs & left_out[choice]]
 
 
-def check_tables(config: DiscoverConfig) -> None:
+def check_tables(config: DiscoverConfig) -> dict[str, Any]:
     """Refuse tables that cannot be used, before there is a run directory or anything is measured.
+
+    Returns:
+        What a run directory keeps beside the options: ``teachers``, the digests of all that
+        students are compared with.
 
     Raises:
         AutodasError: a table, its space, its target or what its students are measured with is not
             to be had, it has too few accuracies, or no table is of the space that was asked for.
     """
-    tables = []
+    tables, teachers = [], dict[str, None]()
     for pair in (*config.tables, *config.held_out):
         name, target = parse_pair(pair)
         table, parts = parted(
@@ -57,16 +62,20 @@ def check_tables(config: DiscoverConfig) -> None:
         )
         if pair in config.tables and asks_for_pairs(pair, table):
             _refuse_for_pairs(config, pair)
-            taught(table, config.protocol)
+            _, protocols = taught(table, config.protocol)
+            teachers |= dict.fromkeys(n for each in protocols for n in way_of(str(each.teacher)))
             tables.append(table)
             continue
         truth = table.target(target).values
-        resolved(as_labelled(config.protocol, table, target), space_of(table, config.space))
+        space = space_of(table, config.space)
+        found = resolved(as_labelled(config.protocol, table, target), space)
+        teachers |= dict.fromkeys(way_of(str(found.teacher)))
         tables.append(table)
         if pair in config.tables:
             _rankable(pair, "search", truth[parts.search])
             _rankable(pair, "validation", truth[parts.validation])
     refuse_unused(config.space, tables)
+    return {"teachers": digests_of(teachers)}
 
 
 def _refuse_for_pairs(config: DiscoverConfig, pair: str) -> None:

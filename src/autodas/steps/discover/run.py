@@ -47,9 +47,9 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
     after an interruption.
     """
     config.check()
-    check_tables(config)
+    meant = check_tables(config)
     asked = deciding(config)
-    with RunDirectory(config.out, "discover", asked) as directory:
+    with RunDirectory(config.out, "discover", asked, resolved=meant) as directory:
         start = time.perf_counter()
         sealed = load(config, progress)
         families = sealed.guiding

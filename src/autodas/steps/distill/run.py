@@ -30,7 +30,7 @@ from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
 from autodas.workbench.teacher_check import AnyTeacher, TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
-from autodas.workbench.ways import NO_TEACHER
+from autodas.workbench.ways import NO_TEACHER, digests_of
 
 __all__ = ["Config", "DistillConfig", "run"]
 
@@ -118,11 +118,15 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     config = replace(config, space=space_name, recipe=config.recipe or default_recipe(space))
     recipe = recipe_for(space, config.recipe, losses=config.losses, epochs=config.epochs)
     checks = _checks(config, progress)
+    meant = {
+        "students": [student.arch for student in students],
+        "teachers": digests_of((config.teacher, *config.more_teachers)),
+    }
     with RunDirectory(
         config.out,
         "distill",
         deciding(config),
-        resolved={"students": [student.arch for student in students]} | space.resolved,
+        resolved=meant | space.resolved,
         folders=(CHECKPOINTS, TRACKING, *OTHER.values()),
     ) as directory:
         start = time.perf_counter()

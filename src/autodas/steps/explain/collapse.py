@@ -34,6 +34,7 @@ from autodas.steps.explain.parts import without_teacher
 from autodas.teachers import TEACHERS
 from autodas.workbench.families import subjects_of
 from autodas.workbench.protocol import Protocol, resolved
+from autodas.workbench.ways import in_words, way_of
 
 __all__ = [
     "MOST",
@@ -301,7 +302,8 @@ def another_teacher(name: str) -> str:
 
 
 def _changes(usual: Protocol, other_teacher: str | None) -> dict[str, Protocol]:
-    teacher = other_teacher or another_teacher(str(usual.teacher))
+    others = dict.fromkeys(map(another_teacher, way_of(str(usual.teacher))))
+    teacher = other_teacher or in_words(tuple(others))
     return {
         "shuffled labels": replace(usual, shuffled_labels=True),
         "another batch": replace(usual, batch_seed=usual.batch_seed + 1),

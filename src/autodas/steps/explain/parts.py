@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from autodas.core.results import Ok, Result
 from autodas.core.values import SCALAR, Column, Kind, Layout
-from autodas.expressions import Call, Evaluator, Expression, Leaf, replace, walk
+from autodas.expressions import OVER_TEACHERS, Call, Evaluator, Expression, Leaf, replace, walk
 from autodas.fitness import TauAgainst
 from autodas.primitives import PRIMITIVES, Form, apply
 from autodas.scores import Subjects
@@ -153,6 +153,8 @@ def parts_of(term: Term, subjects: Subjects, truth: Floats) -> tuple[list[PartWo
     Returns:
         The parts; or none, and why.
     """
+    if subjects.beside is not None and _looks_at_each(term.expression):
+        return [], "it looks at each of several teachers"
     vectors = _aggregated(term.expression, subjects.evaluator)
     if not vectors:
         return [], "it has no mean, sum or extreme over stages or layers"
@@ -175,6 +177,10 @@ def parts_of(term: Term, subjects: Subjects, truth: Floats) -> tuple[list[PartWo
             )
         )
     return found, ""
+
+
+def _looks_at_each(expression: Expression) -> bool:
+    return any(node.name in OVER_TEACHERS for _, node in walk(expression))
 
 
 def _tau(tau: TauAgainst, values: Result[Floats], sign: float) -> float | None:

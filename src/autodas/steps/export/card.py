@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,20 +55,25 @@ def _head(licences: Licences) -> str:
 
 
 def _origin(licences: Licences, about: Mapping[str, Any]) -> str:
+    teachers = about.get("teachers", {})
     rows = {
         "architecture": f"`{about['arch']}`, space `{about['space']}`",
         "images": f"`{about.get('data')}`, licence: {licences.data or UNKNOWN}",
         "digest of the images": f"`{about.get('data_digest', UNKNOWN)}`",
         "teacher": (
-            f"`{about['teacher']}`, licence: {licences.teacher or UNKNOWN}"
-            if about.get("teacher")
+            f"{_code(teachers)}, licence: {licences.teacher or UNKNOWN}"
+            if teachers
             else "none: it learnt from labels alone"
         ),
-        "digest of the teacher": f"`{about.get('teacher_digest') or 'none'}`",
+        "digest of the teacher": _code(teachers.values()) or "`none`",
         "recipe": f"`{about.get('recipe', UNKNOWN)}`",
         "digest of the weights": f"`{about['sha256']}`",
     }
     return _table(("", ""), rows.items())
+
+
+def _code(texts: Iterable[str]) -> str:
+    return ", ".join(f"`{text}`" for text in texts)
 
 
 def _images(about: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
-from autodas.workbench.ways import Way, named_ways
+from autodas.workbench.ways import Way, digests_of, named_ways
 
 __all__ = ["Config", "LabelConfig", "run", "sample_students"]
 
@@ -130,7 +130,8 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
         config.out,
         "label",
         deciding(config),
-        resolved={"recipe": recipe.describe()} | get_space(config.space).resolved,
+        resolved={"recipe": recipe.describe(), "teachers": digests_of(members)}
+        | get_space(config.space).resolved,
         folders=(CHECKPOINTS,),
     ) as directory:
         book = _Book(config, directory, units, known)

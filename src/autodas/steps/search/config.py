@@ -49,7 +49,7 @@ class SearchConfig(Workers, BudgetOptions, AnyTeacher):
     here."""
     teachers: tuple[str, ...] = ()
     """Teachers to choose among, as --teacher T1 T2 none; several at once are joined by +.
-    Statistics look at the first."""
+    Statistics look at the first, or all that it joins, and at those of --more-teachers."""
     without_teacher: bool = True
     """Also try finalists without a teacher, which can make a student worse."""
     try_losses: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ from autodas.workbench.recipes import parse_choices
 from autodas.workbench.teacher_check import TeacherCheck, check_teacher
 from autodas.workbench.training import CHECKPOINTS
 from autodas.workbench.trainings import Trainings
-from autodas.workbench.ways import named_ways
+from autodas.workbench.ways import digests_of, in_words, named_ways, way_of
 
 __all__ = ["Config", "SearchConfig", "run"]
 
@@ -81,9 +81,11 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
     config, score = replace(config, score=name), get_score(name)
     if config.strategy == "whole" and not config.candidates:
         refuse_too_large(space)
-    checks = _checks(config, space, score, progress)
+    teachers = _teachers(config, space, score)
+    checks = _checks(config, space, teachers, progress)
+    meant = space.resolved | {"teachers": digests_of(teachers)}
     with RunDirectory(
-        config.out, "search", asked, resolved=space.resolved, folders=(CHECKPOINTS,)
+        config.out, "search", asked, resolved=meant, folders=(CHECKPOINTS,)
     ) as directory:
         start = time.perf_counter()
         _same_score(directory, score.formula)
@@ -127,22 +129,29 @@ def _with_first_teacher(config: SearchConfig) -> SearchConfig:
         )
     if not taught or config.protocol.teacher is not None:
         return config
-    return replace(config, protocol=replace(config.protocol, teacher=taught[0][0]))
+    return replace(config, protocol=replace(config.protocol, teacher=in_words(taught[0])))
 
 
-def _checks(
-    config: SearchConfig, space: Space, score: Score, progress: Progress
-) -> list[TeacherCheck]:
-    """What teachers know, if the score looks at one or finalists learn from them."""
+def _teachers(config: SearchConfig, space: Space, score: Score) -> list[str]:
+    """Names of the teachers that the score looks at or finalists learn from."""
     chooses = Trainings.parsed(config.trainings).chooses
     if not score.asks_teacher and not chooses:
         return []
-    protocol = resolved(config.protocol, space)
+    usual = way_of(str(resolved(config.protocol, space).teacher))
     ways = named_ways(config.teachers).values() if chooses else ()
-    names = dict.fromkeys([str(protocol.teacher), *(name for way in ways for name in way)])
+    return list(dict.fromkeys([*usual, *(name for way in ways for name in way)]))
+
+
+def _checks(
+    config: SearchConfig, space: Space, teachers: Sequence[str], progress: Progress
+) -> list[TeacherCheck]:
+    """What teachers know."""
+    if not teachers:
+        return []
+    data = str(resolved(config.protocol, space).data)
     asked = (
-        check_teacher(name, str(protocol.data), config, cache=config.cache, progress=progress)
-        for name in names
+        check_teacher(name, data, config, cache=config.cache, progress=progress)
+        for name in teachers
     )
     return [check for check in asked if check is not None]
 

@@ -54,7 +54,7 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         InvalidInput: a study does not fit the tables, or no discovery succeeded.
     """
     config.check()
-    check_tables(config)
+    meant = check_tables(config)
     studies = chosen_studies(config.ablate)
     plain = replace(config, ablate=(), page=None)
     variants = {study.name: study.variants(plain) for study in studies}
@@ -62,7 +62,9 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         variant.config.check()
     load_plugins(plugins_for_searches())  # as the workers do: what was asked for is compared
     asked = deciding(replace(config, ablate=tuple(study.name for study in studies)))
-    with RunDirectory(config.out, "discover", asked, folders=list(variants)) as directory:
+    with RunDirectory(
+        config.out, "discover", asked, resolved=meant, folders=list(variants)
+    ) as directory:
         start = time.perf_counter()
         units = [unit for name, some in variants.items() for unit in _units(config, name, some)]
         measured, failed = _discover_all(units, config, progress)
@@ -168,7 +170,8 @@ def _finished(unit: _Unit) -> bool:
     """
     if not (unit.config.out / "results.json").is_file():
         return False
-    with RunDirectory(unit.config.out, "discover", deciding(unit.config)):
+    asked, meant = deciding(unit.config), check_tables(unit.config)
+    with RunDirectory(unit.config.out, "discover", asked, resolved=meant):
         return True
 
 
