@@ -48,6 +48,8 @@ PATTERNS: dict[str, dict[str, str]] = {
     "teachers": {
         "PATH.safetensors": "a teacher of your own, with its description beside it as JSON",
         "timm:NAME": "a model of the library timm with its published weights (extra timm)",
+        "package.module:function": "a network that a function of your own makes",
+        "features:NAME": "any of these, whatever its classes, for its features alone",
         "untrained:NAME": "a network with initial weights, for comparison",
         "untrained:NAME/K": "the same with K classes",
     },

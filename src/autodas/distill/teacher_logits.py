@@ -14,22 +14,26 @@ from autodas.data import ImageData
 from autodas.data.image_files import ImageFiles
 from autodas.distill.recipe import Recipe
 from autodas.distill.shifted_views import Views, predict, resident
-from autodas.distill.training_loss import Outputs, look
+from autodas.distill.training_loss import Outputs, check_losses, look
 from autodas.networks import StagedNetwork
 from autodas.teachers import Teacher, at_native_size, matched
 
 __all__ = ["TeacherOutputs", "evaluating", "teacher_logits", "usable"]
 
 
-def usable(teacher: Teacher | Sequence[Teacher] | None, data: ImageData) -> list[Teacher]:
+def usable(
+    teacher: Teacher | Sequence[Teacher] | None, data: ImageData, recipe: Recipe
+) -> list[Teacher]:
     """The teachers of a training, each for the images of ``data``.
 
     Raises:
-        InvalidInput: a teacher has another number of classes or channels than the data.
+        InvalidInput: a teacher has another number of classes or channels than the data, or features
+            alone where the recipe has losses on logits.
     """
     if teacher is None:
         return []
     teachers = [teacher] if isinstance(teacher, Teacher) else list(teacher)
+    check_losses(recipe, teachers)
     return [matched(each, data) for each in teachers]
 
 

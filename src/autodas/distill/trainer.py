@@ -102,7 +102,7 @@ def train(
         FileProblem: a checkpoint cannot be written, or the one that is there cannot be used.
         MissingData: tracking is asked for and TensorBoard is not installed.
     """
-    start, teachers = perf_counter(), usable(teacher, data)
+    start, teachers = perf_counter(), usable(teacher, data, recipe)
     engine = engine or SingleDevice(device, amp=half_precision(device, amp=amp, bf16=recipe.bf16))
     with evaluating(t.network for t in teachers):
         network.to(engine.device).train()

@@ -9,14 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive_seed
 from autodas.distill.losses.catalog import LOSSES, Loss
 from autodas.distill.losses.stages import Adapters, stage_pairs, stage_shapes, without_prefix
 from autodas.distill.mixing import Labels
 from autodas.distill.recipe import Recipe
 from autodas.networks import StagedNetwork
+from autodas.teachers import Teacher
 
-__all__ = ["Outputs", "TrainingLoss", "combined", "look"]
+__all__ = ["Outputs", "TrainingLoss", "check_losses", "combined", "look"]
 
 
 class Outputs(NamedTuple):
@@ -61,6 +63,28 @@ def combined(logits: Sequence[Tensor], labels: Tensor, how: str) -> Tensor:
     return (weights.unsqueeze(2) * every).sum(dim=0)
 
 
+def check_losses(recipe: Recipe, teachers: Sequence[Teacher]) -> None:
+    """Refuse losses on logits where a teacher has features alone.
+
+    Raises:
+        InvalidInput: naming teacher and loss, and the losses that it can teach with.
+    """
+    silent = next((each.name for each in teachers if each.num_classes is None), None)
+    on_logits = [name for name in _terms(recipe) if LOSSES.get(name).of_logits]
+    if silent is not None and on_logits:
+        on_features = [loss.name for loss in LOSSES if loss.of_features]
+        raise InvalidInput(
+            f"teacher {silent!r} has features alone, and the loss {on_logits[0]!r} compares "
+            f"logits; name losses on features ({', '.join(on_features)}) with --losses or "
+            "--try-losses, such as at=1000"
+        )
+
+
+def _terms(recipe: Recipe) -> dict[str, float]:
+    """Losses of a recipe that weigh something."""
+    return {name: weight for name, weight in recipe.terms.items() if weight > 0}
+
+
 class TrainingLoss(nn.Module):
     """The loss of a training, with the adapters that are trained for its sake.
 
@@ -85,8 +109,8 @@ class TrainingLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.recipe = recipe
-        named = {name: weight for name, weight in recipe.terms.items() if weight > 0}
-        terms = [(LOSSES.get(name), weight) for name, weight in named.items()] if teachers else []
+        named = _terms(recipe).items() if teachers else []
+        terms = [(LOSSES.get(name), weight) for name, weight in named]
         self.of_logits = [(loss, weight) for loss, weight in terms if loss.of_logits]
         self.of_features = [(loss, weight) for loss, weight in terms if loss.of_features]
         self.adapters = nn.ModuleDict()

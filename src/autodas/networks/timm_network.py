@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def timm_network(name: str, num_classes: int, input_shape: Shape) -> WrappedNetw
 
     Args:
         name: As timm spells it.
-        num_classes: Number of logits, K.
+        num_classes: Number of logits, K; 0 for features alone.
         input_shape: (C, H, W) of the images.
 
     Raises:
@@ -72,7 +73,7 @@ def timm_network(name: str, num_classes: int, input_shape: Shape) -> WrappedNetw
     model = import_timm().create_model(
         name, pretrained=False, num_classes=num_classes, in_chans=input_shape[0], **options
     )
-    return wrapped_timm(model, name, input_shape)
+    return wrapped_timm(model, name, input_shape, features=num_classes == 0)
 
 
 def published_weights(name: str) -> Path:
@@ -109,13 +110,16 @@ def has_cached_weights(name: str) -> bool:
     return bool(repository) and isinstance(hub.try_to_load_from_cache(repository, WEIGHTS), str)
 
 
-def wrapped_timm(model: nn.Module, name: str, input_shape: Shape) -> WrappedNetwork:
+def wrapped_timm(
+    model: nn.Module, name: str, input_shape: Shape, *, features: bool = False
+) -> WrappedNetwork:
     """A timm model that shows its stages.
 
     Args:
         model: Made by ``timm.create_model``.
         name: Of the model, for messages.
         input_shape: (C, H, W) of images that it takes.
+        features: It has no classifier.
 
     Raises:
         InvalidInput: no stages or no last layer can be found.
@@ -125,25 +129,28 @@ def wrapped_timm(model: nn.Module, name: str, input_shape: Shape) -> WrappedNetw
     fixed = getattr(embedding, "strict_img_size", False)
     size = tuple(getattr(embedding, "img_size", None) or ()) if fixed else ()
     prefix = int(getattr(model, "num_prefix_tokens", 0) or 0)
-    if (known := _looked_at.get(name)) is None:
-        known = _looked_at[name] = _found(model, called, input_shape)
+    if (known := _looked_at.get((name, features))) is None:
+        known = _looked_at[name, features] = _found(model, called, input_shape, features=features)
     stages, head = known
     return WrappedNetwork(model, stages, head, name=called, prefix_tokens=prefix, image_size=size)
 
 
-_looked_at: dict[str, tuple[tuple[Stage, ...], str]] = {}
-"""Model -> its stages and its last layer: an image is run through each once in a process."""
+_looked_at: dict[tuple[str, bool], tuple[tuple[Stage, ...], str | None]] = {}
+"""Model, and whether it has features alone -> its stages and its last layer: an image is run
+through each once in a process."""
 
 
-def _found(model: nn.Module, called: str, input_shape: Shape) -> tuple[tuple[Stage, ...], str]:
+def _found(
+    model: nn.Module, called: str, input_shape: Shape, *, features: bool
+) -> tuple[tuple[Stage, ...], str | None]:
     """Where the stages and the last layer are: where timm says, if an image passes there."""
-    head = _head(model)
+    head = None if features else _head(model)
+    look = partial(wrapped, model, input_shape, name=called, classifier=head, features=features)
     if stated := _stated(model):
         with contextlib.suppress(InvalidInput):
             names = [stage.module for stage in stated]
-            found = wrapped(model, input_shape, name=called, stages=names, classifier=head)
-            return stated, found.head
-    found = wrapped(model, input_shape, name=called, classifier=head)
+            return stated, look(stages=names).head
+    found = look()
     return found.stages, found.head
 
 

@@ -9,7 +9,7 @@ outputs of the longest list of modules of one class.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from autodas.core.errors import InvalidInput
 from autodas.networks.base import like_parameters
 from autodas.networks.cost import NEEDS_NUMBERS
-from autodas.networks.wrapped import Stage, WrappedNetwork, logits_of, tensor_of
+from autodas.networks.wrapped import Stage, WrappedNetwork, features_of, logits_of, tensor_of
 
 __all__ = ["wrapped"]
 
@@ -57,11 +57,12 @@ def wrapped(
     classifier: str | None = None,
     prefix_tokens: int | None = None,
     image_size: tuple[int, ...] = (),
+    features: bool = False,
 ) -> WrappedNetwork:
     """A plain network that shows its stages.
 
     Args:
-        model: Gives (B, K) logits of (B, C, H, W) images; its mode is left as it is.
+        model: Gives (B, K) logits of (B, C, H, W) images, or features; its mode is left as it is.
         input_shape: (C, H, W) of images that it takes.
         name: What messages call it.
         stages: Names of the modules whose outputs are its stages; found if not given.
@@ -69,6 +70,7 @@ def wrapped(
         prefix_tokens: Tokens at the front that are no patches; by default as many as it has
             parameters named ``cls_token`` and the like.
         image_size: (H, W) of the only images it takes; empty if it takes any.
+        features: It has features alone and no classifier.
 
     Raises:
         InvalidInput: it cannot be run, or something of the above is not to be found in it.
@@ -77,7 +79,7 @@ def wrapped(
     for part in [*(stages or ()), *([] if classifier is None else [classifier])]:
         if part not in modules:
             raise InvalidInput(f"{name} has no module {part!r}; it has {_some(modules)}")
-    outputs, classes = _run(model, input_shape, name)
+    outputs, classes = _run(model, input_shape, name, features_of if features else logits_of)
     found = _named(outputs, stages, name) if stages else _found(model, outputs)
     if not found:
         raise InvalidInput(
@@ -85,7 +87,7 @@ def wrapped(
             "tokens (B, N, D) that the logits depend on; name stages, or derive it from "
             "autodas.networks.StagedNetwork"
         )
-    head = classifier or _classifier(model, outputs, classes, name)
+    head = None if features else classifier or _classifier(model, outputs, classes, name)
     if prefix_tokens is None:
         names = (each.rpartition(".")[2] for each, _ in model.named_parameters())
         prefix_tokens = sum(each in CLASS_TOKENS for each in names)
@@ -100,9 +102,15 @@ def _some(modules: dict[str, nn.Module]) -> str:
 
 
 def _run(
-    model: nn.Module, input_shape: tuple[int, int, int], name: str
+    model: nn.Module,
+    input_shape: tuple[int, int, int],
+    name: str,
+    last_of: Callable[[object, str], Tensor],
 ) -> tuple[list[_Output], int]:
-    """Outputs of all modules that are called once, in the order they finish; and K."""
+    """Outputs of all modules that are called once, in the order they finish; and K.
+
+    ``last_of`` finds the (B, K) logits, or features, in what the model puts out.
+    """
     outputs: list[_Output] = []
     calls: Counter[str] = Counter()
     height, width = input_shape[1:]
@@ -123,7 +131,7 @@ def _run(
     try:
         with torch.enable_grad(), torch.random.fork_rng(devices=[]):
             image = like_parameters(model.eval(), (1, *input_shape)).requires_grad_()
-            logits = logits_of(model(image), name)
+            logits = last_of(model(image), name)
             once = [each for each in outputs if calls[each.stage.module] == 1]
             values = [each.value for each in once]
             reached: Sequence[Tensor | None] = (

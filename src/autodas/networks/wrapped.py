@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from autodas.core.errors import InvalidInput
 from autodas.networks.base import StagedNetwork
 
-__all__ = ["Stage", "WrappedNetwork", "logits_of", "tensor_of"]
+__all__ = ["Stage", "WrappedNetwork", "features_of", "logits_of", "tensor_of"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Stage:
 
 
 class WrappedNetwork(StagedNetwork):
-    """A plain classifier whose stages are the outputs of modules in it.
+    """A plain network whose stages are the outputs of modules in it.
 
     Args:
-        model: Gives (B, K) logits of (B, C, H, W) images.
+        model: Gives (B, K) logits of (B, C, H, W) images, or features of them.
         stages: Where its stages are, in order, at least one.
-        classifier: Dotted name of its last linear layer.
+        classifier: Dotted name of its last linear layer; None of a network that has features
+            alone. These, (B, D), then stand where others have logits, behind a last layer that
+            does nothing.
         name: What messages call it.
         prefix_tokens: As of :class:`StagedNetwork`.
         image_size: (H, W) of the only images it takes; empty if it takes any.
@@ -44,13 +46,14 @@ class WrappedNetwork(StagedNetwork):
         self,
         model: nn.Module,
         stages: Sequence[Stage],
-        classifier: str,
+        classifier: str | None,
         *,
         name: str,
         prefix_tokens: int = 0,
         image_size: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
+        self.no_classifier = nn.Identity()
         self.model = model
         self.name = name
         self.stages = tuple(stages)
@@ -61,13 +64,23 @@ class WrappedNetwork(StagedNetwork):
     @property
     def classifier(self) -> nn.Linear:  # type: ignore[override]
         """The last layer, under whatever name the model knows it."""
-        head: Any = self.model.get_submodule(self.head)
+        if self.head is None:
+            head: Any = self.no_classifier
+        else:
+            head = self.model.get_submodule(self.head)
         return head  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K) logits; nothing is watched on the way, so that it can be traced and exported."""
         self._check(x)
-        return logits_of(self.model(x), self.name)
+        return self._last(self.model(x))
+
+    def _last(self, output: object) -> Tensor:
+        """The (B, K) logits, or (B, D) features, in what the model has put out."""
+        if self.head is None:
+            found: Tensor = self.no_classifier(features_of(output, self.name))
+            return found
+        return logits_of(output, self.name)
 
     def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Outputs of the modules that are its stages, and logits; see the base class.
@@ -80,7 +93,7 @@ class WrappedNetwork(StagedNetwork):
         outputs: dict[Stage, Tensor] = {}
         handles = [self._watch(stage, outputs) for stage in self.stages]
         try:
-            logits = logits_of(self.model(x), self.name)
+            logits = self._last(self.model(x))
         finally:
             for handle in handles:
                 handle.remove()
@@ -126,3 +139,20 @@ def logits_of(output: object, name: str) -> Tensor:
         what = type(output).__name__ if found is None else f"a tensor {tuple(found.shape)}"
         raise InvalidInput(f"{name} must put out logits (images, classes), it gives {what}")
     return found
+
+
+def features_of(output: object, name: str) -> Tensor:
+    """The (B, D) features in what a network has put out, means over positions of maps and tokens.
+
+    Raises:
+        InvalidInput: there are none; the message begins with ``name``.
+    """
+    found = tensor_of(output)
+    if found is None or not 2 <= found.ndim <= 4:
+        what = type(output).__name__ if found is None else f"a tensor {tuple(found.shape)}"
+        raise InvalidInput(
+            f"{name} must put out features (images, width), maps or tokens, it gives {what}"
+        )
+    if found.ndim == 4:
+        return found.mean((2, 3))
+    return found.mean(1) if found.ndim == 3 else found

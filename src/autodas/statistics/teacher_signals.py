@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autodas.networks import StagedNetwork
+from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes.views import at_least_single, vectors
 from autodas.statistics.passes.without_trace import measuring_mode
 
@@ -29,6 +30,7 @@ class TeacherSignals:
         trained: Whether its running statistics mean anything; if not, BatchNorm uses those of
             the batch.
         digest: Content address of the teacher, part of every cache key.
+        classes: Whether it says something of classes; if not, it has features alone.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class TeacherSignals:
         *,
         trained: bool,
         digest: str,
+        classes: bool = True,
     ) -> None:
         self.network = network
         self.images = images
         self.labels = labels
         self.trained = trained
         self.digest = digest
+        self.classes = classes
         self._views: dict[tuple[Callable[[Tensor], Tensor], ...], list[Tensor]] = {}
         self._stages: list[Tensor] | None = None
 
@@ -88,7 +92,13 @@ class TeacherSignals:
 
     @property
     def logits(self) -> Tensor:
-        """``(B, K)``."""
+        """``(B, K)``.
+
+        Raises:
+            Unmeasurable: the teacher has features alone.
+        """
+        if not self.classes:
+            raise Unmeasurable("the teacher has features alone, no logits")
         return (self._outputs or self._look()[1])[0]
 
     def viewed(self, *views: Callable[[Tensor], Tensor]) -> list[Tensor]:

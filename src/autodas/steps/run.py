@@ -26,8 +26,9 @@ from autodas.steps.search.strategies import Strategy
 from autodas.teachers import load_teacher, matched
 from autodas.workbench import ways as teaching
 from autodas.workbench.budgets import Amount, BudgetOptions
+from autodas.workbench.feature_check import check_taught
 from autodas.workbench.protocol import Protocol, resolved
-from autodas.workbench.recipes import recipe_for
+from autodas.workbench.recipes import recipes_to_try
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.trainings import Trainings
 from autodas.workbench.ways import NO_TEACHER, digests_of, named_ways, way_of
@@ -165,8 +166,8 @@ def _check(config: RunConfig) -> list[str]:
         Names of all teachers.
 
     Raises:
-        InvalidInput: the teacher does not know these classes or hardly beats chance, or a number is
-            out of range.
+        InvalidInput: the teacher does not know these classes or hardly beats chance, it has
+            features alone and a loss compares logits, or a number is out of range.
         UnknownName: there is no such recipe.
     """
     data, ways = str(config.protocol.data), named_ways(config.teachers).values()
@@ -175,7 +176,9 @@ def _check(config: RunConfig) -> list[str]:
     for teacher in names:
         matched(load_teacher(teacher), load_data(data))
         check_teacher(teacher, data, config, cache=config.cache)
-    recipe_for(get_space(str(config.space)), config.recipe, epochs=config.epochs)
+    space = get_space(str(config.space))
+    for recipe in recipes_to_try(space, config.recipe, config.try_losses, epochs=config.epochs):
+        check_taught(recipe, names)
     return names
 
 

@@ -25,6 +25,7 @@ from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.budgets import Amount
 from autodas.workbench.contest import DECIDES, Contest, ContestRun
 from autodas.workbench.devices import check_device
+from autodas.workbench.feature_check import only_features
 from autodas.workbench.measuring import space_sample
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
@@ -142,7 +143,13 @@ def _ways(config: TeachersConfig) -> dict[str, Way]:
         )
     ways = named_ways(config.candidates)
     data = load_data(config.data)
-    for name in {name for way in ways.values() for name in way}:
+    names = sorted({name for way in ways.values() for name in way})
+    if silent := only_features(names):
+        raise InvalidInput(
+            f"candidates are compared by what they answer, and {silent[0]!r} has features alone; "
+            "let short trainings try it: autodas run --teachers … --try-losses at=1000"
+        )
+    for name in names:
         matched(load_teacher(name), data)
     space = get_space(config.space)
     for text in config.arch:

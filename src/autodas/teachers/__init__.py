@@ -3,7 +3,8 @@
 A teacher is a network with frozen weights, the digest of both, and what is known of its quality.
 Files are safetensors with a JSON description of the same name beside them; nothing is ever
 unpickled, and a file that does not fit its description is refused. A network without training
-has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives one.
+has nothing to teach: it serves comparisons, and only ``untrained:NAME`` gives one. Those without a
+classifier, and ``features:NAME``, are known by their features alone.
 
 Names: ``load_teacher`` and ``TEACHERS`` (by name), ``Teacher``, ``TeacherSource``, ``fitted`` (a
 teacher for images normalised otherwise than its own), ``matched`` (the same, if it knows the
@@ -21,6 +22,7 @@ from autodas.networks.checkpoint import (
 )
 from autodas.teachers.blueprint import BLUEPRINTS, Blueprint
 from autodas.teachers.catalog import (
+    FEATURES,
     TEACHERS,
     UNTRAINED,
     TeacherSource,
@@ -33,6 +35,7 @@ from autodas.teachers.teacher import Teacher, at_native_size, fitted, matched, n
 
 __all__ = [
     "BLUEPRINTS",
+    "FEATURES",
     "MOST_TIMM",
     "TEACHERS",
     "UNTRAINED",

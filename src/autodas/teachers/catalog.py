@@ -34,9 +34,18 @@ from autodas.teachers.public import PUBLIC, PublicCheckpoint
 from autodas.teachers.teacher import Teacher
 from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
 
-__all__ = ["TEACHERS", "UNTRAINED", "TeacherSource", "blueprint_of", "load_teacher", "start_from"]
+__all__ = [
+    "FEATURES",
+    "TEACHERS",
+    "UNTRAINED",
+    "TeacherSource",
+    "blueprint_of",
+    "load_teacher",
+    "start_from",
+]
 
 UNTRAINED = "untrained:"
+FEATURES = "features:"
 SUFFIX = ".safetensors"
 
 
@@ -71,13 +80,16 @@ def load_teacher(name: str) -> Teacher:
             published weights, or with those of a file of one's own,
             ``timm:NAME@PATH.safetensors``; or
             ``untrained:NAME``, a network with initial weights, where NAME is a teacher, one of
-            ``BLUEPRINTS`` or ``timm:NAME``, and ``untrained:NAME/K`` gives it K classes.
+            ``BLUEPRINTS`` or ``timm:NAME``, and ``untrained:NAME/K`` gives it K classes; or
+            ``features:NAME``, any of these, whatever its classes, for its features alone.
 
     Raises:
         UnknownName: there is none of that name.
         FileProblem: its files are missing or damaged.
         MissingData: its weights are not on this machine; the message says how to provide them.
     """
+    if name.startswith(FEATURES):
+        return _features_alone(name)
     if name.startswith(UNTRAINED):
         return _untrained(name)
     if name.startswith(TIMM):
@@ -89,6 +101,24 @@ def load_teacher(name: str) -> Teacher:
     if name.endswith(PICKLES):
         raise not_safetensors(expanded(Path(name)))
     return TEACHERS.get(name).load()
+
+
+def _features_alone(name: str) -> Teacher:
+    """A teacher without what it says of classes, if it says anything."""
+    base = name.removeprefix(FEATURES)
+    if base.startswith(TIMM):
+        teacher = load_timm_teacher(base, features=True)
+    elif is_reference(base):
+        teacher = load_own_teacher(base, features=True)
+    else:
+        teacher = load_teacher(base)
+    return replace(
+        teacher,
+        name=name,
+        digest=digest("features", teacher.digest),
+        num_classes=None,
+        accuracy=None,
+    )
 
 
 def _untrained(name: str) -> Teacher:

@@ -1,7 +1,8 @@
 """Teachers that a function of one's own makes: ``package.module:function``.
 
 The function is called without arguments and gives a trained network, a plain ``nn.Module`` as well.
-If the network has an attribute ``normalisation`` (:class:`autodas.data.Normalisation`), images are
+If that has an attribute ``num_classes`` of 0, as models of timm have, it has features alone. If the
+network has an attribute ``normalisation`` (:class:`autodas.data.Normalisation`), images are
 normalised so for it; otherwise it sees them as the data set has them.
 """
 
@@ -22,8 +23,12 @@ __all__ = ["load_own_teacher"]
 SIZES = (224, 64, 32, 28, 16, 8)  # pixels: the first at which a network can be run shows its stages
 
 
-def load_own_teacher(reference: str) -> Teacher:
+def load_own_teacher(reference: str, *, features: bool = False) -> Teacher:
     """The teacher that the function called ``reference`` makes.
+
+    Args:
+        reference: ``package.module:function``.
+        features: It may lack a classifier.
 
     Raises:
         InvalidInput: it cannot be imported or called, or makes no classifier; the message says
@@ -41,7 +46,8 @@ def load_own_teacher(reference: str) -> Teacher:
         raise InvalidInput(
             f"teacher {reference!r} makes a {type(made).__name__}, not a torch.nn.Module"
         )
-    network = _staged(made, reference).eval().requires_grad_(False)
+    features = features or getattr(made, "num_classes", None) == 0
+    network = _staged(made, reference, features=features).eval().requires_grad_(False)
     normalisation = getattr(made, "normalisation", None)
     if normalisation is not None and not isinstance(normalisation, Normalisation):
         raise InvalidInput(
@@ -52,7 +58,7 @@ def load_own_teacher(reference: str) -> Teacher:
         name=reference,
         network=network,
         digest=digest("own", reference, str(made), weights_digest(made)),
-        num_classes=network.classifier.out_features,
+        num_classes=None if features else network.classifier.out_features,
         accuracy=None,
         trained=True,
         description=f"made by {reference}",
@@ -60,7 +66,7 @@ def load_own_teacher(reference: str) -> Teacher:
     )
 
 
-def _staged(made: nn.Module, reference: str) -> StagedNetwork:
+def _staged(made: nn.Module, reference: str, *, features: bool) -> StagedNetwork:
     if isinstance(made, StagedNetwork):
         return made
     first = next((m for m in made.modules() if isinstance(m, nn.Conv2d)), None)
@@ -68,7 +74,8 @@ def _staged(made: nn.Module, reference: str) -> StagedNetwork:
     problem: InvalidInput | None = None
     for size in SIZES:
         try:
-            return wrapped(made, (channels, size, size), name=f"teacher {reference!r}")
+            shape, name = (channels, size, size), f"teacher {reference!r}"
+            return wrapped(made, shape, name=name, features=features)
         except InvalidInput as error:
             problem = problem or error
     raise problem or InvalidInput(f"teacher {reference!r} cannot be run")

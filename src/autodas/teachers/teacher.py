@@ -25,7 +25,7 @@ class Teacher:
         name: The name it was loaded by.
         network: In evaluation mode; its parameters want no gradient.
         digest: SHA-256 of architecture and weights; part of the key of what is measured with it.
-        num_classes: Number of logits, K.
+        num_classes: Number of logits, K; None of a teacher that is known by its features alone.
         accuracy: On the test part of the data set it was trained on, in percent; None if unknown.
         trained: False for a network with initial weights, which has nothing to teach and serves
             comparisons only.
@@ -37,7 +37,7 @@ class Teacher:
     name: str
     network: StagedNetwork
     digest: str
-    num_classes: int
+    num_classes: int | None
     accuracy: float | None
     trained: bool
     description: str
@@ -78,14 +78,17 @@ class Renormalised(StagedNetwork):
 def matched(teacher: Teacher, data: ImageData) -> Teacher:
     """``teacher`` for the images of ``data``, as :func:`fitted`, if it knows their classes.
 
+    One that is known by its features alone need not.
+
     Raises:
         InvalidInput: the numbers of classes or of channels differ.
     """
-    if teacher.num_classes != data.num_classes:
+    if teacher.num_classes not in (None, data.num_classes):
         raise InvalidInput(
             f"teacher {teacher.name!r} knows {teacher.num_classes} classes, data set "
             f"{data.name!r} has {data.num_classes}; name a teacher of these classes with "
-            "--teacher, such as one of autodas train-teacher"
+            "--teacher, such as one of autodas train-teacher, or learn from its features alone, "
+            f"features:{teacher.name}"
         )
     return fitted(teacher, data)
 

@@ -1,5 +1,8 @@
 """Teachers from timm: ``timm:NAME`` with its published weights, ``timm:NAME@PATH`` with others.
 
+Models that timm publishes without a classifier (DINO, CLIP and the like) are known by their
+features alone, and so are others, if the file of weights has no classifier and one asks for it.
+
 Published weights come as safetensors from the hub that timm names, through that hub's own cache;
 nothing is unpickled, so models that are published in other forms only are not available. Without a
 network a model that was never fetched is reported as missing; ``untrained:timm:NAME`` needs none.
@@ -28,10 +31,10 @@ __all__ = ["TIMM", "load_timm_teacher", "timm_blueprint"]
 TIMM = "timm:"
 
 
-def timm_blueprint(name: str) -> Blueprint:
+def timm_blueprint(name: str, *, features: bool = False) -> Blueprint:
     """The network called ``timm:NAME``, for the images and classes it was published for.
 
-    Of ``timm:NAME@PATH`` the file says the number of classes.
+    Of ``timm:NAME@PATH`` the file says the number of classes; with ``features`` it may have none.
 
     Raises:
         UnknownName: timm has no such model.
@@ -41,16 +44,19 @@ def timm_blueprint(name: str) -> Blueprint:
     model, own = _parts(name)
     about = configuration(model)
     channels, height, width = about.get("input_size", (3, 224, 224))
-    classes = int(about.get("num_classes", 1000)) if own is None else _classes(own, about)
+    published = int(about.get("num_classes", 1000))
+    headless = features or published == 0
+    classes = published if own is None else _classes(own, about, headless=headless)
     return Blueprint("timm", {"name": model}, classes, (channels, height, width))
 
 
-def load_timm_teacher(name: str) -> Teacher:
+def load_timm_teacher(name: str, *, features: bool = False) -> Teacher:
     """The teacher called ``timm:NAME`` or ``timm:NAME@PATH``.
 
     Args:
         name: With PATH, a safetensors file of the model's ``state_dict()``, for any number of
             classes.
+        features: The file may lack the classifier.
 
     Raises:
         UnknownName: timm has no such model.
@@ -58,7 +64,7 @@ def load_timm_teacher(name: str) -> Teacher:
         MissingData: timm cannot be imported, or the weights are not to be had.
         FileProblem: the weights are damaged or of another network.
     """
-    blueprint = timm_blueprint(name)
+    blueprint = timm_blueprint(name, features=features)
     model, own = _parts(name)
     about = configuration(model)
     network = seeded(lambda: timm_network(model, blueprint.num_classes, blueprint.input_shape), 0)
@@ -69,7 +75,7 @@ def load_timm_teacher(name: str) -> Teacher:
         name=name,
         network=network.eval().requires_grad_(False),
         digest=digest(blueprint.to_json(), sha256),
-        num_classes=blueprint.num_classes,
+        num_classes=blueprint.num_classes or None,
         accuracy=None,
         trained=True,
         description=f"{model} of timm, weights {own or about['hf_hub_id']}",
@@ -83,14 +89,20 @@ def _parts(name: str) -> tuple[str, Path | None]:
     return model, expanded(Path(path)) if at else None
 
 
-def _classes(weights: Path, about: Mapping[str, Any]) -> int:
-    """Number of classes that the file's classifier tells apart."""
-    layer = f"{about.get('classifier')}.weight"
+def _classes(weights: Path, about: Mapping[str, Any], *, headless: bool) -> int:
+    """Number of classes that the file's classifier tells apart; 0 if it may lack one and does."""
+    layer = f"{about.get('classifier') or 'head'}.weight"
     try:
         with safe_open(weights, framework="numpy") as file:
             own = plainly_named({name: name for name in file.keys()})  # noqa: SIM118 - no mapping
+            if layer not in own and headless:
+                return 0
             if layer not in own:
-                raise FileProblem(weights, f"lacks the tensor {layer!r} of its classifier")
+                raise FileProblem(
+                    weights,
+                    f"lacks the tensor {layer!r} of its classifier; features:timm:… takes a model "
+                    "by its features alone",
+                )
             return int(file.get_slice(own[layer]).get_shape()[0])
     except OSError as error:
         raise FileProblem(weights, f"cannot be read ({error.strerror or error})") from None

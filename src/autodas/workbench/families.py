@@ -22,6 +22,7 @@ from autodas.scores.score import Values
 from autodas.spaces import Space
 from autodas.tables import Split, Table, label_noise, split
 from autodas.tables.pairs import is_pairs
+from autodas.teachers import FEATURES
 from autodas.workbench.ground_truth import space_of, table_among
 from autodas.workbench.measuring import measure_space
 from autodas.workbench.protocol import Protocol
@@ -215,7 +216,8 @@ def _not_code(teacher: str, table: str) -> str:
     Raises:
         InvalidInput: it is made by a function, and nobody asked for its module.
     """
-    if is_reference(teacher) and not is_trusted(teacher.partition(":")[0]):
+    made_by = teacher.removeprefix(FEATURES)
+    if is_reference(made_by) and not is_trusted(made_by.partition(":")[0]):
         raise InvalidInput(
             f"table {table!r} was made with the teacher {teacher[:200]!r}, which is code; if you "
             "trust it, name it with --teacher"

@@ -187,6 +187,7 @@ def teacher_of(protocol: Protocol, precision: Precision) -> TeacherSignals:
         batch.labels,
         trained=teacher.trained,
         digest=teacher.digest,
+        classes=teacher.num_classes is not None,
     )
 
 

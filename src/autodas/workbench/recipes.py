@@ -18,7 +18,7 @@ from autodas.distill import LOSSES, RECIPES, Recipe, get_recipe
 from autodas.networks import without_weights
 from autodas.spaces import Space
 
-__all__ = ["default_recipe", "parse_choices", "parse_losses", "recipe_for"]
+__all__ = ["default_recipe", "parse_choices", "parse_losses", "recipe_for", "recipes_to_try"]
 
 
 def recipe_for(
@@ -42,6 +42,19 @@ def recipe_for(
     """
     recipe = get_recipe(name or default_recipe(space))
     return recipe.changed(losses=parse_losses(losses), **values)
+
+
+def recipes_to_try(
+    space: Space, name: str | None, choices: Sequence[str], *, epochs: int | None
+) -> list[Recipe]:
+    """The recipe with each of the losses to choose among, as :func:`parse_choices` reads them.
+
+    Raises:
+        UnknownName: there is no such recipe or loss.
+        InvalidInput: a value is not acceptable.
+    """
+    usual = recipe_for(space, name, epochs=epochs)
+    return [usual.changed(losses=parse_losses(each)) for each in parse_choices(choices)] or [usual]
 
 
 def default_recipe(space: Space) -> str:

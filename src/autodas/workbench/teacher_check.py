@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,9 @@ from autodas.core.seals import read_sealed, sealed
 from autodas.data import ImageData, load_data
 from autodas.data.batch import dealt
 from autodas.teachers import Teacher, at_native_size, fitted, load_teacher
+from autodas.workbench.feature_check import FeatureCheck, checked_features
 
-__all__ = ["AnyTeacher", "TeacherCheck", "check_teacher", "judged"]
+__all__ = ["AnyTeacher", "Check", "TeacherCheck", "check_teacher", "judged"]
 
 Numbers = npt.NDArray[np.int64]
 
@@ -131,6 +132,10 @@ class TeacherCheck:
         return {**asdict(self), "sentence": self.sentence}
 
 
+Check: TypeAlias = TeacherCheck | FeatureCheck
+"""What was found of a teacher: what it gets right, or what its features are like."""
+
+
 def check_teacher(
     name: str,
     data: str,
@@ -138,8 +143,10 @@ def check_teacher(
     *,
     cache: Path | None = None,
     progress: Progress = Silent(),
-) -> TeacherCheck | None:
+) -> Check | None:
     """Ask a teacher about training images, and refuse one that hardly beats chance.
+
+    Of one that is known by its features alone these are looked at.
 
     Args:
         name: Of the teacher.
@@ -153,14 +160,19 @@ def check_teacher(
         of a teacher of other classes, whose accuracy means nothing.
 
     Raises:
-        InvalidInput: it is no better than chance, or its classes are in another order.
+        InvalidInput: it is no better than chance, its classes are in another order, or its
+            features are not finite or the same for all images.
     """
     teacher, images = load_teacher(name), load_data(data)
     if images.class_names:
         progress.note(images.in_words)
-    if not teacher.trained or teacher.num_classes != images.num_classes:
+    if not teacher.trained or teacher.num_classes not in (None, images.num_classes):
         return None
-    check = _known(fitted(teacher, images), images, cache_folder(cache) / "teachers")
+    check: Check = (
+        checked_features(fitted(teacher, images), images)
+        if teacher.num_classes is None
+        else _known(fitted(teacher, images), images, cache_folder(cache) / "teachers")
+    )
     if not check.usable and not options.any_teacher:
         raise InvalidInput(check.complaint)
     progress.note(check.sentence)

@@ -36,6 +36,7 @@ from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher, read_description
 from autodas.workbench.devices import device_in_turn
+from autodas.workbench.feature_check import only_features
 from autodas.workbench.shared_folder import Home
 from autodas.workbench.ways import digests_of
 
@@ -207,7 +208,8 @@ def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
 
 def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, Any]:
     """What tells how good it is: ``losses``, the calibrated cross-entropy of each validation
-    image; ``calibrated_cross_entropy``, their mean; ``brier``; ``kd_loss``, if there are teachers.
+    image; ``calibrated_cross_entropy``, their mean; ``brier``; ``kd_loss``, if there are teachers
+    and all of them have logits.
 
     The last is never added to others: it has the scale of the teachers.
     """
@@ -218,7 +220,7 @@ def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, 
         "calibrated_cross_entropy": float(losses.mean()),
         "brier": brier_score(logits, labels),
     }
-    if setup.teachers:
+    if setup.teachers and not only_features(setup.teachers):
         teachers = [load_teacher(name) for name in setup.teachers]
         found["kd_loss"] = kd_loss(network, teachers, data, setup.recipe.temperature)
     return found

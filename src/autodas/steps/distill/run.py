@@ -26,9 +26,10 @@ from autodas.steps.distill.verdict import OTHER, gain_of, verdict_of
 from autodas.students import TIMM
 from autodas.teachers import load_teacher
 from autodas.workbench.devices import check_device
+from autodas.workbench.feature_check import check_taught
 from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
-from autodas.workbench.teacher_check import AnyTeacher, TeacherCheck, check_teacher
+from autodas.workbench.teacher_check import AnyTeacher, Check, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
 from autodas.workbench.ways import NO_TEACHER, digests_of
 
@@ -117,7 +118,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     space = get_space(space_name)
     config = replace(config, space=space_name, recipe=config.recipe or default_recipe(space))
     recipe = recipe_for(space, config.recipe, losses=config.losses, epochs=config.epochs)
-    checks = _checks(config, progress)
+    checks = _checks(config, recipe, progress)
     meant = {
         "students": [student.arch for student in students],
         "teachers": digests_of((config.teacher, *config.more_teachers)),
@@ -143,9 +144,10 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     return results | {"summary": [*results["verdict"], *told]}
 
 
-def _checks(config: DistillConfig, progress: Progress) -> list[TeacherCheck]:
+def _checks(config: DistillConfig, recipe: Recipe, progress: Progress) -> list[Check]:
     names = dict.fromkeys((config.teacher, *config.more_teachers))
     names.pop(NO_TEACHER, None)
+    check_taught(recipe, names)
     found = [check_teacher(name, config.data, config, progress=progress) for name in names]
     return [check for check in found if check is not None]
 

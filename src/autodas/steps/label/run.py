@@ -30,6 +30,7 @@ from autodas.tables.rungs import fidelity_of
 from autodas.tables.table import RUNG_COLUMNS
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.devices import check_device
+from autodas.workbench.feature_check import check_taught
 from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
@@ -263,7 +264,9 @@ def _units(config: LabelConfig) -> dict[Entry, Unit]:
         epochs=config.epochs,
     )
     data = load_data(config.data)
-    for name in {name for way in ways.values() for name in way}:
+    names = sorted({name for way in ways.values() for name in way})
+    check_taught(recipe, names)
+    for name in names:
         matched(load_teacher(name), data)  # before anything is trained
     if config.rungs:
         for_choosing(data)

@@ -17,6 +17,7 @@ from autodas.tables.noise import label_noise
 from autodas.tables.rungs import rung_columns
 from autodas.tables.table import Part, Target, Training
 from autodas.teachers import load_teacher
+from autodas.workbench.feature_check import only_features
 from autodas.workbench.teacher_facts import facts_of
 from autodas.workbench.training import Setup, Unit
 from autodas.workbench.ways import Way
@@ -152,7 +153,7 @@ def header_of(
 def _of_pair(name: str, way: Way, setup: Setup) -> dict[str, Any]:
     """Who teaches under this name, and what is known of them without training."""
     members = [_of_teacher(each) for each in way]
-    if not way:
+    if not way or only_features(way):
         return {"name": name, "members": members}
     facts = facts_of(way, setup.data, setup.recipe.temperature).to_json()
     known = {key: value for key, value in facts.items() if key not in ("teacher", "images")}

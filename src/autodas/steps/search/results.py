@@ -18,6 +18,7 @@ from autodas.steps.search.scoring import Scorer
 from autodas.tables import Table
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.latency import device_name
+from autodas.workbench.recipes import parse_choices
 
 __all__ = [
     "Found",
@@ -184,15 +185,17 @@ class Students:
 
 
 def chosen_of(
-    found: Found, limits: Limits, contest: Mapping[str, Any] | None, results: Mapping[str, Any]
+    config: SearchConfig, found: Found, limits: Limits, results: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The student that is to be trained: the winner of the contest, else the best score.
 
-    With ``taught``, whether it is to learn from a teacher, and after a contest ``teachers``, whom,
-    and ``losses``, what for; empty for those of the recipe.
+    With ``taught``, whether it is to learn from a teacher, ``losses``, what for (empty for those of
+    the recipe), and after a contest ``teachers``, whom.
     """
+    contest = results["contest"]
     if contest is None:
-        return {**results["students"][0], "taught": True}
+        losses = next(iter(parse_choices(config.try_losses)), ())
+        return {**results["students"][0], "taught": True, "losses": list(losses)}
     arm = contest["arms"][contest["winner"]]
     students = Students(limits, memory="memory" in results["students"][0])
     return {

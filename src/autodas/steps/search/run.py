@@ -32,15 +32,16 @@ from autodas.steps.search.strategies import (
 from autodas.steps.search.text import contest_in_words, summary_of
 from autodas.workbench.budgets import Quantity
 from autodas.workbench.costs import CostBook
+from autodas.workbench.feature_check import check_taught
 from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.latency import check_timing
 from autodas.workbench.measuring import LARGEST, refuse_too_large, space_sample
 from autodas.workbench.protocol import resolved
-from autodas.workbench.recipes import parse_choices
-from autodas.workbench.teacher_check import TeacherCheck, check_teacher
+from autodas.workbench.recipes import parse_choices, recipes_to_try
+from autodas.workbench.teacher_check import Check, check_teacher
 from autodas.workbench.training import CHECKPOINTS
 from autodas.workbench.trainings import Trainings
-from autodas.workbench.ways import digests_of, in_words, named_ways, way_of
+from autodas.workbench.ways import digests_of, in_words, named_ways, way_of, ways_among
 
 __all__ = ["Config", "SearchConfig", "run"]
 
@@ -97,7 +98,7 @@ def run(config: SearchConfig, progress: Progress = Silent()) -> dict[str, Any]:
         finalists = in_turn(found, search.limits)
         results["finalists"] = finalists[: config.finalists or 0]
         results["contest"] = contest_between(config, space, finalists, directory, progress)
-        results["chosen"] = chosen_of(found, search.limits, results["contest"], results)
+        results["chosen"] = chosen_of(config, found, search.limits, results)
         results["latency_doubt"] = latency_doubt(search.limits, results["chosen"]["arch"])
         results["why"] = [*([] if why is None else [why]), *contest_in_words(results["contest"])]
         search.limits.book.save()
@@ -133,18 +134,26 @@ def _with_first_teacher(config: SearchConfig) -> SearchConfig:
 
 
 def _teachers(config: SearchConfig, space: Space, score: Score) -> list[str]:
-    """Names of the teachers that the score looks at or finalists learn from."""
+    """Names of the teachers that the score looks at or finalists learn from.
+
+    Raises:
+        InvalidInput: finalists are to learn from one what it cannot teach.
+    """
     chooses = Trainings.parsed(config.trainings).chooses
     if not score.asks_teacher and not chooses:
         return []
-    usual = way_of(str(resolved(config.protocol, space).teacher))
-    ways = named_ways(config.teachers).values() if chooses else ()
-    return list(dict.fromkeys([*usual, *(name for way in ways for name in way)]))
+    usual = str(resolved(config.protocol, space).teacher)
+    ways = ways_among(config.teachers, usual, without=False) if chooses else []
+    taught = [name for way in ways for name in way]
+    if chooses:
+        for recipe in recipes_to_try(space, config.recipe, config.try_losses, epochs=config.epochs):
+            check_taught(recipe, taught)
+    return list(dict.fromkeys([*way_of(usual), *taught]))
 
 
 def _checks(
     config: SearchConfig, space: Space, teachers: Sequence[str], progress: Progress
-) -> list[TeacherCheck]:
+) -> list[Check]:
     """What teachers know."""
     if not teachers:
         return []
