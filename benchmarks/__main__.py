@@ -26,6 +26,7 @@ HELPERS = {
 }
 # Many minutes, public data, or an extra: only when they are named.
 LONG = {
+    "duels",
     "end_to_end",
     "endurance",
     "finalists",

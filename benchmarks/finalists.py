@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from autodas.scores.predictor import get_predictor
 from autodas.spaces import get_space
 from autodas.tables import Table
 from autodas.tables.table import RungLabels
-from autodas.workbench.arms import AGAIN, Ladder
+from autodas.workbench.arms import AGAIN, Ladder, Plan
 from autodas.workbench.ground_truth import load_table
 from benchmarks.finalists_page import write_page
 
@@ -88,6 +88,11 @@ class Row:
         images = int(str(self.table.meta["dataset"]).partition("/")[2] or 200)
         steps = recipe["epochs"] * -(-images // recipe["batch_size"])
         return Ladder.priced(dict(sorted(prices.items())), steps)
+
+    @cached_property
+    def plan(self) -> Callable[..., Plan]:
+        """As of the ladder; asked anew for every draw, it is made once."""
+        return cache(self.ladder.plan)
 
     def accuracy(self, arm: Arm) -> float:
         """Mean test accuracy of full trainings."""
@@ -203,7 +208,7 @@ def halving(
 
     def choose(asked: Question) -> Arm:
         arms = [(i, way) for i in order(asked) for way in ways]
-        plan = asked.row.ladder.plan(Fraction(asked.cost) + 1, len(arms), again=again)
+        plan = asked.row.plan(Fraction(asked.cost) + 1, len(arms), again=again)
         contest = SuccessiveHalving(arms, plan.bracket)
         while requests := contest.ask():
             fidelity = requests[0].fidelity

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autodas.core.rng import derive
 from autodas.workbench.ground_truth import load_table
-from benchmarks import finalists, finalists_page
+from benchmarks import duels, finalists, finalists_page
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +114,24 @@ def test_an_interval_is_that_of_the_mean():
     assert mean == 2.5
     assert high - mean == pytest.approx(1.96 * np.std([1, 2, 3, 4], ddof=1) / 2)
     assert mean - low == pytest.approx(high - mean)
+
+
+def test_a_duel_goes_by_one_seed_and_is_judged_by_the_others(row):
+    for seen in range(3):
+        number, way = duels.duel(question(row, 3.0), seen)
+        runs = {each: row.table.target(each).per_seed[number] for each in finalists.WAYS}
+        assert runs[way][seen] == max(each[seen] for each in runs.values())
+        others = [value for i, value in enumerate(runs[way]) if i != seen]
+        assert duels.judged(row, (number, way), seen) == pytest.approx(np.mean(others))
+
+
+def test_a_duel_leaves_rungs_two_trainings_fewer(row, monkeypatch):
+    asked = []
+
+    def halving(order, **options):
+        return lambda question: asked.append((question.cost, options)) or (0, "distilled")
+
+    monkeypatch.setattr(duels, "halving", halving)
+    for cost in (2.0, 3.0):
+        duels.duel(question(row, cost), 0)
+    assert asked == [(2.0, {}), (1.0, {"ways": ["distilled"]})]
