@@ -189,13 +189,17 @@ def chosen_of(
 ) -> dict[str, Any]:
     """The student that is to be trained: the winner of the contest, else the best score.
 
-    With ``taught``, whether it is to learn from a teacher, ``losses``, what for (empty for those of
-    the recipe), and after a contest ``teachers``, whom.
+    With ``taught``, whether it is to learn from a teacher, and after a contest ``teachers``, whom,
+    and ``losses``, what for; empty for those of the recipe. Without one, those that were named.
     """
     contest = results["contest"]
     if contest is None:
-        losses = next(iter(parse_choices(config.try_losses)), ())
-        return {**results["students"][0], "taught": True, "losses": list(losses)}
+        named = parse_choices(config.try_losses)
+        return {
+            **results["students"][0],
+            "taught": True,
+            **({"losses": list(named[0])} if named else {}),
+        }
     arm = contest["arms"][contest["winner"]]
     students = Students(limits, memory="memory" in results["students"][0])
     return {
