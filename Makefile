@@ -29,7 +29,7 @@ test-kernels: $(STAMP)  ## the tests of numbers again, computed as on processors
 		$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow and not gpu" $(NUMBERS)
 
 extras: $(STAMP)  ## install what the tests of extras need; they are skipped without
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[timm,images,onnx,tracking,multi-gpu,optuna]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[timm,images,hf,onnx,tracking,multi-gpu,optuna]"
 
 test-slow: $(STAMP)  ## the slow tests
 	$(BIN)/python -m pytest -n $(JOBS) -m slow

@@ -104,7 +104,7 @@ def test_nothing_to_test_on(root):
 
 
 def test_what_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(InvalidInput, match="what is checked is folder: or csv:…, got 'digits'"):
+    with pytest.raises(InvalidInput, match="checked is one of folder:…, csv:…, hf:…, got 'digits'"):
         run(Config("digits"))
     with pytest.raises(FileProblem, match="cannot be read: No such file"):
         run(Config(f"folder:{tmp_path / 'none'}"))
@@ -123,8 +123,12 @@ def test_what_is_said_of_images_becomes_part_of_their_name(root, capsys):
         assert main([*words, *more]) == 0
         assert json.loads(capsys.readouterr().out)["data"] == f"folder:{root}@16{told}"
     assert main(["search", "--data", "digits", "--val-split", "0.2"]) == 2
-    assert "--val-split is about --data folder:… or csv:…, got digits" in capsys.readouterr().err
+    assert (
+        "--val-split is about --data folder:…, csv:… or hf:…, got digits" in capsys.readouterr().err
+    )
     assert main(["search", "--skip-broken"]) == 2
-    assert "--skip-broken is about --data folder:… or csv:…, got none" in capsys.readouterr().err
+    assert (
+        "--skip-broken is about --data folder:…, csv:… or hf:…, got none" in capsys.readouterr().err
+    )
     assert main([*words, "--val-split", "2"]) == 2
     assert "val-split must be a share between 0 and 1, got '2'" in capsys.readouterr().err

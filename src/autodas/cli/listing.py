@@ -55,6 +55,8 @@ PATTERNS: dict[str, dict[str, str]] = {
     },
     "datasets": {
         "folder:PATH": "a folder of images of your own, one folder per class",
+        "csv:FILE": "a list of images, path,label and perhaps split",
+        "hf:NAME:CONFIG": "a data set of the Hugging Face hub, or of such a layout in a folder",
         "folder:PATH@SIZE": "the same at SIZE × SIZE pixels",
         "NAME@SIDE/COUNT": "COUNT training images of a data set, all images at SIDE × SIDE pixels",
     },

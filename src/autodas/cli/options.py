@@ -169,9 +169,11 @@ def _told_of_images(given: Given) -> Given:
     if not told:
         return rest
     names = given.get("--data", [""])
-    if not all(name.startswith(("folder:", "csv:")) for name in names):
+    if not all(name.startswith(("folder:", "csv:", "hf:")) for name in names):
         option = "--val-split" if "--val-split" in given else "--skip-broken"
-        raise InvalidInput(f"{option} is about --data folder:… or csv:…, got {names[0] or 'none'}")
+        raise InvalidInput(
+            f"{option} is about --data folder:…, csv:… or hf:…, got {names[0] or 'none'}"
+        )
     return rest | {"--data": [name + "".join(told) for name in names]}
 
 

@@ -87,8 +87,9 @@ def load_data(name: str) -> ImageData:
     """The data set called ``name``, read once per process.
 
     Args:
-        name: A name in ``DATASETS``; or ``folder:PATH@SIZE`` or ``csv:FILE@SIZE``, a folder or a
-            list of images (:mod:`autodas.data.folder`); or ``NAME@SIDE/IMAGES``, a part of NAME
+        name: A name in ``DATASETS``; or ``folder:PATH@SIZE``, ``csv:FILE@SIZE`` or
+            ``hf:NAME@SIZE``, a folder, a list or a data set of images
+            (:mod:`autodas.data.folder`); or ``NAME@SIDE/IMAGES``, a part of NAME
             (:mod:`autodas.data.reduced`).
 
     Raises:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autodas.core.digest import digest_file
-from autodas.core.errors import AutodasError
-from autodas.data.folder import CSV, ImageSource
+from autodas.core.errors import AutodasError, MissingData
+from autodas.data.folder import FOLDER, ImageSource
 from autodas.data.layout import SUFFIXES, ImageLayout, entries
 from autodas.data.pictures import decode_picture
 
@@ -58,23 +58,27 @@ def checked(name: str, advance: Callable[[int, int], None]) -> Checkup:
     """Look at every image that ``name`` holds.
 
     Args:
-        name: ``folder:PATH…`` or ``csv:FILE…``.
+        name: ``folder:PATH…``, ``csv:FILE…`` or ``hf:NAME…``.
         advance: Is told how many images of how many have been looked at.
 
     Raises:
         InvalidInput: a size or a share in the name is not possible.
         FileProblem: there is no such folder or list.
+        MissingData: there is no such data set.
     """
     source = ImageSource.parsed(name)
     found = Checkup()
     layout: ImageLayout | None = None
     try:
         layout = source.layout()
+    except MissingData:
+        raise
     except AutodasError as error:
         found.odd["it cannot be used as it is"].append(str(error))
-    root = source.path.parent if name.startswith(CSV) else source.path
+    in_folder = name.startswith(FOLDER)
+    root = source.path if in_folder else source.path.parent
     if layout is None:
-        files = [file for file in _below(root) if file.suffix.lower() in SUFFIXES]
+        files = [file for file in _below(root) if in_folder and file.suffix.lower() in SUFFIXES]
         places = dict.fromkeys(files, ("", ""))
     else:
         places = {
@@ -89,7 +93,7 @@ def checked(name: str, advance: Callable[[int, int], None]) -> Checkup:
         found.odd["not of one size, so a size must be named (…@64)"].append(
             f"{len(sizes)} sizes, the most frequent {usual[0]}×{usual[1]} ({count:,} images)"
         )
-    if not name.startswith(CSV):
+    if in_folder:
         _of_other_files(found, root, set(places))
     return found
 

@@ -1,10 +1,12 @@
-"""Images in a folder, ``folder:PATH``, or in a list of files, ``csv:FILE``.
+"""Images in a folder, ``folder:PATH``, in a list of files, ``csv:FILE``, or in a data set of the
+library ``datasets``, ``hf:NAME`` (:mod:`autodas.data.hugging_face`).
 
 After the path may follow ``@SIZE``: the shorter side of every image is scaled to it and the centre
 square is taken; without, all images must have one size already. Then, after commas,
 ``val-split=0.1``, the share that is held out to test on where there is no part for it, and
-``skip-broken``, to leave out what cannot be decoded. :mod:`autodas.data.layout` says which images
-are found. Pixels are normalised by ImageNet's constants.
+``skip-broken``, to leave out what cannot be decoded, and with ``hf:`` ``label=COLUMN``.
+:mod:`autodas.data.layout` says which images are found. Pixels are normalised by
+ImageNet's constants.
 """
 
 from __future__ import annotations
@@ -24,18 +26,21 @@ import numpy.typing as npt
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.places import cache_folder, expanded
 from autodas.data.decoded import Decoding, cached_file, image_data_in
+from autodas.data.hugging_face import layout_of_hub
 from autodas.data.images import IMAGENET, ImageData
 from autodas.data.layout import ImageLayout, Labelled, held_out, layout_of_csv, layout_of_folder
 from autodas.data.listing import Listing
 from autodas.data.pictures import decode_picture, picture_size
 
-__all__ = ["CSV", "PREFIXES", "ImageSource", "load_folder"]
+__all__ = ["FOLDER", "PREFIXES", "ImageSource", "load_folder"]
 
-FOLDER, CSV = "folder:", "csv:"
-PREFIXES = (FOLDER, CSV)
+FOLDER, CSV, HUB = "folder:", "csv:", "hf:"
+PREFIXES = (FOLDER, CSV, HUB)
 SIZES = range(1, 2049)
 SHARE = 0.25  # of the machine's memory that the decoded images of a folder may take
-OPTION = re.compile(r"(?P<rest>.+),(?:val-split=(?P<share>[^,=@]*)|(?P<skip>skip-broken))")
+OPTION = re.compile(
+    r"(?P<rest>.+),(?:val-split=(?P<share>[^,=@]*)|(?P<skip>skip-broken)|label=(?P<label>[^,=@]+))"
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class ImageSource:
         side: Pixels to which images are scaled; None if they have one size.
         share: Of the images that are held out; None if the folder is parted.
         skip_broken: Whether images that cannot be decoded are left out.
+        label: Column of the labels, where a data set has several.
     """
 
     name: str
@@ -55,6 +61,7 @@ class ImageSource:
     side: int | None = None
     share: float | None = None
     skip_broken: bool = False
+    label: str | None = None
 
     @classmethod
     def parsed(cls, name: str) -> ImageSource:
@@ -63,24 +70,30 @@ class ImageSource:
         Raises:
             InvalidInput: a size or a share is not possible.
         """
-        rest, share, skip = name.partition(":")[2], None, False
+        rest, share, skip, label = name.partition(":")[2], None, False, None
         while found := OPTION.fullmatch(rest):
             rest = found["rest"]
             skip = skip or found["skip"] is not None
+            label = found["label"] or label
             share = _share(name, found["share"]) if found["share"] is not None else share
         path, at, size = rest.rpartition("@")
         if not at or not size.isdecimal():
             path, size = rest, ""
         if size and int(size) not in SIZES:
             raise InvalidInput(f"{name}: the size must lie in 1 to {SIZES[-1]}, got {size}")
-        return cls(name, expanded(Path(path)), int(size) if size else None, share, skip)
+        if label is not None and not name.startswith(HUB):
+            raise InvalidInput(f"{name}: label={label} is about a column of hf:NAME")
+        return cls(name, expanded(Path(path)), int(size) if size else None, share, skip, label)
 
     def layout(self) -> ImageLayout:
         """The images, before any are held out.
 
         Raises:
             FileProblem: something is missing; the message names it.
+        AutodasError: as :func:`autodas.data.hugging_face.layout_of_hub`.
         """
+        if self.name.startswith(HUB):
+            return layout_of_hub(str(self.path), self.label)
         return (layout_of_csv if self.name.startswith(CSV) else layout_of_folder)(self.path)
 
 
@@ -95,7 +108,7 @@ def _share(name: str, text: str) -> float:
 
 
 def load_folder(name: str) -> ImageData:
-    """The data set in a folder or a list.
+    """The data set in a folder, a list or a data set of Hugging Face.
 
     Args:
         name: As the module says.
@@ -108,9 +121,11 @@ def load_folder(name: str) -> ImageData:
     source = ImageSource.parsed(name)
     layout = source.layout()
     if len(layout.parts) < 2 and source.share is None:
+        hub = name.startswith(HUB)
+        lacks = "labelled split val or test" if hub else "folders train/ and val/ (or test/)"
         raise FileProblem(
             source.path,
-            "has no folders train/ and val/ (or test/): say how much is held out to test on, "
+            f"has no {lacks}: say how much is held out to test on, "
             f"--val-split 0.1 or {name},val-split=0.1",
         )
     if len(layout.parts) > 1 and source.share is not None:

@@ -18,7 +18,7 @@ class CheckConfig:
     """Which images to look at."""
 
     data: str
-    """A folder or a list of images: folder:PATH or csv:FILE, with @SIZE if they are scaled."""
+    """Images: folder:PATH, csv:FILE or hf:NAME, with @SIZE if they are scaled."""
 
 
 Config = CheckConfig
@@ -36,7 +36,8 @@ def run(config: CheckConfig, progress: Progress = Silent()) -> dict[str, Any]:
         FileProblem: there is no such folder or list.
     """
     if not config.data.startswith(PREFIXES):
-        raise InvalidInput(f"what is checked is {' or '.join(PREFIXES)}…, got {config.data!r}")
+        kinds = ", ".join(f"{prefix}…" for prefix in PREFIXES)
+        raise InvalidInput(f"what is checked is one of {kinds}, got {config.data!r}")
     started = False
 
     def advance(done: int, total: int) -> None:
