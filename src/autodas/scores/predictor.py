@@ -7,11 +7,12 @@ accuracies; it must never be judged on those it has seen, so whoever uses one sa
 learns from and which it predicts.
 
 Predictors see the encoding of an architecture; or its graph (counts, paths and degrees of a cell,
-counts, widths and ratios of a chain of stages); or graph and values of zero-cost scores together.
+counts, widths and ratios of a chain of stages); or both; or both and its ranks by zero-cost scores.
 
 Names: ``predictor:ridge``, ``predictor:forest``, ``predictor:boosting`` (encoding);
 ``predictor:graph-ridge``, ``predictor:graph-forest``, ``predictor:graph-boosting`` (graph);
-``predictor:all`` (graph and scores); ``predictor:shapes`` (the best closed form of shapes).
+``predictor:committee`` (encoding and graph); ``predictor:all`` (and scores);
+``predictor:shapes`` (the best closed form of shapes).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.scores import size, zero_cost  # noqa: F401 - they declare what is learnt from
 from autodas.scores.closed_forms import LEAVES
+from autodas.scores.committee import Committee, boosted_trees
 from autodas.scores.score import SCORES
 
 __all__ = [
@@ -49,13 +51,13 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 PREFIX = "predictor:"
-Sees: TypeAlias = Literal["encoding", "graph", "all", "shapes"]
+Sees: TypeAlias = Literal["encoding", "graph", "both", "all", "shapes"]
 STUDENT_SCORES = (
     *("params", "macs", "layers", "grad_norm", "snip", "fisher", "plain", "l2_norm", "synflow"),
     *("logsynflow", "jacov", "epe_nas", "naswot", "swap", "zen", "zico", "expressivity"),
     *("progressivity", "trainability", "vkdnw"),
 )
-"""Scores of a student alone that ``predictor:all`` learns from, beside the graph."""
+"""Scores of a student alone whose ranks ``predictor:all`` learns from, too."""
 LEAST = 8  # fewer known accuracies are not worth fitting anything to
 
 
@@ -114,17 +116,6 @@ def _graph_forest(seed: int) -> Any:  # noqa: ANN401
     return RandomForestRegressor(random_state=seed, n_jobs=1)  # its defaults, as published
 
 
-def _graph_boosting(seed: int) -> Any:  # noqa: ANN401
-    return GradientBoostingRegressor(
-        n_estimators=300,
-        learning_rate=0.05,
-        max_depth=4,
-        subsample=0.7,
-        max_features=0.2,
-        random_state=seed,
-    )
-
-
 class BestOrder:
     """Takes the one feature that orders the known accuracies best, and no other.
 
@@ -164,15 +155,22 @@ for _each in (
     ),
     Predictor(
         "graph-boosting",
-        _graph_boosting,
+        boosted_trees,
         "300 gradient-boosted trees on the graph",
         _GRAF,
         "graph",
     ),
     Predictor(
+        "committee",
+        Committee,
+        "a Gaussian process and 300 boosted trees on encoding and graph",
+        _GRAF,
+        "both",
+    ),
+    Predictor(
         "all",
-        _graph_boosting,
-        "300 gradient-boosted trees on the graph and on zero-cost scores",
+        Committee,
+        "the same on encoding, graph and ranks by zero-cost scores",
         f"{_GRAF}; Tybl & Neumann, CVPR 2025, table 1",
         "all",
     ),

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed
@@ -144,10 +145,13 @@ def test_a_predictor_sees_what_it_says(family):
     graph = np.stack([space.graph_features(arch) for arch in archs])
     np.testing.assert_array_equal(encodings(family), [space.features(arch) for arch in archs])
     np.testing.assert_array_equal(encodings(family, "graph"), graph)
+    both = np.hstack([encodings(family), graph])
+    np.testing.assert_array_equal(encodings(family, "both"), both)
     # Of scores, only sizes are known here; the others have no values and are left out.
     every = encodings(family, "all")
-    np.testing.assert_array_equal(every[:, :-2], graph)
-    np.testing.assert_array_equal(every[:, -2:].T, family.sizes)
+    np.testing.assert_array_equal(every[:, :-2], both)
+    ranks = [rankdata(sizes) / len(graph) for sizes in family.sizes]
+    np.testing.assert_array_equal(every[:, -2:].T, ranks)
 
 
 @pytest.mark.parametrize("name", ["ridge", "forest", "boosting"])

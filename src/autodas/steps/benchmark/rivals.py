@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from autodas.core.digest import digest
 from autodas.core.results import Failed, Ok, Result
@@ -45,13 +46,20 @@ def encodings(family: Family, sees: Sees = "encoding") -> Values:
     space = family.space
     if sees == "shapes":
         return np.column_stack(list(closed_forms(family.subjects).values()))
-    look = space.features if sees == "encoding" else space.graph_features
-    found = np.stack([look(space.decode(text)) for text in family.table.architectures])
+    each = [space.decode(text) for text in family.table.architectures]
+    looks = {"encoding": [space.features], "graph": [space.graph_features]}
+    found = np.column_stack(
+        [
+            np.stack([look(architecture) for architecture in each])
+            for look in looks.get(sees, [space.features, space.graph_features])
+        ]
+    )
     if sees != "all":
         return found
     values = [SCORES.get(name).compute(family.subjects) for name in STUDENT_SCORES]
-    known = [each.value for each in values if isinstance(each, Ok)]
-    return np.column_stack([found, *known])
+    # Scores span orders of magnitude; their order is what is known to go with accuracy.
+    ranks = [rankdata(each.value) / len(found) for each in values if isinstance(each, Ok)]
+    return np.column_stack([found, *ranks])
 
 
 def folds(family: Family, rows: Index) -> Index:
