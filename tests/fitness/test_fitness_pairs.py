@@ -5,7 +5,14 @@ import pytest
 
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed
-from autodas.fitness import COMPARISONS, Goal, Objective, PairGoodness, PairIntervals
+from autodas.fitness import (
+    COMPARISONS,
+    Goal,
+    Objective,
+    PairGoodness,
+    PairIntervals,
+    variance_shares,
+)
 
 STUDENT = np.array([0, 0, 0, 1, 1, 1])
 TEACHER = np.array([0, 1, 2, 0, 1, 2])
@@ -91,3 +98,26 @@ def test_a_student_that_was_drawn_twice_counts_twice_and_not_four_times():
     drawn = three._samples([1.0, 2.0] * 3).value[TEACHERS][1]
     # One of three right: drawn k times of three, (2k − 3) / 3.
     assert set(np.round(drawn[np.isfinite(drawn)], 6)) == set(np.round([-1, -1 / 3, 1 / 3, 1], 6))
+
+
+def test_variance_is_shared_between_students_teachers_and_the_pair():
+    # 10 between students, 1 between teachers, and ±0.5 that neither explains.
+    values = np.array([0.5, 0.5, 1.5, 10.0, 12.0, 11.0])
+    grid = values.reshape(2, 3)
+    total = np.square(grid - grid.mean()).sum()
+    students, teachers = variance_shares(values, STUDENT, TEACHER).value
+    assert students == pytest.approx(3 * np.square(grid.mean(1) - grid.mean()).sum() / total)
+    assert teachers == pytest.approx(2 * np.square(grid.mean(0) - grid.mean()).sum() / total)
+    assert 0 < 1 - students - teachers < 0.02
+    assert variance_shares(TEACHER + 5.0, STUDENT, TEACHER).value == (0.0, 1.0)
+    order = np.random.default_rng(0).permutation(6)
+    again = variance_shares(values[order], STUDENT[order], TEACHER[order]).value
+    assert again == pytest.approx((students, teachers))
+
+
+def test_nothing_is_shared_where_nothing_differs():
+    assert variance_shares(np.full(6, 1e9), STUDENT, TEACHER) == Failed(
+        "it is the same for all pairs"
+    )
+    with pytest.raises(InvalidInput, match="once with every teacher"):
+        variance_shares(TRUTH[:5], STUDENT[:5], TEACHER[:5])

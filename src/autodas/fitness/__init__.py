@@ -15,7 +15,7 @@ from autodas.fitness.discoveries import false_discovery_rates
 from autodas.fitness.goodness import Goodness
 from autodas.fitness.measures import MEASURES, check_measure
 from autodas.fitness.objective import Fitness, Goal, Objective
-from autodas.fitness.pairs import COMPARISONS, PairGoodness, PairIntervals
+from autodas.fitness.pairs import COMPARISONS, PairGoodness, PairIntervals, variance_shares
 from autodas.fitness.regret import Choice, Regret, budgets_of, expected_best, top1_regret
 from autodas.fitness.row import Row, Yardstick
 from autodas.fitness.size_control import BeyondSize, BinnedTau, tau_given_size, tau_within_bins
@@ -56,4 +56,5 @@ __all__ = [
     "tau_within_bins",
     "top1_regret",
     "top_of_list",
+    "variance_shares",
 ]

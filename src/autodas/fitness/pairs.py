@@ -22,13 +22,14 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness.bootstrap import Interval, interval_of
 
-__all__ = ["COMPARISONS", "PairGoodness", "PairIntervals"]
+__all__ = ["COMPARISONS", "PairGoodness", "PairIntervals", "variance_shares"]
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
 COMPARISONS = ("teachers of one student", "students of one teacher", "all pairs")
 RESAMPLES = 1000
+ROUNDING = 1e-6  # of single precision
 
 
 class PairGoodness:
@@ -167,6 +168,39 @@ class PairIntervals:
             drawn = np.divide(won, count, out=np.full(len(won), np.nan), where=count > 0)
             given[name] = (found.value[name], drawn)
         return Ok(given)
+
+
+def variance_shares(
+    values: npt.ArrayLike, student: npt.ArrayLike, teacher: npt.ArrayLike
+) -> Result[tuple[float, float]]:
+    """Which shares of the variance of a number of pairs lie between students and between teachers.
+
+    Sums of squares of a two-way layout without repetition (Fisher, "Statistical Methods for
+    Research Workers", 1925); what is left to 1 is of the pair.
+
+    Args:
+        values: ``(P,)`` finite numbers, one of every student with every teacher.
+        student: ``(P,)`` number of the student of each pair.
+        teacher: ``(P,)`` number of its teacher.
+
+    Returns:
+        Both shares in [0, 1], the students' first; or why there are none.
+
+    Raises:
+        InvalidInput: a pair is missing, or is there twice.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    owners = [np.unique(np.asarray(each), return_inverse=True) for each in (student, teacher)]
+    grid = np.full([len(names) for names, _ in owners], np.nan)
+    grid[owners[0][1], owners[1][1]] = x
+    if grid.size != len(x) or not np.isfinite(grid).all():
+        raise InvalidInput("every student must be there once with every teacher")
+    apart = grid - grid.mean()
+    total = float(np.square(apart).mean())
+    if np.abs(apart).max() <= ROUNDING * np.abs(grid).max():
+        return Failed("it is the same for all pairs")
+    students, teachers = (float(np.square(apart.mean(axis)).mean()) / total for axis in (1, 0))
+    return Ok((students, teachers))
 
 
 def _drawn(owner: Index, rng: np.random.Generator) -> Floats:

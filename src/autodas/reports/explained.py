@@ -36,6 +36,9 @@ def explained(step: Run, unique: Unique) -> dict[str, Any]:
             {**term, "figure": inline(figures_explain.term_by_part(term, unique("parts")))}
             for term in results["terms"]
         ],
+        "pairs": results.get("pairs"),
+        "comparisons": ("teachers of one student", "students of one teacher", "all pairs"),
+        "kind": "pair" if results.get("pairs") else "architecture",
         "several": len(results["terms"]) > 1,
         "simplified": [each for each in results.get("simplified", []) if each["removed_nodes"]],
         "worth": "accuracy" if results["tau"] is not None else "the whole score",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from autodas.networks import Cost
 from autodas.scores import Subjects
 from autodas.scores.score import Values
 from autodas.spaces import Space
+from autodas.statistics import STATISTICS
 from autodas.tables import Split, Table, label_noise, split
 from autodas.tables.pairs import is_pairs
 from autodas.teachers import FEATURES
 from autodas.workbench.ground_truth import space_of, table_among
 from autodas.workbench.measuring import measure_space
 from autodas.workbench.protocol import Protocol
-from autodas.workbench.ways import TOGETHER
+from autodas.workbench.ways import TOGETHER, digests_of
 
 __all__ = [
     "Family",
@@ -34,6 +35,7 @@ __all__ = [
     "load_family",
     "parse_pair",
     "parted",
+    "remade_teachers",
     "split_of",
     "subjects_of",
     "with_labels",
@@ -59,6 +61,7 @@ class Family:
         protocol: What they were measured with, as far as it was asked for or the table says.
         networks: Networks that had to be run for it; the others were cached.
         seconds: Network seconds of those.
+        remade: Sentences about teachers that are other networks now than when the table was made.
     """
 
     space: Space
@@ -70,6 +73,7 @@ class Family:
     protocol: Protocol
     networks: int
     seconds: float
+    remade: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def name(self) -> str:
@@ -94,6 +98,7 @@ class Family:
             "n_report": len(self.split.report),
             "label_tau": None if noise is None else noise.tau,
             "label_rho": None if noise is None else noise.rho,
+            "remade_teachers": list(self.remade),
         }
 
 
@@ -140,14 +145,20 @@ def load_family(
     table, parts = parted(
         name, space, limit=limit, sample=sample, labels=labels, split_seed=split_seed
     )
-    truth = table.target(target).values
-    students, protocol = space_of(table, space), as_labelled(protocol, table, target)
+    leaves, truth = tuple(leaves), table.target(target).values
+    students, asked = space_of(table, space), protocol
+    protocol = as_labelled(asked, table, target)
+    told: tuple[str, ...] = ()
+    if protocol.teacher != asked.teacher and any(not STATISTICS.get(n).alone for n in leaves):
+        told = remade_teachers(table, [target], progress)
     subjects, networks, seconds = subjects_of(
         students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
     )
     if memory is not None:
         subjects = subjects.within(memory)
-    return Family(students, table, target, truth, parts, subjects, protocol, networks, seconds)
+    return Family(
+        students, table, target, truth, parts, subjects, protocol, networks, seconds, remade=told
+    )
 
 
 def parted(
@@ -200,14 +211,45 @@ def as_labelled(protocol: Protocol, table: Table, target: str | None = None) -> 
     return protocol
 
 
+def remade_teachers(
+    table: Table, targets: Iterable[str], progress: Progress = Silent()
+) -> tuple[str, ...]:
+    """What to know of teachers of a table that are other networks by now, a sentence each.
+
+    Statistics then look at networks that have taught none of the table's students. Training a
+    teacher again on another processor is enough for it.
+
+    Args:
+        table: Its header tells the digests of the teachers.
+        targets: Whose teachers are meant.
+        progress: Is told as well.
+    """
+    then = {each["name"]: each.get("digest") for t in targets for each in _said_of(table, t)}
+    now = digests_of(_not_code(name, table.name) for name in then)
+    told = tuple(
+        f"The teacher {name} is another network (digest {now[name][:12]}) than the one that has "
+        f"taught the students of {table.name} ({digest[:12]}): statistics look at the new one."
+        for name, digest in then.items()
+        if isinstance(digest, str) and digest != now[name]
+    )
+    for sentence in told:
+        progress.note(sentence)
+    return told
+
+
 def _taught_by(table: Table, target: str | None) -> list[str]:
     """Names of the teachers of a target; none if the table does not say, or there were none."""
+    return [_not_code(each["name"], table.name) for each in _said_of(table, target)]
+
+
+def _said_of(table: Table, target: str | None) -> list[Mapping[str, Any]]:
+    """What a table says of each teacher of a target that it names."""
     members: Sequence[object] = [table.meta.get("teacher")]
     if is_pairs(table):
         said = {each.get("name"): each.get("members", ()) for each in table.meta["teachers"]}
         members = said.get(target, ())
-    names = [each.get("name") if isinstance(each, Mapping) else None for each in members]
-    return [_not_code(name, table.name) for name in names if isinstance(name, str)]
+    found = [each for each in members if isinstance(each, Mapping)]
+    return [each for each in found if isinstance(each.get("name"), str)]
 
 
 def _not_code(teacher: str, table: str) -> str:

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from autodas.backends import Jobs
 from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
-from autodas.scores import Subjects
+from autodas.core.results import Failed, Ok, Result
+from autodas.scores import SCORES, Subjects
+from autodas.scores.score import Values
 from autodas.spaces import Space
 from autodas.tables import Part, Split, Table, Target, Training, split
 from autodas.tables.labels import NO_TEACHER
@@ -25,12 +28,13 @@ from autodas.workbench.families import (
     as_labelled,
     parse_pair,
     parted,
+    remade_teachers,
 )
 from autodas.workbench.ground_truth import space_of
 from autodas.workbench.measuring import measure_beside
 from autodas.workbench.protocol import Protocol
 
-__all__ = ["ALL_PAIRS", "PairFamily", "asks_for_pairs", "load_pairs", "taught"]
+__all__ = ["ALL_PAIRS", "PairFamily", "asks_for_pairs", "load_pairs", "simple_rules", "taught"]
 
 Index = npt.NDArray[np.intp]
 ALL_PAIRS = "pairs"
@@ -63,8 +67,8 @@ class PairFamily(Family):
 
 
 def asks_for_pairs(pair: str, table: Table) -> bool:
-    """Whether all pairs are meant by ``TABLE``, rather than the students of one teacher."""
-    return is_pairs(table) and parse_pair(pair)[1] == DEFAULT_TARGET
+    """Whether all pairs are meant, by ``TABLE`` or ``TABLE:pairs``, or students of one teacher."""
+    return is_pairs(table) and parse_pair(pair)[1] in (DEFAULT_TARGET, ALL_PAIRS)
 
 
 def load_pairs(
@@ -95,6 +99,7 @@ def load_pairs(
     """
     table, _ = parted(name, space, limit=limit, sample=sample)
     students, (pairs, protocols) = space_of(table, space), taught(table, protocol)
+    told = remade_teachers(table, pairs.teachers, progress)
     measured = measure_beside(
         students,
         pairs.students,
@@ -126,7 +131,25 @@ def load_pairs(
         teachers=pairs.teachers,
         facts={each: dict(pairs.facts[each]) for each in pairs.teachers},
         unseen=unseen,
+        remade=told,
     )
+
+
+def simple_rules(family: PairFamily) -> dict[str, Result[Values]]:
+    """``(P,)`` what is known of pairs without measuring anything beside a teacher, by name."""
+    members = [family.facts[name].get("members", ()) for name in family.teachers]
+    stated = [[each.get("accuracy") for each in some] for some in members]
+    known = [float(np.mean(each)) if None not in each else np.nan for each in stated]
+    accuracy = np.asarray(known)[family.teacher]
+    found: dict[str, Result[Values]] = {
+        name: SCORES.get(name).compute(family.subjects) for name in ("params", "depth")
+    }
+    teacher, both = "teacher_accuracy", "params_and_teacher_accuracy"
+    if not np.isfinite(accuracy).all():
+        missing = Failed("the table does not state the accuracy of every teacher")
+        return {**found, teacher: missing, both: missing}
+    together = rankdata(family.sizes[0]) + rankdata(accuracy)
+    return {**found, teacher: Ok(accuracy), both: Ok(together)}
 
 
 def _owners(pairs: PairTable) -> tuple[Index, Index]:

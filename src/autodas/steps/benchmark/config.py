@@ -49,7 +49,7 @@ class BenchmarkConfig(Workers):
     space: str | None = None
     """Space of the tables that do not say which one they are about, such as my_space:SPACE."""
     table: tuple[str, ...] = ("digits-cnn", "digits-vit")
-    """Tables: names or files, or TABLE:TARGET."""
+    """Tables: names or files, or TABLE:TARGET; TABLE:pairs for all pairs of student and teacher."""
     target: tuple[str, ...] = ("distilled",)
     """Columns of the tables that are to be predicted, unless a table names its own; distilled and
     vanilla stand for all columns of that training."""

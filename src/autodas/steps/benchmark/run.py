@@ -24,8 +24,11 @@ from autodas.steps.benchmark.config import (
 )
 from autodas.steps.benchmark.contenders import BASELINES, contenders
 from autodas.steps.benchmark.page import write_results_page
-from autodas.steps.benchmark.table import Pair, TableRun, pairs_of
+from autodas.steps.benchmark.pair_rows import pair_verdict
+from autodas.steps.benchmark.pair_run import PairRun
+from autodas.steps.benchmark.table import Pair, TableDone, TableRun, pairs_of
 from autodas.steps.benchmark.text import summary_table, to_csv, to_latex
+from autodas.workbench.pair_families import ALL_PAIRS
 
 __all__ = ["BenchmarkConfig", "Config", "machine", "run", "summary_table"]
 
@@ -55,12 +58,13 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
     }
     with RunDirectory(config.out, "benchmark", deciding(config), resolved=meant) as directory:
         start = time.perf_counter()
-        done = [
-            TableRun(table, targets, compared, config, directory.journal, progress).run(
-                optional=config.preset is not None
-            )
-            for table, targets in _by_table(pairs).items()
+        runs: list[TableRun | PairRun] = [
+            PairRun(table, compared, config, progress)
+            if targets == (ALL_PAIRS,)
+            else TableRun(table, targets, compared, config, directory.journal, progress)
+            for table, targets in _by_table(pairs)
         ]
+        done = [each.run(optional=config.preset is not None) for each in runs]
         rows = controlled([row for part in done for row in part.rows])
         results: dict[str, Any] = {
             "asked": asked,
@@ -75,7 +79,7 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
             "networks_measured": sum(part.networks for part in done),
             "rows": rows,
             "seconds": time.perf_counter() - start,
-            "verdict": _verdict(compared.each, rows),
+            "verdict": [*_verdict(compared.each, rows), *_remade(done)],
         }
         if not rows:
             raise InvalidInput("nothing could be compared: " + "; ".join(_skips(results)))
@@ -92,21 +96,24 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
 
 def _opened(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Pair]) -> dict[str, str]:
     """Tables of whose report part any row has seen something, with their digests."""
-    seen = {row["table"] for row in rows if row["part"] in ("report", "all")}
+    seen = {row["table"] for row in rows if row["part"] not in ("search", "validation")}
     return {pair.table: pair.digest for pair in pairs if pair.table in seen}
 
 
-def _by_table(pairs: Sequence[Pair]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+def _by_table(pairs: Sequence[Pair]) -> list[tuple[str, tuple[str, ...]]]:
+    """Tables with their targets; all pairs of a table stand by themselves."""
+    found: dict[tuple[str, bool], tuple[str, ...]] = {}
     for pair in pairs:
-        found[pair.table] = (*found.get(pair.table, ()), pair.target)
-    return found
+        key = pair.table, pair.target == ALL_PAIRS
+        found[key] = (*found.get(key, ()), pair.target)
+    return [(table, targets) for (table, _), targets in found.items()]
 
 
 def _verdict(compared: Sequence[Contender], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Per score, one sentence per table and target; predictors need none, they are rivals."""
-    pairs = dict.fromkeys((row["table"], row["target"]) for row in rows)
-    return [
+    of_pairs = [row for row in rows if row.get("of") == "pairs"]
+    pairs = dict.fromkeys((row["table"], row["target"]) for row in rows if row.get("of") != "pairs")
+    told = [
         line
         for each in compared
         if isinstance(each, Score) and each.name not in BASELINES
@@ -118,6 +125,19 @@ def _verdict(compared: Sequence[Contender], rows: Sequence[Mapping[str, Any]]) -
             unseen=False,
         )
     ]
+    for each in compared:
+        if isinstance(each, Score) and each.name not in BASELINES:
+            mine = dict.fromkeys(row["part"] for row in of_pairs if row["score"] == each.name)
+            told += [
+                line for part in mine for line in pair_verdict(of_pairs, each.name, part, each.name)
+            ]
+    return told
+
+
+def _remade(done: Sequence[TableDone]) -> list[str]:
+    """What to know of teachers that are other networks than when their table was made."""
+    told = (each for part in done for pair in part.pairs for each in pair["remade_teachers"])
+    return list(dict.fromkeys(told))
 
 
 def _skips(results: Mapping[str, Any]) -> list[str]:

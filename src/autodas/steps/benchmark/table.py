@@ -28,6 +28,7 @@ from autodas.tables.pairs import is_pairs
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import Family, load_family, split_of
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
+from autodas.workbench.pair_families import ALL_PAIRS
 
 __all__ = ["Pair", "TableDone", "TableRun", "pairs_of"]
 
@@ -51,7 +52,8 @@ def pairs_of(tables: Sequence[str], targets: Sequence[str], space: str | None) -
     """Every table with every target that is asked for it.
 
     Args:
-        tables: ``TABLE``, or ``TABLE:TARGET`` for a target of its own.
+        tables: ``TABLE``, or ``TABLE:TARGET`` for a target of its own; ``TABLE:pairs`` for all
+            pairs of student and teacher.
         targets: For tables without one. A training such as ``distilled`` stands for all targets of
             a table that are trained so.
         space: Of the architectures, if a table does not say.
@@ -67,6 +69,9 @@ def pairs_of(tables: Sequence[str], targets: Sequence[str], space: str | None) -
             raise InvalidInput(f"a table is written NAME or NAME:TARGET, got {text!r}")
         table = opened[name] = table_among(name, space)
         space_of(table, space)
+        if own == ALL_PAIRS and is_pairs(table):
+            found[Pair(name, ALL_PAIRS, table.digest)] = None
+            continue
         for wanted in (own,) if own else targets:
             alike = [t.name for t in table.targets.values() if wanted in (t.name, t.training)]
             if not alike:

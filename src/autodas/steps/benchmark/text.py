@@ -64,7 +64,8 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         width = max(20, *(min(len(name), 40) for name in names)) + 2
         head = f"{'score':<{width}}{'τ [95 %]':<22}{'ρ':<8}{'weighted τ':<12}{'τ given size':<22}"
         most = max(row["n"] for row in mine)
-        lines += [*([""] if lines else []), f"{table}, {target}, {most} architectures"]
+        what = mine[0].get("of", "architectures")
+        lines += [*([""] if lines else []), f"{table}, {target}, {most} {what}"]
         costs = any("cost" in row for row in mine)
         between = f"{'trainings':<11}" if costs else ""
         top = f"{'nDCG':<7}{'P@k':<6}{'regret@k':<10}"

@@ -21,12 +21,12 @@ from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.scores.predictor import get_predictor
 from autodas.statistics import STATISTICS
 from autodas.steps.benchmark.comparison import Contender, rows, values_of, verdict
+from autodas.steps.benchmark.pair_rows import described, pair_rows, pair_verdict
 from autodas.steps.discover.choosing import ChosenProxy, choose
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import Evolved, ProxySearch
 from autodas.steps.discover.inputs import check_tables, held_out, load
 from autodas.steps.discover.islands import on_islands
-from autodas.steps.discover.pair_rows import described, pair_rows, pair_verdict
 from autodas.steps.discover.sealing import GuidingFamily
 from autodas.steps.explain.collapse import check_collapse
 from autodas.steps.explain.drawing import draw
@@ -158,7 +158,7 @@ def _results(
     ]
     pairs = [family for family in families if isinstance(family, PairFamily)]
     plain = [family for family in families if not isinstance(family, PairFamily)]
-    of_pairs = [row for f in pairs for row in pair_rows(f, proxy.score, seed=config.seed)]
+    of_pairs = _of_pairs(pairs, proxy, config.seed)
     single = rows(plain, scores, seed=config.seed) + _held_out_rows(config, unseen, proxy)
     table = single + of_pairs
     for row in table:
@@ -172,7 +172,7 @@ def _results(
         "failures": _failures(evolved),
         "pairs": [
             *(family.describe() for family in plain),
-            *(each for family in pairs for each in described(family)),
+            *(each for family in pairs for each in described(family, family.unseen)),
             *(_described_held_out(family) for family in unseen),
         ],
         "proxy": {
@@ -197,10 +197,16 @@ def _results(
         "verdict": [
             *verdict(single, proxy.name),
             *pair_verdict(of_pairs, proxy.name),
+            *(sentence for family in (*families, *unseen) for sentence in family.remade),
             sees,
             *collapse,
         ],
     }
+
+
+def _of_pairs(pairs: Sequence[PairFamily], proxy: Proxy, seed: int) -> list[dict[str, Any]]:
+    score = [proxy.score]
+    return [row for family in pairs for row in pair_rows(family, score, family.unseen, seed=seed)]
 
 
 def _failures(evolved: Evolved) -> dict[str, int]:

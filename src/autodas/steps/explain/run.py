@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autodas.backends.workers import Workers
 from autodas.core.errors import AutodasError
 from autodas.core.looks import look, said
 from autodas.core.progress import Progress, Silent
@@ -22,45 +21,21 @@ from autodas.scores import Score, get_score, read_proxy
 from autodas.scores.resolve import PREFIX, shipped_path
 from autodas.scores.terms import Term, calibrated, score_of
 from autodas.spaces import Space, get_space
-from autodas.steps.explain.collapse import MOST, check_collapse, check_sample, terms_of
+from autodas.steps.explain.collapse import Collapse, check_collapse, check_sample, terms_of
+from autodas.steps.explain.config import ExplainConfig
 from autodas.steps.explain.contributions import contributions, moves_with_size
 from autodas.steps.explain.drawing import draw
+from autodas.steps.explain.pairs import of_pairs, pairs_in_words, pairs_sentence, refuse_for_pairs
 from autodas.steps.explain.parts import summands
-from autodas.workbench.families import as_labelled, parse_pair, subjects_of
+from autodas.workbench.families import as_labelled, parse_pair, remade_teachers, subjects_of
 from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.measuring import space_sample
+from autodas.workbench.pair_families import PairFamily, asks_for_pairs, load_pairs
 from autodas.workbench.protocol import Protocol, resolved
 
 __all__ = ["Config", "ExplainConfig", "run", "score_and_terms"]
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ExplainConfig(Workers):
-    """Which score to explain, and on which architectures."""
-
-    proxy: str
-    """A score, proxy:path/to/proxy.json, or a formula such as "layers_mean(cka)"."""
-    out: Path = field(default=Path("runs/explain"), metadata={"decides": False})
-    """Run directory."""
-    table: str | None = None
-    """Ground truth, TABLE or TABLE:TARGET; the embedded one of digits-cnn if no space is named."""
-    space: str | None = None
-    """Space of the table, if it does not say; without a table, sampled architectures of this space
-    are looked at, and contributions are to the score's own order."""
-    architectures: int = MOST
-    """Largest number of architectures."""
-    protocol: Protocol = field(default_factory=Protocol)
-    """Batch, teacher and initialisation the statistics are measured with."""
-    other_teacher: str | None = None
-    """Teacher to compare with in the collapse check; by default the same network untrained."""
-    collapse: bool = True
-    """Whether to do the collapse check, which measures every architecture up to five more times."""
-    seed: int = 0
-    """Seed of samples."""
-    cache: Path | None = field(default=None, metadata={"decides": False})
-    """Folder of the statistics cache."""
 
 
 Config = ExplainConfig
@@ -74,7 +49,7 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
             on these architectures.
     """
     score, terms = score_and_terms(config.proxy)
-    ground = _ground(config)
+    ground = _ground(config, score, progress)
     meant = {"formula": score.formula}
     with RunDirectory(config.out, "explain", deciding(config), resolved=meant) as directory:
         start = time.perf_counter()
@@ -111,23 +86,50 @@ class _Ground:
     target: str | None
     protocol: Protocol
     opened: Mapping[str, str]  # name and digest of the table, if there is one
+    remade: tuple[str, ...] = ()
+    pairs: PairFamily | None = None
 
 
-def _ground(config: ExplainConfig) -> _Ground:
+def _ground(config: ExplainConfig, score: Score, progress: Progress) -> _Ground:
     if config.table is None and config.space is not None:
         space = get_space(config.space)
         chosen = space_sample(space, config.architectures, config.seed)
         return _Ground(space, chosen, None, None, None, resolved(config.protocol, space), {})
     name, target = parse_pair(config.table or "digits-cnn")
     table = load_table(name, config.space)
+    if asks_for_pairs(config.table or "", table):
+        return _pairs(config, name, score, progress)
     values = dict(zip(table.architectures, table.target(target).values, strict=True))
     known = [architecture for architecture, value in values.items() if np.isfinite(value)]
     chosen = check_sample(known, config.architectures, config.seed)
     truth = np.asarray([values[each] for each in chosen])
     space = space_of(table, config.space)
-    protocol = resolved(as_labelled(config.protocol, table, target), space)
+    labelled = as_labelled(config.protocol, table, target)
+    remade: tuple[str, ...] = ()
+    if score.asks_teacher and labelled.teacher != config.protocol.teacher:
+        remade = remade_teachers(table, [target], progress)
+    protocol = resolved(labelled, space)
     opened = {table.name: table.digest}
-    return _Ground(space, chosen, truth, table.name, target, protocol, opened)
+    return _Ground(space, chosen, truth, table.name, target, protocol, opened, remade)
+
+
+def _pairs(config: ExplainConfig, name: str, score: Score, progress: Progress) -> _Ground:
+    """All pairs of at most so many students."""
+    refuse_for_pairs(config)
+    pairs = load_pairs(
+        name,
+        sorted(score.leaves),
+        config.protocol,
+        space=config.space,
+        sample=config.architectures,
+        cache=config.cache,
+        jobs=config.workers,
+        progress=progress,
+    )
+    called = list(pairs.subjects.architectures)
+    table = pairs.table
+    about = pairs.space, called, pairs.truth, table.name, pairs.target, pairs.protocol
+    return _Ground(*about, {table.name: table.digest}, pairs.remade, pairs)
 
 
 # ---- the numbers ----------------------------------------------------------------------------
@@ -140,16 +142,19 @@ def _measured(
     ground: _Ground,
     progress: Progress,
 ) -> dict[str, Any]:
-    protocol = ground.protocol
-    subjects, networks, _ = subjects_of(
-        ground.space,
-        ground.architectures,
-        sorted(score.leaves),
-        protocol,
-        cache=config.cache,
-        jobs=config.workers,
-        progress=progress,
-    )
+    protocol, pairs = ground.protocol, ground.pairs
+    if pairs is None:
+        subjects, networks, _ = subjects_of(
+            ground.space,
+            ground.architectures,
+            sorted(score.leaves),
+            protocol,
+            cache=config.cache,
+            jobs=config.workers,
+            progress=progress,
+        )
+    else:
+        subjects, networks = pairs.subjects, pairs.networks
     if score.unscaled(ground.space.name):
         fitted = calibrated(terms, ground.space.name, subjects)
         if isinstance(fitted, Ok):
@@ -159,21 +164,7 @@ def _measured(
     if isinstance(values, Failed):
         raise AutodasError(f"{config.proxy} has no values on {ground.space.name}: {values.reason}")
     truth = values.value if ground.truth is None else ground.truth
-    collapse = None
-    if config.collapse:
-        collapse = check_collapse(
-            score,
-            ground.space,
-            ground.architectures,
-            protocol,
-            terms=terms,
-            other_teacher=config.other_teacher,
-            most=config.architectures,
-            seed=config.seed,
-            cache=config.cache,
-            jobs=config.workers,
-            progress=progress,
-        )
+    collapse = _collapse(config, score, terms, ground, progress)
     return {
         "space": ground.space.name,
         "table": ground.table,
@@ -183,6 +174,8 @@ def _measured(
         "tau": None if ground.truth is None else _tau(truth, values.value),
         "terms": contributions(summands(terms), subjects, truth),
         "size": moves_with_size(values.value, subjects),
+        "pairs": pairs and of_pairs(pairs, config.proxy, values.value, score.leaves, config.seed),
+        "remade_teachers": list(ground.remade),
         "points": {
             "architectures": ground.architectures,
             "params": subjects.columns["params"].data.tolist(),
@@ -192,6 +185,31 @@ def _measured(
         "collapse": None if collapse is None else collapse.to_json(),
         "networks_measured": networks + (collapse.networks if collapse is not None else 0),
     }
+
+
+def _collapse(
+    config: ExplainConfig,
+    score: Score,
+    terms: Sequence[Term],
+    ground: _Ground,
+    progress: Progress,
+) -> Collapse | None:
+    """The collapse check, if it is asked for and architectures are what is looked at."""
+    if not config.collapse or ground.pairs is not None:
+        return None
+    return check_collapse(
+        score,
+        ground.space,
+        ground.architectures,
+        ground.protocol,
+        terms=terms,
+        other_teacher=config.other_teacher,
+        most=config.architectures,
+        seed=config.seed,
+        cache=config.cache,
+        jobs=config.workers,
+        progress=progress,
+    )
 
 
 def _tau(truth: Floats, values: Floats) -> float | None:
@@ -204,6 +222,8 @@ def _tau(truth: Floats, values: Floats) -> float | None:
 
 def _verdict(results: Mapping[str, Any]) -> list[str]:
     lines = []
+    if results["pairs"] is not None:
+        lines.append(pairs_sentence(results["pairs"]))
     if results["collapse"] is not None:
         lines.append(results["collapse"]["sentence"])
     tau = results["size"]["params"]["tau"]
@@ -214,7 +234,7 @@ def _verdict(results: Mapping[str, Any]) -> list[str]:
     if len(terms) > 1:
         best = max(terms, key=lambda term: term["shapley"] or term["tau_alone"])
         lines.append(f"The term that carries most of the order is {best['text']}.")
-    return lines
+    return [*lines, *results["remade_teachers"]]
 
 
 def _summary(results: Mapping[str, Any]) -> list[str]:
@@ -225,7 +245,10 @@ def _summary(results: Mapping[str, Any]) -> list[str]:
     for each in results.get("simplified", []):
         if each["removed_nodes"]:
             lines.append(f"simplified by {each['removed_nodes']} nodes to {each['after']}")
-    where = f"{results['n']} architectures of {results['space']}"
+    pairs = results["pairs"]
+    if pairs is not None:
+        lines += pairs_in_words(pairs)
+    where = f"{results['n']} {'architectures' if pairs is None else 'pairs'} of {results['space']}"
     aim = "accuracy" if results["tau"] is not None else "the score's own order"
     if results["tau"] is not None:
         lines.append(f"τ with accuracy {results['tau']:+.3f} on {where}")

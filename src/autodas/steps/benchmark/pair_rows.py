@@ -7,35 +7,47 @@ students of one teacher, all pairs) on pairs of unseen students, of unseen teach
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness import COMPARISONS, Interval, PairIntervals, Row
-from autodas.scores import SCORES, Score
+from autodas.scores import Score
 from autodas.scores.score import Values
 from autodas.steps.benchmark.comparison import HIGHER_IS_BETTER, values_of
-from autodas.workbench.pair_families import PairFamily
+from autodas.workbench.pair_families import PairFamily, simple_rules
 
-__all__ = ["described", "pair_rows", "pair_verdict"]
+__all__ = ["WHOLE", "Parts", "described", "pair_rows", "pair_verdict"]
 
-SIZE, TEACHER, BOTH = "params", "teacher_accuracy", "params_and_teacher_accuracy"
+SIZE, TEACHER = "params", "teacher_accuracy"
+Parts: TypeAlias = Mapping[str, npt.NDArray[np.intp]]
+"""Name of a part -> rows of a family of pairs."""
+
+WHOLE = "all"
+"""The part of all pairs of a table."""
 
 
-def pair_rows(family: PairFamily, score: Score, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Rows of a score and of what it has to beat: sizes, and what is stated of the teachers.
+def pair_rows(
+    family: PairFamily,
+    scores: Sequence[Score],
+    parts: Parts,
+    *,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Rows of scores and of what they have to beat: sizes, and what is stated of the teachers.
 
     Args:
         family: The pairs, with all accuracies.
-        score: The score.
+        scores: The scores.
+        parts: Name -> rows of the family that are looked at.
         seed: Of the resamples.
     """
-    contenders = {score.name: values_of(score, family.subjects), **_baselines(family)}
+    contenders = simple_rules(family)
+    contenders = {each.name: values_of(each, family.subjects) for each in scores} | contenders
     found = []
-    for part, index in family.unseen.items():
+    for part, index in parts.items():
         measured = PairIntervals(
             family.truth[index], family.student[index], family.teacher[index], seed
         )
@@ -49,6 +61,7 @@ def pair_rows(family: PairFamily, score: Score, *, seed: int = 0) -> list[dict[s
                     "table": family.table.name,
                     "target": _target(comparison, part),
                     "part": part,
+                    "of": "pairs",
                     "sign": HIGHER_IS_BETTER,
                     **row,
                 }
@@ -58,23 +71,7 @@ def pair_rows(family: PairFamily, score: Score, *, seed: int = 0) -> list[dict[s
 
 
 def _target(comparison: str, part: str) -> str:
-    return f"{comparison}, {part}"
-
-
-def _baselines(family: PairFamily) -> dict[str, Result[Values]]:
-    """What is known without measuring anything beside a teacher."""
-    members = [family.facts[name].get("members", ()) for name in family.teachers]
-    stated = [[each.get("accuracy") for each in some] for some in members]
-    known = [float(np.mean(each)) if None not in each else np.nan for each in stated]
-    accuracy = np.asarray(known)[family.teacher]
-    params = family.sizes[0]
-    found: dict[str, Result[Values]] = {
-        name: SCORES.get(name).compute(family.subjects) for name in (SIZE, "depth")
-    }
-    if not np.isfinite(accuracy).all():
-        missing = Failed("the table does not state the accuracy of every teacher")
-        return {**found, TEACHER: missing, BOTH: missing}
-    return {**found, TEACHER: Ok(accuracy), BOTH: Ok(rankdata(params) + rankdata(accuracy))}
+    return comparison if part == WHOLE else f"{comparison}, {part}"
 
 
 def _rows(
@@ -114,37 +111,43 @@ def _beside(difference: Interval | None) -> dict[str, Any]:
     return _ends("delta_params", difference) | {"significance": judged}
 
 
-def described(family: PairFamily) -> list[dict[str, Any]]:
+def described(family: PairFamily, parts: Parts) -> list[dict[str, Any]]:
     """What a report says of the family, for each of its comparisons."""
     return [
         family.describe()
         | {"target": _target(comparison, part), "n_report": len(index)}
         | {"teachers": list(family.teachers)}
-        for part, index in family.unseen.items()
+        for part, index in parts.items()
         for comparison in COMPARISONS
     ]
 
 
-def pair_verdict(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    """For each comparison, on pairs of unseen students: is a score better than what is stated?"""
+def pair_verdict(
+    rows: Sequence[Mapping[str, Any]],
+    name: str,
+    part: str = "unseen students",
+    called: str = "the proxy",
+) -> list[str]:
+    """For each comparison of a part: how good is a score beside what is stated?"""
     found = []
-    tables = dict.fromkeys(row["table"] for row in rows if row["part"] == "unseen students")
+    tables = dict.fromkeys(r["table"] for r in rows if (r["part"], r["score"]) == (part, name))
     for table in tables:
         for comparison in COMPARISONS:
             mine = {
                 row["score"]: row
                 for row in rows
-                if (row["table"], row["target"]) == (table, _target(comparison, "unseen students"))
+                if (row["table"], row["target"]) == (table, _target(comparison, part))
             }
-            found.append(_sentence(table, comparison, mine, name))
+            among = "" if part == WHOLE else f"{part}, "
+            where = f"On {table}, {comparison} ({among}{mine[name]['n']} pairs)"
+            found.append(_sentence(where, mine, name, called))
     return found
 
 
-def _sentence(table: str, comparison: str, rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
+def _sentence(where: str, rows: Mapping[str, Mapping[str, Any]], name: str, called: str) -> str:
     row = rows[name]
-    where = f"On {table}, {comparison} (unseen students, {row['n']} pairs)"
     if row["tau"] is None:
-        return f"{where}, the proxy gives no ranking: {row.get('failed')}."
+        return f"{where}, {called} gives no ranking: {row.get('failed')}."
     others = [
         f"{rows[other]['tau']:.2f} for {said}"
         for other, said in ((SIZE, "#params"), (TEACHER, "the accuracy of the teacher"))
@@ -152,4 +155,4 @@ def _sentence(table: str, comparison: str, rows: Mapping[str, Mapping[str, Any]]
     ]
     low, high = row["tau_low"], row["tau_high"]
     within = "" if low is None or high is None else f" (95 % interval {low:.2f} to {high:.2f})"
-    return f"{where}, the proxy reaches τ {row['tau']:.2f}{within}: {', '.join(others)}."
+    return f"{where}, {called} reaches τ {row['tau']:.2f}{within}: {', '.join(others)}."
