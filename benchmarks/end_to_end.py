@@ -1,11 +1,10 @@
 """Whether the students that are chosen are better once they are distilled.
 
-For each space and budget, students are chosen by the default of ``autodas run`` (three trainings: a
-score names finalists, short trainings decide), by scores alone, and at random; each of them is
-distilled with the same teacher, recipe and seeds, the default's without a teacher if it found that
-better. #params chooses the largest that fits. No proxy of this package was discovered on these
-images. Nothing is done twice: a run that was cut short goes on from
-``runs/benchmarks/end-to-end``.
+For each space and budget, students are chosen by three trainings (a score names finalists, short
+trainings decide), by scores alone, and at random; each of them is distilled with the same teacher,
+recipe and seeds, the first without a teacher if it was found better so. #params chooses the largest
+that fits. No proxy of this package was discovered on these images. Nothing is done twice: a run
+that was cut short goes on from ``runs/benchmarks/end-to-end``.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ CASES: dict[str, Case] = {
     ),
     "run": Case(
         "run --space digits-vit --score diswot --max-params 20k --strategy random "
-        "--evaluations 8 --epochs 12 --trainings 2"
+        "--evaluations 8 --epochs 9 --trainings 4"
     ),
     "train-teacher": Case(
         "train-teacher --depths 1 1 1 --widths 8 8 8 --epochs 8",

@@ -32,7 +32,7 @@ class DemoConfig(Workers):
     """Generations of the proxy search."""
     trainings: float | str = 3.0
     """What choosing a student may cost, in full trainings, the final one included; 1: the proxy
-    alone decides."""
+    alone decides, from 4 on whole trainings decide whether it needs the teacher."""
     size_leaves: bool = False
     """Whether the formula may use sizes. Without them, as in the paper, it can only know what
     weights, features, gradients and the teacher show."""

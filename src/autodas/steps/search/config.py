@@ -43,7 +43,8 @@ class SearchConfig(Workers, BudgetOptions, AnyTeacher):
     """Take this many sampled architectures for the whole space; 0 for all of it."""
     trainings: Amount = 1.0
     """What the choice may cost, in full trainings of one student, the final one included, or in
-    minutes here (20m); 1: the score alone decides, more: short trainings of finalists do."""
+    minutes here (20m); 1: the score alone decides, more: short trainings of finalists do, and from
+    4 on, full ones decide whether the winner needs the teacher."""
     finalists: int | None = None
     """Name so many, first by the score and by size in turn, for another trainer; no more are tried
     here."""
