@@ -56,7 +56,7 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
     """How to look for students, as of autodas search."""
     evaluations: int | None = None
     """Architectures that are scored unless the space is taken whole."""
-    trainings: Amount = 4.0
+    trainings: Amount = 3.0
     """What the whole may cost, in full trainings of one student, the final one included, or in
     minutes here (20m). 1: the score alone chooses the student; more: short trainings of finalists
     do, with the teacher and without; from 4 on, full ones decide whether it needs the teacher."""
