@@ -85,3 +85,26 @@ def test_commands_say_once_where_the_cache_is(homeless, capsys):
     assert main([*words, "--jobs", "1", "--cache", str(homeless / "mine")]) == 0
     assert "no home folder" not in capsys.readouterr().err
     assert main(["doctor"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [
+        ("linux", ".cache/autodas"),
+        ("darwin", "Library/Caches/autodas"),
+        ("win32", ".cache/autodas"),
+    ],
+)
+def test_at_home_the_cache_is_where_the_system_keeps_such_things(monkeypatch, platform, expected):
+    for name in ("XDG_CACHE_HOME", "AUTODAS_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setattr("sys.platform", platform)
+    assert places.cache_folder() == Path("/home/somebody") / expected
+    assert places.stand_in() is None
+
+
+def test_xdg_is_for_others_than_macos(homeless, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert places.stand_in() == homeless

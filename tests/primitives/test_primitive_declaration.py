@@ -12,6 +12,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.values import Kind
 from autodas.primitives import PRIMITIVES, Form, Primitive, apply, bounded, primitive
+from autodas.primitives.trial import probe_blocks
 
 
 @pytest.fixture
@@ -130,3 +131,36 @@ def test_a_function_without_a_signature_is_refused(catalog):
 def test_names_are_unique():
     with pytest.raises(InvalidInput, match="primitive 'log' is already defined"):
         primitive("log", form="elementwise")(lambda x: abs(x) + 0)
+
+
+def test_awkward_values_are_as_awkward_as_their_names():
+    blocks = dict(probe_blocks(Form.ELEMENTWISE))  # the last of each name: two rows of one
+    first = {}
+    for name, block in probe_blocks(Form.ELEMENTWISE):
+        first.setdefault(name, block)
+    assert blocks.keys() == first.keys()
+    tiny, many = np.abs(first["tiny values"]), np.abs(first["values of many sizes"])
+    assert 0 < tiny.min() <= tiny.max() < 1e-28
+    assert 1e-29 <= many.min() < 1e-15
+    assert 1e15 < many.max() <= 1e29
+    signs = np.sign(first["values of many sizes"])
+    assert {-1.0, 1.0} == set(signs.ravel())
+
+
+def test_the_costly_half_is_not_done_twice(catalog):
+    calls = []
+
+    def halved(x):
+        calls.append(len(x))
+        return x / 2
+
+    @primitive("half_sum", form="reduction", after=halved, kinds={Kind.ELEMENTS}, catalog=catalog)
+    def half_sum(x):
+        return bounded(x.astype(np.float64).sum(axis=1))
+
+    column = sample(Kind.ELEMENTS, 0)
+    calls.clear()
+    found = apply(half_sum, (column,)).data
+    whole = apply(PRIMITIVES.get("sum"), (column,)).data
+    np.testing.assert_allclose(found, whole / 2, rtol=1e-5)
+    assert len(calls) == len(column.layout.groups)

@@ -8,6 +8,7 @@ from primitive_samples import sample
 
 from autodas.core.values import Column, Kind, Layout, Type
 from autodas.primitives import PRIMITIVES, Form, apply, lift, matrices
+from autodas.primitives.lift import LayoutMismatch
 
 CASES = [
     pytest.param(primitive, kind, id=f"{primitive.name}-{kind}")
@@ -69,3 +70,14 @@ def test_a_segment_without_entries_has_no_number():
     column = Column(Type(Kind.ELEMENTS, "layer", "weight"), np.ones(2, np.float32), layout)
     assert np.isnan(apply(PRIMITIVES.get("max"), (column,)).data[0])
     assert apply(PRIMITIVES.get("standardise"), (column,)).data.shape == (2,)
+
+
+def test_columns_of_different_numbers_of_architectures_do_not_correspond():
+    """The last architecture may have no layer at all: owners alone do not tell."""
+    one = Layout.of_segments([[(2,)]], [[2.0]])
+    two = Layout.of_segments([[(2,)], []], [[2.0], []])
+    kind = Type(Kind.VECTOR, "layer")
+    first, second = (Column(kind, np.ones(1), layout) for layout in (one, two))
+    for args in ((first, second), (second, first)):
+        with pytest.raises(LayoutMismatch, match="do not correspond"):
+            apply(PRIMITIVES.get("cosine"), args)

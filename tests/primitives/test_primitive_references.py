@@ -13,7 +13,7 @@ import scipy.stats
 from primitive_samples import sample, segments_of
 
 from autodas.core.values import Kind
-from autodas.primitives import PRIMITIVES, Form, apply
+from autodas.primitives import PRIMITIVES, Form, apply, matrices
 
 
 def each(function):
@@ -279,3 +279,24 @@ def test_no_matrix_has_a_worse_condition_than_the_zero_matrix():
 def test_bures_of_commuting_matrices_is_the_distance_of_roots():
     x, y = np.diag([4.0, 1.0])[None], np.diag([1.0, 9.0])[None]
     assert PRIMITIVES.get("bures").function(x, y)[0] == pytest.approx(np.hypot(1, 2))
+
+
+def test_eigenvalues_that_say_nothing_are_those_far_below_the_largest_of_their_own_matrix():
+    values = np.array([[100.0, -0.5, 5e-4], [1e-3, 2e-8, -1e-9]])
+    np.testing.assert_array_equal(
+        matrices.on_range(values), [[100.0, -0.5, 0.0], [1e-3, 2e-8, 0.0]]
+    )
+
+
+def test_the_effective_rank_does_not_depend_on_scale():
+    for scale in (1e-6, 0.1, 1.0, 1e6):
+        ranks = matrices.effective_rank.rest(scale * np.array([[1.0, 1.0, 0.0], [3.0, 0.0, 0.0]]))
+        np.testing.assert_allclose(ranks, [2.0, 1.0])
+
+
+def test_what_does_not_care_for_the_order_of_two_is_declared_so():
+    """Formulas that differ by such an order alone are one formula."""
+    assert {each.name for each in PRIMITIVES if each.commutative} == {
+        *("add", "mul", "max_of", "min_of", "l1_distance", "l2_distance", "smooth_l1", "cosine"),
+        *("pearson", "inner_product", "cka"),
+    }
