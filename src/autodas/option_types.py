@@ -95,6 +95,7 @@ class DiscoverOptions(TypedDict, total=False):
     size_leaves: bool
     leaves: Literal["both", "intrinsic", "interaction", "apart"]
     statistics: Literal["shared", "most", "all"]
+    early: Sequence[str]
     fitness: str
     combine: Literal["mean", "min"]
     lift: bool

@@ -15,6 +15,7 @@ from autodas.core.results import Failed, Result
 from autodas.core.values import SCALAR, BesideEach, Column, Type
 from autodas.expressions import Evaluator, Expression, parse, trembling, type_of
 from autodas.statistics import STATISTICS, spilled
+from autodas.statistics.short import is_short
 
 __all__ = ["SCORES", "Score", "Subjects", "Values", "leaf_types", "of_expression", "parse_score"]
 
@@ -141,7 +142,8 @@ def parse_score(formula: str) -> Expression:
         UnknownName: it names a statistic or primitive that does not exist.
     """
     expression = parse(formula)
-    found = type_of(expression, leaf_types())
+    short = {name: SCALAR for name in expression.leaves if is_short(name)}
+    found = type_of(expression, leaf_types() | short)
     if found != SCALAR:
         raise InvalidInput(f"a score must be a scalar, but {formula} is {found}")
     return expression

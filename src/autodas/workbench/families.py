@@ -21,7 +21,8 @@ from autodas.scores import Subjects
 from autodas.scores.score import Values
 from autodas.spaces import Space
 from autodas.statistics import STATISTICS
-from autodas.tables import Split, Table, label_noise, split
+from autodas.statistics.short import is_short, price_of, short_training_of
+from autodas.tables import Split, Table, Training, label_noise, split
 from autodas.tables.pairs import is_pairs
 from autodas.teachers import FEATURES
 from autodas.workbench.ground_truth import space_of, table_among
@@ -36,6 +37,7 @@ __all__ = [
     "parse_pair",
     "parted",
     "remade_teachers",
+    "short_trainings",
     "split_of",
     "subjects_of",
     "with_labels",
@@ -146,14 +148,18 @@ def load_family(
         name, space, limit=limit, sample=sample, labels=labels, split_seed=split_seed
     )
     leaves, truth = tuple(leaves), table.target(target).values
+    short = [leaf for leaf in leaves if is_short(leaf)]
+    measured = [leaf for leaf in leaves if not is_short(leaf)]
     students, asked = space_of(table, space), protocol
     protocol = as_labelled(asked, table, target)
     told: tuple[str, ...] = ()
-    if protocol.teacher != asked.teacher and any(not STATISTICS.get(n).alone for n in leaves):
+    if protocol.teacher != asked.teacher and any(not STATISTICS.get(n).alone for n in measured):
         told = remade_teachers(table, [target], progress)
     subjects, networks, seconds = subjects_of(
-        students, table.architectures, leaves, protocol, cache=cache, jobs=jobs, progress=progress
+        students, table.architectures, measured, protocol, cache=cache, jobs=jobs, progress=progress
     )
+    columns = {**subjects.columns, **short_trainings(table, short)}
+    subjects = replace(subjects, columns=columns)
     if memory is not None:
         subjects = subjects.within(memory)
     return Family(
@@ -304,6 +310,33 @@ def with_labels(parts: Split, architectures: Sequence[str], labels: int) -> Spli
     return Split(first(parts.search, labels), first(parts.validation, validation), parts.report)
 
 
+def short_trainings(table: Table, names: Iterable[str]) -> dict[str, Column]:
+    """Short trainings of a table as columns, of the first seed of each architecture.
+
+    Those with the teacher of the usual target, whichever target is looked at: short trainings are
+    never of the images of the labels.
+
+    Raises:
+        InvalidInput: the table does not hold one, or not of all its architectures.
+    """
+    usual = table.target().name
+    found = {}
+    for name in names:
+        measure, fidelity = short_training_of(name)
+        rungs = [r for r in table.rungs if (r.target, r.fidelity) == (usual, fidelity)]
+        rungs = [rung for rung in rungs if rung.training is Training.DISTILLED]
+        each_seed = getattr(rungs[0], measure) if rungs else np.full((len(table), 1), np.nan)
+        known = np.isfinite(each_seed)
+        if not known.any(axis=1).all():
+            raise InvalidInput(
+                f"table {table.name} has {name} of {int(known.any(axis=1).sum())} of its "
+                f"{len(table)} architectures; autodas label --rungs {fidelity} makes it"
+            )
+        first = known.argmax(axis=1)[:, np.newaxis]
+        found[name] = _numbers(np.take_along_axis(each_seed, first, axis=1)[:, 0])
+    return found
+
+
 def subjects_of(
     space: Space,
     architectures: Sequence[str],
@@ -319,6 +352,7 @@ def subjects_of(
     If only sizes are asked for, no network is run and no data or teacher is needed.
     """
     names = tuple(dict.fromkeys([*SIZES, *leaves]))
+    _refuse_short(names)
     decoded = [space.decode(text) for text in architectures]
     depth = np.asarray([float(space.depth(arch)) for arch in decoded])
     double = space.precision == "double"
@@ -344,8 +378,26 @@ def subjects_of(
 
 
 def _size_columns(costs: Sequence[Cost]) -> dict[str, Column]:
-    layout = Layout.of_segments([[()]] * len(costs), [[1.0]] * len(costs))
-    return {
-        name: Column(SCALAR, np.asarray([getattr(c, name) for c in costs], dtype=float), layout)
-        for name in SIZES
-    }
+    return {name: _numbers([getattr(each, name) for each in costs]) for name in SIZES}
+
+
+def _numbers(values: npt.ArrayLike) -> Column:
+    """``(A,)`` one number for each architecture."""
+    numbers = np.asarray(values, dtype=float)
+    layout = Layout.of_segments([[()]] * len(numbers), [[1.0]] * len(numbers))
+    return Column(SCALAR, numbers, layout)
+
+
+def _refuse_short(names: Iterable[str]) -> None:
+    """Refuse to measure what only a training shows.
+
+    Raises:
+        InvalidInput: a short training is among the names.
+    """
+    short = [name for name in names if is_short(name)]
+    if short:
+        raise InvalidInput(
+            f"{', '.join(short)}: a short training, {price_of(short)} of a full one for each "
+            "student, which only tables of labels hold (autodas label --rungs); take a score "
+            "without it and --trainings, which trains the best few for a while"
+        )

@@ -23,6 +23,7 @@ from autodas.fitness import (
 from autodas.scores import Score, Subjects
 from autodas.scores.predictor import Predictor, Sees
 from autodas.scores.score import Values
+from autodas.statistics.short import price_of
 from autodas.steps.benchmark.early import Early, after
 from autodas.steps.benchmark.published import Published, published_values
 from autodas.steps.benchmark.rivals import encodings, predicted
@@ -143,7 +144,9 @@ class Comparison:
         family = self.family
         if isinstance(contender, Score):
             values = values_of(contender, family.subjects)
-            return values if isinstance(values, Failed) else Ok(values.value[self.chosen]), {}
+            price = price_of(contender.leaves)
+            cost = {"cost": float(price)} if price else {}
+            return values if isinstance(values, Failed) else Ok(values.value[self.chosen]), cost
         if isinstance(contender, Early):
             early = after(family.table, contender)
             if isinstance(early, Failed):

@@ -26,6 +26,7 @@ from autodas.scores import Score
 from autodas.scores.score import Values
 from autodas.spaces import Space
 from autodas.statistics import STATISTICS
+from autodas.statistics.short import is_short
 from autodas.steps.benchmark.comparison import Comparison, Contender, values_of
 from autodas.workbench.families import Family, subjects_of
 from autodas.workbench.protocol import Protocol
@@ -39,8 +40,13 @@ Seeds: TypeAlias = Mapping[str, Mapping[str, Sequence[Result[Values]]]]
 
 
 def depends_on_seeds(score: object) -> bool:
-    """Whether another seed could change anything: sizes and encodings are always the same."""
-    return isinstance(score, Score) and not all(STATISTICS.get(s).size for s in score.leaves)
+    """Whether another seed could change anything: sizes and encodings are always the same.
+
+    Short trainings are taken from the table as they are.
+    """
+    if not isinstance(score, Score) or any(map(is_short, score.leaves)):
+        return False
+    return not all(STATISTICS.get(s).size for s in score.leaves)
 
 
 def seen_with_seeds(

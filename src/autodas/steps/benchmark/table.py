@@ -10,6 +10,7 @@ from typing import Any
 from autodas.core.errors import InvalidInput, MissingData
 from autodas.core.progress import Progress
 from autodas.core.runs import Journal
+from autodas.statistics.short import price_of
 from autodas.steps.benchmark.comparison import Comparison, Contender
 from autodas.steps.benchmark.config import BenchmarkConfig
 from autodas.steps.benchmark.contenders import Contenders
@@ -259,9 +260,10 @@ class TableRun:
     ) -> float | None:
         """Seconds per architecture: of the score alone if asked for, else of all in one pass.
 
-        What the table says has none: looking it up says nothing of what it cost.
+        What the table says has none, short trainings in formulas included: looking it up says
+        nothing of what it cost.
         """
-        if isinstance(contender, Early | Published):
+        if isinstance(contender, Early | Published) or price_of(contender.leaves):
             return None
         if not self.options.time:
             return shared if depends_on_seeds(contender) else None

@@ -9,6 +9,8 @@ from typing import Literal
 from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
 from autodas.fitness import check_measure
+from autodas.statistics.short import MEASURES, short_name
+from autodas.tables.rungs import fidelity_of
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import parse_pair
 from autodas.workbench.protocol import Protocol
@@ -84,6 +86,10 @@ class DiscoverConfig(Workers):
     """Statistics that share a few passes through the network; most, including those that need
     passes of their own (two to three times the time); or all, including second derivatives (as slow
     as all others together)."""
+    early: tuple[str, ...] = ()
+    """Short trainings that formulas may read, as fractions of a training such as 1/9: what
+    students of the tables had reached then, which autodas label --rungs stores. Every student that
+    such a formula ranks has to be trained so far."""
     fitness: str = "tau"
     """What is maximised on each table: tau, rho, weighted-tau, top-k (nDCG of the ten of highest
     score), regret (what these gain over ten random ones), or module:function, a function of your
@@ -130,6 +136,16 @@ class DiscoverConfig(Workers):
         """Formulas per generation on all islands."""
         return self.population * self.islands
 
+    @property
+    def short_trainings(self) -> list[str]:
+        """Names of the statistics that ``early`` stands for.
+
+        Raises:
+            InvalidInput: one is no fraction in (0, 1).
+        """
+        lengths = dict.fromkeys(fidelity_of(text) for text in self.early)
+        return [short_name(measure, each) for each in lengths for measure in MEASURES]
+
     def check(self) -> None:
         """Refuse what cannot work, before minutes of measuring.
 
@@ -150,6 +166,8 @@ class DiscoverConfig(Workers):
             raise InvalidInput(f"ablation_seeds must be at least 1, got {self.ablation_seeds}")
         if self.page is not None and not self.ablate:
             raise InvalidInput("page takes the table of an ablation, so it needs ablate")
+        if self.short_trainings and self.collapse:
+            raise InvalidInput("collapse measures students anew, which early does not let it")
         self._check_islands()
         self._check_breeding()
         parse_bytes(self.memory)

@@ -40,6 +40,7 @@ from autodas.expressions import (
 from autodas.fitness import Fitness, Goal, Objective
 from autodas.scores.score import Values
 from autodas.statistics import STATISTICS
+from autodas.statistics.short import is_short
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import GuidingFamily
 from autodas.workbench.budgets import parse_bytes
@@ -264,9 +265,10 @@ def usable_leaves(
         "apart": {"intrinsic", "teacher"},
     }.get(leaves, {"intrinsic", "interaction", "teacher"})
     kept = list(families)
+    short = dict.fromkeys(n for f in kept for n in f.subjects.columns if is_short(n))
     return [
         s.name
-        for s in STATISTICS
+        for s in (*STATISTICS, *map(STATISTICS.get, short))
         if (size_leaves or not s.size)
         and s.origin in allowed
         and all(s.name in f.subjects.columns for f in kept)

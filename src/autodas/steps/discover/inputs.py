@@ -19,7 +19,14 @@ from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import SealedFamilies
 from autodas.workbench.budgets import parse_bytes
-from autodas.workbench.families import Family, as_labelled, load_family, parse_pair, parted
+from autodas.workbench.families import (
+    Family,
+    as_labelled,
+    load_family,
+    parse_pair,
+    parted,
+    short_trainings,
+)
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
 from autodas.workbench.pair_families import asks_for_pairs, load_pairs, taught
 from autodas.workbench.protocol import resolved
@@ -66,6 +73,7 @@ def check_tables(config: DiscoverConfig) -> dict[str, Any]:
             teachers |= dict.fromkeys(n for each in protocols for n in way_of(str(each.teacher)))
             tables.append(table)
             continue
+        short_trainings(table, config.short_trainings)
         truth = table.target(target).values
         space = space_of(table, config.space)
         found = resolved(as_labelled(config.protocol, table, target), space)
@@ -81,7 +89,7 @@ def check_tables(config: DiscoverConfig) -> dict[str, Any]:
 def _refuse_for_pairs(config: DiscoverConfig, pair: str) -> None:
     """Refuse options that say nothing about pairs of student and teacher."""
     usual = DiscoverConfig()
-    plain = ("fitness", "lift", "size_control", "terms", "collapse", "labels")
+    plain = ("early", "fitness", "lift", "size_control", "terms", "collapse", "labels")
     changed = [name for name in plain if getattr(config, name) != getattr(usual, name)]
     if changed:
         raise InvalidInput(
@@ -108,7 +116,7 @@ def _rankable(pair: str, part: str, truth: Values) -> None:
 def load(config: DiscoverConfig, progress: Progress = Silent()) -> SealedFamilies:
     """The families, sealed; those of one table share what was measured."""
     names = [parse_pair(pair)[0] for pair in config.tables]
-    measured = statistics_of(config.statistics)
+    measured = [*statistics_of(config.statistics), *config.short_trainings]
     # Half of the memory is for statistics, half for remembered parts of formulas.
     share = parse_bytes(config.memory) // (2 * len(set(names)))
     read = _reader(config, progress)

@@ -20,6 +20,7 @@ from autodas.expressions import in_words, to_latex, to_text
 from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.scores.predictor import get_predictor
 from autodas.statistics import STATISTICS
+from autodas.statistics.short import price_of
 from autodas.steps.benchmark.comparison import Contender, rows, values_of, verdict
 from autodas.steps.benchmark.pair_rows import described, pair_rows, pair_verdict
 from autodas.steps.discover.choosing import ChosenProxy, choose
@@ -285,6 +286,11 @@ def spelled(terms: Sequence[Term]) -> dict[str, Any]:
 
 def what_it_sees(leaves: frozenset[str]) -> str:
     """In one sentence, whether a formula knows more than shapes, and whether of the teacher."""
+    if price := price_of(leaves):
+        return (
+            f"The formula reads short trainings: every student that it ranks costs {price} of a "
+            "full training."
+        )
     used = [STATISTICS.get(name) for name in leaves]
     if all(statistic.size for statistic in used):
         return "The formula reads layer sizes only: no image, gradient or teacher changes it."
