@@ -94,7 +94,7 @@ class DiscoverOptions(TypedDict, total=False):
     max_nodes: int
     size_leaves: bool
     leaves: Literal["both", "intrinsic", "interaction", "apart"]
-    statistics: Literal["shared", "most", "all"]
+    statistics: Literal["shared", "scores", "most", "all"]
     early: Sequence[str]
     fitness: str
     combine: Literal["mean", "min"]
@@ -103,6 +103,7 @@ class DiscoverOptions(TypedDict, total=False):
     parsimony: float
     terms: int
     scale: Literal["quantiles", "common"]
+    leave_out: Literal["architectures", "spaces"]
     rule: Literal["one-se", "best"]
     finalists: int
     collapse: int

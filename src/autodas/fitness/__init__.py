@@ -4,8 +4,9 @@ correlation (rank correlations with stated rules for ties and gaps, also of many
 truth in microseconds), bootstrap (intervals), size_control (what is left when size is accounted
 for), regret (accuracy lost by choosing with a score), top (what its favourites are worth), measures
 (all of these by name), discoveries (many comparisons at once), pairs (of student and teacher, by
-what is compared), objective (the fitness of a proxy over several families), row (all of it, for one
-row of a table).
+what is compared), combine (sums of formulas), unseen_spaces (what a term is worth where it was not
+fitted), objective (the fitness of a proxy over several families), row (all of it, for one row of a
+table).
 """
 
 from autodas.fitness.bootstrap import Interval
@@ -20,6 +21,7 @@ from autodas.fitness.regret import Choice, Regret, budgets_of, expected_best, to
 from autodas.fitness.row import Row, Yardstick
 from autodas.fitness.size_control import BeyondSize, BinnedTau, tau_given_size, tau_within_bins
 from autodas.fitness.top import DEFAULT_TOP, Top, top_of_list
+from autodas.fitness.unseen_spaces import Unseen
 
 __all__ = [
     "COMPARISONS",
@@ -43,6 +45,7 @@ __all__ = [
     "Row",
     "TauAgainst",
     "Top",
+    "Unseen",
     "Yardstick",
     "boosted",
     "budgets_of",

@@ -18,6 +18,7 @@ from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
 from autodas.core.rng import derive
 from autodas.fitness.correlation import TauAgainst
+from autodas.fitness.unseen_spaces import Unseen, gains_unseen
 
 __all__ = ["Combination", "FamilyFeatures", "boosted", "simplest"]
 
@@ -32,14 +33,16 @@ class FamilyFeatures:
     Attributes:
         features: ``(A, N)`` values of N candidate terms, on one scale.
         truth: ``(A,)`` accuracies; NaN where unknown.
-        group: Families of one space share a group, and are resampled together.
+        group: Families of one table share a group, and are resampled together.
         weight: Its weight in the fit, above 0.
+        space: Families of one space are left out together.
     """
 
     features: Floats
     truth: Floats
     group: str
     weight: float = 1.0
+    space: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,7 @@ def boosted(
     steps: int = 200,
     slopes: bool = False,
     start: int | None = None,
+    unseen: Unseen | None = None,
 ) -> list[Combination]:
     """Sums that grow: each step moves one weight a little towards the best fit.
 
@@ -84,6 +88,8 @@ def boosted(
             its truth, fitted again before every step. Features then need not spread as much in
             one family as in another; they must be centred in each.
         start: A term that the sum begins with, at weight 1.
+        unseen: If given, a step is as good as what it gains on spaces that are left out when its
+            size is chosen, see :func:`gains_unseen`; boosting ends when none gains anything there.
 
     Returns:
         The sum at the start, if it starts with anything, and after every step, up to the one that
@@ -103,12 +109,14 @@ def boosted(
     path = [_combination(weights)] if weights else []
     for _ in range(steps):
         slope = _slopes(stacked, sums) if slopes and weights else np.ones(len(parts))
-        aligned = np.zeros(squares.shape[1])
-        for (features, target), own, factor in zip(stacked, sums, slope, strict=True):
-            aligned += factor * (features.T @ (target - factor * own))
-        scale = slope**2 @ squares
+        by_family = _aligned(stacked, sums, slope)
+        aligned, scale = by_family.sum(axis=0), slope**2 @ squares
         usable = scale > TINY
-        gain = np.where(usable, aligned**2 / np.where(usable, scale, 1.0), -1.0)
+        if unseen is None:
+            gain = np.where(usable, aligned**2 / np.where(usable, scale, 1.0), -1.0)
+        else:
+            scales = slope[:, None] ** 2 * squares
+            gain = gains_unseen(by_family, scales, [p.space for p in parts], rate, unseen)
         # Rounded, so that the first of several that gain the same is taken on every processor.
         best = int(np.argmax(_in_single(gain)))
         if gain[best] <= TINY or (best not in weights and len(weights) == terms):
@@ -120,6 +128,18 @@ def boosted(
         ]
         path.append(_combination(weights))
     return path
+
+
+def _aligned(
+    stacked: Sequence[tuple[Floats, Floats]], sums: Sequence[Floats], slope: Floats
+) -> Floats:
+    """``(P, N)`` products of what the sums leave unexplained of each family with its terms."""
+    return np.stack(
+        [
+            factor * (features.T @ (target - factor * own))
+            for (features, target), own, factor in zip(stacked, sums, slope, strict=True)
+        ]
+    )
 
 
 def _in_single(values: npt.ArrayLike) -> Floats:

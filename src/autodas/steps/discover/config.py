@@ -82,10 +82,11 @@ class DiscoverConfig(Workers):
     leaves: Literal["both", "intrinsic", "interaction", "apart"] = "both"
     """Statistics of the student alone, of student and teacher together, or both; or apart: those of
     the student alone and of the teacher alone, which differ where there are several teachers."""
-    statistics: Literal["shared", "most", "all"] = "shared"
-    """Statistics that share a few passes through the network; most, including those that need
-    passes of their own (two to three times the time); or all, including second derivatives (as slow
-    as all others together)."""
+    statistics: Literal["shared", "scores", "most", "all"] = "shared"
+    """Statistics that share a few passes through the network; those that published scores of a
+    student alone read, AZ-NAS and VKDNW among them, whose formulas a sum may then add up as well;
+    most, including those that need passes of their own (two to three times the time); or all,
+    including second derivatives (as slow as all others together)."""
     early: tuple[str, ...] = ()
     """Short trainings that formulas may read, as fractions of a training such as 1/9: what
     students of the tables had reached then, which autodas label --rungs stores. Every student that
@@ -107,6 +108,10 @@ class DiscoverConfig(Workers):
     scale: Literal["quantiles", "common"] = "quantiles"
     """What a sum adds up: quantiles of its formulas within each space, or their inverse hyperbolic
     sines, on one scale for all spaces, from log(params) on."""
+    leave_out: Literal["architectures", "spaces"] = "architectures"
+    """What cross-validation of a sum leaves out. With spaces, a term joins the sum only for what it
+    gains on spaces that had no say in its weight: on average, by more than its standard error, or
+    with combine min on the worst of them."""
     rule: Literal["one-se", "best"] = "one-se"
     """How far a sum goes: the simplest within one standard error of the best, or the best, in
     cross-validation."""
@@ -175,6 +180,10 @@ class DiscoverConfig(Workers):
             raise InvalidInput(f"size_control must lie in [0, 1], got {self.size_control}")
         if not 1 <= self.terms <= 64:
             raise InvalidInput(f"terms must be 1 to 64, got {self.terms}")
+        if self.leave_out == "spaces" and self.terms == 1:
+            raise InvalidInput(
+                "leave_out spaces decides what a sum adds up, so terms must be above 1"
+            )
         if self.parsimony < 0:
             raise InvalidInput(f"parsimony must be at least 0, got {self.parsimony}")
         if not 0 <= self.collapse <= 1000:

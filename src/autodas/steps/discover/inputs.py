@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -13,11 +13,14 @@ from autodas.core.errors import InvalidInput
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.fitness import correlate
-from autodas.scores import Proxy
+from autodas.scores import SCORES, Proxy
+from autodas.scores.closed_forms import LEAVES
+from autodas.scores.predictor import STUDENT_SCORES
 from autodas.scores.score import Values
 from autodas.statistics import STATISTICS, Need
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import SealedFamilies
+from autodas.tables import Table
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import (
     Family,
@@ -34,9 +37,15 @@ from autodas.workbench.ways import digests_of, way_of
 
 __all__ = ["check_tables", "held_out", "load", "statistics_of"]
 
+FEWEST_SPACES = 3
+"""To leave one out and, of those that remain, another."""
 
-def statistics_of(choice: Literal["shared", "most", "all"]) -> list[str]:
+
+def statistics_of(choice: Literal["shared", "scores", "most", "all"]) -> list[str]:
     """Names of the statistics that a discovery measures; see ``DiscoverConfig.statistics``."""
+    if choice == "scores":
+        read = {leaf for name in STUDENT_SCORES for leaf in SCORES.get(name).leaves}
+        return [s.name for s in STATISTICS if s.name in read.union(LEAVES)]
     left_out: dict[str, set[Need]] = {
         "shared": {need for need in Need if not need.shared},
         "most": {Need.HESSIAN},
@@ -82,8 +91,21 @@ def check_tables(config: DiscoverConfig) -> dict[str, Any]:
         if pair in config.tables:
             _rankable(pair, "search", truth[parts.search])
             _rankable(pair, "validation", truth[parts.validation])
+    _refuse_few_spaces(config, tables)
     refuse_unused(config.space, tables)
     return {"teachers": digests_of(teachers)}
+
+
+def _refuse_few_spaces(config: DiscoverConfig, tables: Sequence[Table]) -> None:
+    """Refuse to leave out spaces where what is left would be one alone."""
+    found = dict.fromkeys(
+        space_of(table, config.space).name for table in tables[: len(config.tables)]
+    )
+    if config.leave_out == "spaces" and len(found) < FEWEST_SPACES:
+        raise InvalidInput(
+            f"leave_out spaces takes tables of at least {FEWEST_SPACES} spaces, got those of "
+            f"{', '.join(found)}"
+        )
 
 
 def _refuse_for_pairs(config: DiscoverConfig, pair: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,10 @@ from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Ok
 from autodas.expressions import Call, Expression, parse
-from autodas.fitness import Combination, FamilyFeatures, boosted, simplest
-from autodas.scores import Scale, Term
+from autodas.fitness import Combination, FamilyFeatures, Unseen, boosted, simplest
+from autodas.scores import SCORES, Scale, Term
+from autodas.scores.predictor import STUDENT_SCORES
+from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.evolving import ProxySearch
 from autodas.steps.discover.sealing import GuidingFamily
 
@@ -20,6 +23,7 @@ __all__ = ["STEPS", "Library"]
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 STEPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 80, 120, 200)
 """Numbers of boosting steps that are compared."""
@@ -66,37 +70,73 @@ class Library:
         self.tables = {family.table.name: family for family in search.families}
 
     def _candidates(self, keys: Sequence[str]) -> list[Expression]:
-        formulas = [parse(key) for key in keys]
+        published = _published() if self.search.config.statistics == "scores" else []
+        formulas = [parse(key) for key in dict.fromkeys([*published, *keys])]
         if self.common:
             formulas = [Call("asinh", (formula,)) for formula in formulas]
         return formulas if self.start is None else [parse(SIZE), *formulas]
 
+    def among(self, families: Sequence[GuidingFamily], config: DiscoverConfig) -> Library:
+        """The same formulas on some of the families, added up as another configuration says.
+
+        The scale is that of this library.
+        """
+        chosen = copy(self)
+        chosen.search = copy(self.search)
+        chosen.search.config, chosen.search.families = config, tuple(families)
+        chosen.tables = {family.table.name: family for family in families}
+        chosen.raw = {name: self.raw[name].copy() for name in chosen.tables}
+        return chosen
+
     def cross_validated(self) -> tuple[list[FamilyFeatures], list[list[Floats]]]:
         """Truths of the known architectures; and for every number of steps the sum's values there,
-        each architecture predicted by a sum that has not seen it.
+        each architecture predicted by a sum that has not seen it, or nothing of its space.
         """
         known = {name: _known(family) for name, family in self.tables.items()}
-        folds = {name: _folds(family)[known[name]] for name, family in self.tables.items()}
         families = self.search.families
         sums = [[np.zeros(len(known[f.table.name])) for f in families] for _ in STEPS]
-        for fold in range(FOLDS):
-            learnt = {name: known[name][folds[name] != fold] for name in known}
+        for unseen in self._left_out(known):
+            learnt = {name: rows[~unseen[name]] for name, rows in known.items()}
             scaled = self._scaled(learnt)
             path = self._boosted(self._parts(scaled, learnt))
             for steps, sum_ in zip(STEPS, sums, strict=True):
+                if not path:  # nothing gains anything: all count the same
+                    break
                 chosen = path[min(steps, len(path)) - 1]
                 for family, values in zip(families, sum_, strict=True):
                     name = family.table.name
-                    rows = folds[name] == fold
+                    rows = unseen[name]
                     values[rows] = chosen(scaled[name][known[name][rows]])
         empty = {name: np.zeros((len(f.truth), 1)) for name, f in self.tables.items()}
         return self._parts(empty, known), sums
 
+    def _left_out(self, known: dict[str, Index]) -> Iterator[dict[str, Mask]]:
+        """Which of the known architectures are left out at a time, by table."""
+        if self.search.config.leave_out == "architectures":
+            folds = {name: _folds(family)[known[name]] for name, family in self.tables.items()}
+            for fold in range(FOLDS):
+                yield {name: each == fold for name, each in folds.items()}
+            return
+        spaces = {name: family.space.name for name, family in self.tables.items()}
+        for left_out in dict.fromkeys(spaces.values()):
+            yield {
+                name: np.full(len(rows), spaces[name] == left_out) for name, rows in known.items()
+            }
+
     def fitted(self, steps: int) -> tuple[tuple[Term, ...], float]:
-        """The terms after so many steps on all known architectures, and their mean τ-b there."""
+        """The terms after so many steps on all known architectures, and their mean τ-b there.
+
+        Raises:
+            InvalidInput: no term gains anything on spaces that are left out.
+        """
         known = {name: _known(family) for name, family in self.tables.items()}
         parts = self._parts(self._scaled(known), known)
         path = self._boosted(parts)
+        if not path:
+            raise InvalidInput(
+                "no formula gains anything on spaces that are left out; start from sizes "
+                "(scale common), or leave out architectures"
+            )
         final = path[min(steps, len(path)) - 1]
         _, (mean,), _ = simplest(parts, [[final(each.features) for each in parts]], resamples=1)
         chosen = zip(final.chosen, final.weights, strict=True)
@@ -111,24 +151,34 @@ class Library:
         return tuple(terms), mean
 
     def _boosted(self, parts: Sequence[FamilyFeatures]) -> list[Combination]:
-        return boosted(parts, self.search.config.terms, slopes=self.common, start=self.start)
+        config = self.search.config
+        unseen: Unseen | None = None
+        if config.leave_out == "spaces":
+            unseen = "min" if config.combine == "min" else "sure"
+        return boosted(parts, config.terms, slopes=self.common, start=self.start, unseen=unseen)
 
     def _scaled(self, rows: dict[str, Index]) -> dict[str, Floats]:
-        """``(A, N)`` for each table, all architectures on the scales of the given rows."""
+        """``(A, N)`` for each table, all architectures on the scales of the given rows.
+
+        A table without such rows has a scale of its own, which takes no label.
+        """
+        own = {name: raw[rows[name]] if len(rows[name]) else raw for name, raw in self.raw.items()}
         if self.common:
             spread = self._spread(rows)
-            return {
-                name: (raw - raw[rows[name]].mean(axis=0)) / spread
-                for name, raw in self.raw.items()
-            }
+            return {name: (raw - own[name].mean(axis=0)) / spread for name, raw in self.raw.items()}
         return {
-            name: np.stack([Scale.fit(column[rows[name]])(column) for column in raw.T], axis=1)
+            name: np.stack(
+                [Scale.fit(seen)(each) for seen, each in zip(own[name].T, raw.T, strict=True)],
+                axis=1,
+            )
             for name, raw in self.raw.items()
         }
 
     def _spread(self, rows: dict[str, Index]) -> Floats:
         """``(N,)`` root mean variance within tables; infinite where it is that of one table."""
-        variances = np.stack([raw[rows[name]].var(axis=0) for name, raw in self.raw.items()])
+        variances = np.stack(
+            [raw[rows[name]].var(axis=0) for name, raw in self.raw.items() if len(rows[name])]
+        )
         total = variances.sum(axis=0)
         lopsided = variances.max(axis=0) > MOST_OF_ONE * total
         if len(variances) == 1:
@@ -140,16 +190,18 @@ class Library:
         return spread
 
     def _parts(self, scaled: dict[str, Floats], rows: dict[str, Index]) -> list[FamilyFeatures]:
-        """The families restricted to some rows, every space weighing the same."""
-        spaces = [family.space.name for family in self.search.families]
+        """The families restricted to rows of theirs, if any; every space weighs the same."""
+        families = [f for f in self.search.families if len(rows[f.table.name])]
+        spaces = [family.space.name for family in families]
         return [
             FamilyFeatures(
                 scaled[family.table.name][rows[family.table.name]],
                 family.truth[rows[family.table.name]],
                 family.table.name,
                 1.0 / spaces.count(family.space.name),
+                family.space.name,
             )
-            for family in self.search.families
+            for family in families
         ]
 
     def _scales(self, number: int, rows: dict[str, Index]) -> dict[str, Scale]:
@@ -158,6 +210,12 @@ class Library:
         for name, family in self.tables.items():
             values.setdefault(family.space.name, []).append(self.raw[name][rows[name], number])
         return {space: Scale.fit(np.concatenate(each)) for space, each in values.items()}
+
+
+def _published() -> list[str]:
+    """Formulas of the published scores of a student alone."""
+    formulas = [SCORES.get(name).formula for name in STUDENT_SCORES]
+    return [formula for formula in formulas if formula is not None]
 
 
 def _known(family: GuidingFamily) -> Index:
