@@ -15,16 +15,17 @@ from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.plugins import is_reference, is_trusted
 from autodas.core.progress import Progress, Silent
-from autodas.core.values import SCALAR, Column, Layout
+from autodas.core.values import Column
 from autodas.networks import Cost
 from autodas.scores import Subjects
 from autodas.scores.score import Values
 from autodas.spaces import Space
 from autodas.statistics import STATISTICS
-from autodas.statistics.short import is_short, price_of, short_training_of
-from autodas.tables import Split, Table, Training, label_noise, split
+from autodas.statistics.short import is_short
+from autodas.tables import Split, Table, label_noise, split
 from autodas.tables.pairs import is_pairs
 from autodas.teachers import FEATURES
+from autodas.workbench.early import numbers, refuse_short, short_trainings
 from autodas.workbench.ground_truth import space_of, table_among
 from autodas.workbench.measuring import measure_space
 from autodas.workbench.protocol import Protocol
@@ -37,7 +38,6 @@ __all__ = [
     "parse_pair",
     "parted",
     "remade_teachers",
-    "short_trainings",
     "split_of",
     "subjects_of",
     "with_labels",
@@ -310,33 +310,6 @@ def with_labels(parts: Split, architectures: Sequence[str], labels: int) -> Spli
     return Split(first(parts.search, labels), first(parts.validation, validation), parts.report)
 
 
-def short_trainings(table: Table, names: Iterable[str]) -> dict[str, Column]:
-    """Short trainings of a table as columns, of the first seed of each architecture.
-
-    Those with the teacher of the usual target, whichever target is looked at: short trainings are
-    never of the images of the labels.
-
-    Raises:
-        InvalidInput: the table does not hold one, or not of all its architectures.
-    """
-    usual = table.target().name
-    found = {}
-    for name in names:
-        measure, fidelity = short_training_of(name)
-        rungs = [r for r in table.rungs if (r.target, r.fidelity) == (usual, fidelity)]
-        rungs = [rung for rung in rungs if rung.training is Training.DISTILLED]
-        each_seed = getattr(rungs[0], measure) if rungs else np.full((len(table), 1), np.nan)
-        known = np.isfinite(each_seed)
-        if not known.any(axis=1).all():
-            raise InvalidInput(
-                f"table {table.name} has {name} of {int(known.any(axis=1).sum())} of its "
-                f"{len(table)} architectures; autodas label --rungs {fidelity} makes it"
-            )
-        first = known.argmax(axis=1)[:, np.newaxis]
-        found[name] = _numbers(np.take_along_axis(each_seed, first, axis=1)[:, 0])
-    return found
-
-
 def subjects_of(
     space: Space,
     architectures: Sequence[str],
@@ -352,7 +325,7 @@ def subjects_of(
     If only sizes are asked for, no network is run and no data or teacher is needed.
     """
     names = tuple(dict.fromkeys([*SIZES, *leaves]))
-    _refuse_short(names)
+    refuse_short(names)
     decoded = [space.decode(text) for text in architectures]
     depth = np.asarray([float(space.depth(arch)) for arch in decoded])
     double = space.precision == "double"
@@ -378,26 +351,4 @@ def subjects_of(
 
 
 def _size_columns(costs: Sequence[Cost]) -> dict[str, Column]:
-    return {name: _numbers([getattr(each, name) for each in costs]) for name in SIZES}
-
-
-def _numbers(values: npt.ArrayLike) -> Column:
-    """``(A,)`` one number for each architecture."""
-    numbers = np.asarray(values, dtype=float)
-    layout = Layout.of_segments([[()]] * len(numbers), [[1.0]] * len(numbers))
-    return Column(SCALAR, numbers, layout)
-
-
-def _refuse_short(names: Iterable[str]) -> None:
-    """Refuse to measure what only a training shows.
-
-    Raises:
-        InvalidInput: a short training is among the names.
-    """
-    short = [name for name in names if is_short(name)]
-    if short:
-        raise InvalidInput(
-            f"{', '.join(short)}: a short training, {price_of(short)} of a full one for each "
-            "student, which only tables of labels hold (autodas label --rungs); take a score "
-            "without it and --trainings, which trains the best few for a while"
-        )
+    return {name: numbers([getattr(each, name) for each in costs]) for name in SIZES}

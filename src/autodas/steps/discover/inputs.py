@@ -22,13 +22,13 @@ from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.sealing import SealedFamilies
 from autodas.tables import Table
 from autodas.workbench.budgets import parse_bytes
+from autodas.workbench.early import short_trainings
 from autodas.workbench.families import (
     Family,
     as_labelled,
     load_family,
     parse_pair,
     parted,
-    short_trainings,
 )
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
 from autodas.workbench.pair_families import asks_for_pairs, load_pairs, taught
