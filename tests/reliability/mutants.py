@@ -189,11 +189,14 @@ class Session:
         path = self.tree / spec.module_path
         times = path.stat()
         operator = get_operator(spec.operator_name)(**spec.operator_args)
-        with use_mutation(path, operator, spec.occurrence) as (before, after):
-            if after is None:
-                return WorkResult(worker_outcome=WorkerOutcome.NO_TEST)
-            tests = reach.of(spec.module_path, before, spec.start_pos[0])
-            seen = mutant_tests.noticed(self.tree, tests, reach.patience(tests))
+        try:
+            with use_mutation(path, operator, spec.occurrence) as (before, after):
+                if after is None:
+                    return WorkResult(worker_outcome=WorkerOutcome.NO_TEST)
+                tests = reach.of(spec.module_path, before, spec.start_pos[0])
+                seen = mutant_tests.noticed(self.tree, tests, reach.patience(tests))
+        except AttributeError as error:  # Cosmic Ray's, of handlers that catch `module.Error`
+            return WorkResult(worker_outcome=WorkerOutcome.EXCEPTION, output=str(error))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # compiled forms stay valid
         return WorkResult(
             worker_outcome=WorkerOutcome.NORMAL,
