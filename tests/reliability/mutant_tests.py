@@ -121,7 +121,7 @@ def record(tree: Path, sources: Sequence[str], tests: Sequence[str], kept: Path)
         SystemExit: the tests fail without a change.
     """
     if not kept.exists():
-        code = forked(tree, lambda: _record(tree, sources, tests, kept))
+        code = forked(tree, lambda: _record(tree, sources, tests, kept), keep_compiled=True)
         if code:
             raise SystemExit(f"tests fail without a change: {' '.join(tests)} (exit status {code})")
     noted = json.loads(kept.read_text(encoding="utf-8"))
@@ -160,19 +160,34 @@ def _by_line(data: Any, tree: Path, names: Mapping[str, int]) -> dict[str, dict[
     return found
 
 
-def noticed(tree: Path, tests: Sequence[str], patience: float) -> bool:
-    """Whether one of these tests fails, or takes longer than ``patience`` seconds in all."""
+def noticed(
+    tree: Path, tests: Sequence[str], patience: float, *, keep_compiled: bool = False
+) -> bool:
+    """Whether one of these tests fails, or takes longer than ``patience`` seconds in all.
+
+    Args:
+        tree: The copy of the repository.
+        tests: By their pytest identifiers, in the order in which they are run.
+        patience: In seconds.
+        keep_compiled: Nothing is changed in the tree, so its compiled files serve those who follow.
+    """
     files = list(dict.fromkeys(test.split("::")[0] for test in tests))
     run = lambda: int(pytest.main([*OPTIONS, *files], plugins=[Chosen(tests)]))  # noqa: E731
-    return forked(tree, run, patience) != 0
+    return forked(tree, run, patience, keep_compiled=keep_compiled) != 0
 
 
-def forked(tree: Path, what: Callable[[], int], patience: float | None = None) -> int:
+def forked(
+    tree: Path,
+    what: Callable[[], int],
+    patience: float = float("inf"),
+    *,
+    keep_compiled: bool = False,
+) -> int:
     """The exit status of a process of its own that does this in a tree; −1 if it was too slow."""
     process = os.fork()
     if process == 0:
-        _alone(tree, what, keep_compiled=patience is None)
-    end = time.monotonic() + (patience or float("inf"))
+        _alone(tree, what, keep_compiled=keep_compiled)
+    end = time.monotonic() + patience
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:

@@ -173,7 +173,8 @@ class Session:
         tests = [f"tests/{each}" for each in self.room.tests]
         reach = mutant_tests.record(self.tree, self.room.sources, tests, self.folder / "reach.json")
         everything = reach.fastest(reach.seconds)
-        if mutant_tests.noticed(self.tree, everything, reach.patience(everything)):
+        patience = reach.patience(everything)
+        if mutant_tests.noticed(self.tree, everything, patience, keep_compiled=True):
             raise SystemExit(f"tests of {self.name} fail in another order")
         for number, item in enumerate(todo, start=1):
             result = self._tried(item.mutations[0], reach)
