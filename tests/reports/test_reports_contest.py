@@ -291,7 +291,7 @@ def test_trainings_are_counted_whichever_way(tmp_path: Path) -> None:
     composed(tmp_path, "demo")
     # Six and two short ones; three of the chosen one each way, three of four others.
     assert sentences.cost(read_run(tmp_path)).endswith(
-        "8 short trainings of finalists; 18 trainings for the comparison."
+        "8 short trainings of finalists; 18 final trainings."
     )
 
 

@@ -244,5 +244,5 @@ def test_cost_adds_up(tmp_path: Path) -> None:
     # 192 + 2 · 352 networks; two spaces, five students, three trainings with and without teacher.
     assert sentences.cost(run) == (
         "95.0 s in all; 896 networks measured by one forward and backward pass each; "
-        "60 trainings for the comparison."
+        "60 final trainings."
     )

@@ -321,7 +321,7 @@ def cost(run: Run) -> str:
     if whole:
         parts.append(f"{count(whole)} whole ones, with a teacher and without")
     if trained:
-        parts.append(f"{count(trained)} trainings for the comparison")
+        parts.append(f"{count(trained)} final training{'s' if trained != 1 else ''}")
     return _sentence("; ".join(parts))
 
 
