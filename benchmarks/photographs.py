@@ -2,8 +2,8 @@
 
 288 photographs of twelve flowers to learn from and 144 to test on (``flowers12_jpeg.npz`` of the
 optional data), EfficientNet-Lite0 with ImageNet's weights as teacher, students of timm from
-scratch, at 64 pixels. Three times from different seeds. What is finished in ``runs/photographs``
-is taken.
+scratch, at 64 pixels, four trainings. Three times from different seeds. What is finished in
+``runs/photographs`` is taken.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def _run(seed: int) -> dict[str, Any]:
         recipe="image-cnn",
         epochs=40,
         max_params="1.5M",
+        trainings=4,
         compare=True,
         seed=seed,
         backend="serial",
