@@ -197,7 +197,7 @@ def test_labels_that_guide_are_as_they_were(whole):
 def test_opened_families_have_all_labels_again(tmp_path):
     sealed = inputs.load(DiscoverConfig(out=tmp_path, **SMALL), Silent())
     proxy = read_proxy(Path(discover.__file__).parents[2] / "scores" / "shipped" / "cnn.json")
-    (family,) = sealed.opened(proxy)
+    (family,), _ = sealed.opened(proxy, tmp_path, tmp_path)
     (guiding,) = sealed.guiding
     assert np.isfinite(family.truth).all()
     assert np.isnan(guiding.truth[family.split.report]).all()
