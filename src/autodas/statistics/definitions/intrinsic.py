@@ -181,8 +181,8 @@ def class_gradient_gram(probe: Probe) -> list[Tensor]:
 def attention_entropy(probe: Probe) -> list[float]:
     """Mean entropy of the attention rows of every self-attention, divided by log N: in [0, 1]."""
     return [
-        float(-(p * p.clamp_min(1e-30).log()).sum(-1).mean() / max(1e-9, math.log(p.shape[-1])))
-        for p in (attention.probabilities() for attention in probe.attentions)
+        seen.entropy / max(1e-9, math.log(seen.mean.shape[-1]))
+        for seen in (attention.summary for attention in probe.attentions)
     ]
 
 
@@ -191,7 +191,7 @@ def attention_rank(probe: Probe) -> list[float]:
     """Effective rank of every self-attention's mean map: exp of the spectral entropy, in [1, N]."""
     ranks = []
     for attention in probe.attentions:
-        values = torch.linalg.svdvals(attention.probabilities().flatten(0, -3).mean(0))
+        values = torch.linalg.svdvals(attention.summary.mean)
         share = values / values.sum().clamp_min(1e-30)
         ranks.append(float((-(share * share.clamp_min(1e-30).log()).sum()).exp()))
     return ranks

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["ATTENTION_FUNCTIONS", "AttentionCall"]
+__all__ = ["ATTENTION_FUNCTIONS", "AttentionCall", "AttentionSummary"]
+
+
+@dataclass(frozen=True)
+class AttentionSummary:
+    """What one self-attention does on the whole.
+
+    Attributes:
+        entropy: Mean over queries, heads and images of the entropy of whom they attend to, in nats,
+            in [0, ln M].
+        mean: ``(N, M)`` mean of the probabilities over heads and images.
+    """
+
+    entropy: float
+    mean: Tensor
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,14 @@ class AttentionCall:
         """``(B, heads, N, M)``: how much each query attends to each key; rows sum to 1."""
         products = self.queries @ self.keys.transpose(-1, -2) * self.scale
         return (products if self.bias is None else products + self.bias).softmax(-1)
+
+    @cached_property
+    def summary(self) -> AttentionSummary:
+        """What is left of the probabilities, which are too many to be kept."""
+        found = self.probabilities()
+        logarithms = found.clamp_min(1e-30).log_()
+        entropies = -logarithms.mul_(found).sum(-1)
+        return AttentionSummary(float(entropies.mean()), found.flatten(0, -3).mean(0))
 
 
 def _of_function(  # noqa: PLR0917 - the function's own signature
