@@ -39,6 +39,7 @@ LONG = {
     "splits",
     "teachers",
     "throughput",
+    "transfer",
 }
 
 
