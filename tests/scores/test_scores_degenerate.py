@@ -310,3 +310,14 @@ def test_without_its_outputs_nothing_is_known_of_a_network(live):
         get_score("l2_norm"), Subjects(("a",), np.ones(1), kept, {"logits": "not finite"}, "toy")
     )
     assert found == Failed("missing statistic logits: not finite")
+
+
+def test_without_a_gradient_or_a_kernel_student_and_teacher_agree_least(silent, live):
+    for name, worst in (("gradient_agreement", -1.0), ("tangent_alignment", 0.0)):
+        assert silent["dead"][name].value.segments[0] == worst
+        assert worst < live[name].value.segments[0] <= 1.0
+    # Images that are the same are not told apart, by the teacher neither.
+    assert silent["equal images"]["tangent_alignment"] == Failed(
+        "the teacher's tangent kernel tells no images apart"
+    )
+    assert silent["constant features"]["tangent_alignment"].value.segments[0] == 0.0

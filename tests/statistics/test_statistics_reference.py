@@ -316,6 +316,21 @@ def tangent_condition(c: Case):
     return [min(np.log(values.max() / max(values.min(), 1e-30)), np.log(1e5))]
 
 
+def gradient_agreement(c: Case):
+    """Of the divergence from the teacher's softened outputs, whose own entropy is no matter."""
+    taught = torch.tensor(softmax(c.teacher.logits / 4))
+    shares = (c.student.logits / 4).exp()
+    shares = shares / shares.sum(1, keepdim=True)
+    gradients = c.student.gradients(-(taught * shares.log()).sum() / BATCH, c.student.weights)
+    found = (loss_gradients(c.student), gradients)
+    return [cosine(*(np.concatenate([g.ravel() for g in each]) for each in found))]
+
+
+def tangent_alignment(c: Case):
+    other = Case(c.name, c.teacher, c.teacher, c.virtual, c.network)
+    return [aligned(tangent_kernel(c)[0], tangent_kernel(other)[0])]
+
+
 class OneOf(tuple):
     """Values that are equally right, because rounding alone decides between them."""
 
@@ -731,6 +746,8 @@ DERIVED = {
     **dict.fromkeys([s.name for s in STATISTICS if s.name.startswith("graph_")], no_cell),
     "tangent_kernel": tangent_kernel,
     "tangent_condition": tangent_condition,
+    "gradient_agreement": gradient_agreement,
+    "tangent_alignment": tangent_alignment,
     "hint_distance": lambda c: c.per_pair(lambda f: f, hint_distance),
     "congruence_distance": lambda c: c.per_pair(congruence, lambda s, t: ((s - t) ** 2).mean()),
     "pair_distance": lambda c: c.per_pair(relative_distances, huber),

@@ -248,12 +248,19 @@ def passes(monkeypatch):
         (["gradient_stability"], 2, 2),
         (["sign_agreement"], 5, 5),  # five images
         (["tangent_kernel"], 1, 5),
+        (["tangent_alignment"], 1, 5 + 5),  # the student and the teacher
+        (["gradient_agreement"], 2, 2),
         (["constant_gradient_inverse"], 1, 1),
         (["perturbation_growth"], 2, 0),
         (["information_rank"], 2, 3),  # how many classes, and one backward for each of three
         # the batch, counted operations, blocks, data-free, Hessian, halves, singles, tangent,
-        # constant, noise, information; backward: blocks, jacobian, loss, data-free, ...
-        (OWN, 1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2 + 2, 1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1 + 3),
+        # constant, noise, information, distilling; backward: blocks, jacobian, loss, data-free, …,
+        # distilling, tangent of the teacher
+        (
+            OWN,
+            1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2 + 2 + 1,
+            1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1 + 3 + 1 + 5,
+        ),
     ],
 )
 def test_as_few_passes_as_possible(passes, names, forward, backward):
@@ -317,11 +324,19 @@ def test_every_view_is_taken_once(monkeypatch):
     assert seen.count(other) == 3 * 3
 
 
-def test_the_teacher_runs_once_for_many_students(passes):
+@pytest.mark.parametrize(
+    ("names", "forward"),
+    [
+        ([name for name in OWN if name != "tangent_alignment"], 1),
+        (["tangent_alignment"], 1),
+        (OWN, 2),
+    ],
+)
+def test_the_teacher_runs_once_for_many_students(passes, names, forward):
     teacher = signals(ToyCNN())
     for _ in range(3):
-        measure(ToyViT(), images(), labels(), OWN, teacher=teacher)
-    assert passes["forward"] == 1
+        measure(ToyViT(), images(), labels(), names, teacher=teacher)
+    assert passes["forward"] == forward  # through all images, and with gradients of the first
 
 
 # --- the same numbers ---------------------------------------------------------------------------
@@ -445,7 +460,7 @@ def test_a_teacher_of_other_classes_can_still_be_compared_by_features():
     teacher = signals(ToyCNN(classes=7))
     found = reasons(ToyCNN(), OWN, teacher=teacher)
     logits = ("logit_kl", "logit_kl_t4", "logit_cosine", "class_gradient_distance")
-    logits += ("square_logit_distance", "sample_softmax_kl")
+    logits += ("square_logit_distance", "sample_softmax_kl", "gradient_agreement")
     assert {n: found[n] for n in logits} == dict.fromkeys(
         logits, "the student has 3 classes, the teacher 7"
     )

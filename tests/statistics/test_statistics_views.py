@@ -193,7 +193,10 @@ def test_a_network_is_most_similar_to_itself():
         for name, result in measure(cnn().double(), images, labels, names, teacher=signals).items()
     }
     best = {"cka", "gram_cosine", "relation_correlation", "attention_cosine", "logit_cosine"}
+    best |= {"tangent_alignment"}
     assert best < set(names)
     names.remove("pooled_product")  # neither a distance nor a similarity
+    names.remove("gradient_agreement")
+    assert found["gradient_agreement"] == -1.0, "it can teach itself nothing"
     for name in names:
         np.testing.assert_allclose(found[name], float(name in best), atol=1e-12, err_msg=name)

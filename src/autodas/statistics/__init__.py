@@ -22,6 +22,7 @@ from autodas.statistics.definitions import (  # noqa: F401
     whole_network,
     sizes,
     graphs,
+    tangents,
 )
 
 # isort: on

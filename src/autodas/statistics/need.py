@@ -82,6 +82,8 @@ class Need(StrEnum):
     """How far standard normal weights carry noise apart."""
     INFORMATION = "information", MadeBy.EXTRA, "16 noise images, one backward per class", False
     """Gradients of the logits of single noise images at one entry of every weight."""
+    DISTILLING = "distilling", MadeBy.EXTRA, "forward and backward, for every teacher", False
+    """Gradients of the distillation loss at weights."""
     CONSTANT = "constant", MadeBy.EXTRA, "two images of ones, forward and backward", False
     """Gradients for images without content."""
     TEACHER = "teacher", MadeBy.TEACHER, "", True

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
+from autodas.statistics.passes.gradients import tangent_kernel
 from autodas.statistics.passes.views import at_least_single, vectors
-from autodas.statistics.passes.without_trace import measuring_mode
+from autodas.statistics.passes.weights import layers_of
+from autodas.statistics.passes.without_trace import measuring_mode, plain_weights, replaced
 
 __all__ = ["TeacherSignals"]
 
@@ -121,6 +123,25 @@ class TeacherSignals:
         logits = self.logits
         target = F.one_hot(self.labels, logits.shape[1]).to(logits.dtype)
         return ((logits.softmax(1) - target) / len(logits)).T @ self.classifier_input
+
+    @cached_property
+    def tangent_kernel(self) -> Tensor:
+        """``(b, b)``: the neural tangent kernel of the first b = min(B, 8) images.
+
+        Raises:
+            Unmeasurable: the teacher has features alone.
+        """
+        if not self.classes:
+            raise Unmeasurable("the teacher has features alone, no logits")
+        network = self.network
+        with (
+            measuring_mode(network, batch_statistics=not self.trained),
+            plain_weights(network),
+            # Its weights want no gradient, so others that share their numbers stand for them.
+            replaced(network, lambda weight: weight.detach().requires_grad_()),
+        ):
+            weights = [layer.weight for layer in layers_of(network)]
+            return tangent_kernel(network, weights, self.images)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -102,6 +102,15 @@ class ExtraPasses:
         """
         return gradients.tangent_kernel(self._network, self._weights(Need.TANGENT), self._images)
 
+    def distillation_gradients(self, teacher: Tensor) -> list[Tensor]:
+        """Gradients of the distillation loss at each weight (need ``distilling``).
+
+        Args:
+            teacher: ``(B, K)`` logits.
+        """
+        weights = self._weights(Need.DISTILLING)
+        return gradients.distillation_gradients(self._network, weights, self._images, teacher)
+
     @cached_property
     def constant_gradients(self) -> list[Tensor]:
         """Gradients of the summed logits of all-ones images (need ``constant``)."""

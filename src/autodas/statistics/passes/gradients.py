@@ -23,6 +23,7 @@ __all__ = [
     "SINGLE_IMAGES",
     "TANGENT_IMAGES",
     "constant_gradients",
+    "distillation_gradients",
     "half_gradients",
     "hessian_products",
     "sign_sums",
@@ -32,6 +33,7 @@ __all__ = [
 HESSIAN_IMAGES = 16
 SINGLE_IMAGES = 8
 TANGENT_IMAGES = 8
+TEMPERATURE = 4  # of the distillation loss, as of logit_kl_t4
 CHUNK = 1 << 19  # input values at once where a graph of the backward pass has to be kept
 
 
@@ -120,6 +122,24 @@ def tangent_kernel(network: StagedNetwork, weights: Sequence[Tensor], images: Te
         flat = torch.stack([gradient.flatten() for gradient in layer]).double()
         kernel += flat @ flat.T
     return kernel
+
+
+def distillation_gradients(
+    network: StagedNetwork, weights: Sequence[Tensor], images: Tensor, teacher: Tensor
+) -> list[Tensor]:
+    """Gradients of the mean KL divergence at temperature 4 of the outputs, teacher against student.
+
+    Args:
+        network: The student.
+        weights: Where gradients are taken.
+        images: ``(B, C, H, W)``.
+        teacher: ``(B, K)`` logits on the same images.
+    """
+    with torch.enable_grad():
+        student = (_run(network, images) / TEMPERATURE).log_softmax(1)
+        taught = (teacher / TEMPERATURE).softmax(1).to(student.dtype)
+        loss = F.kl_div(student, taught, reduction="batchmean")
+        return cleared(_gradients(loss, weights))
 
 
 def constant_gradients(
