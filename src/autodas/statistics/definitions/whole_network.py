@@ -105,7 +105,7 @@ def _patterns(signs: Tensor) -> Tensor:
     packed = rows.new_zeros(PATTERN_IMAGES // 8, rows.shape[1])
     for i, row in enumerate(rows):
         packed[i // 8].add_(row, alpha=1 << i % 8)
-    return packed.T.contiguous().view(torch.int64).flatten()
+    return packed.T.flatten().view(torch.int64)
 
 
 @statistic(
