@@ -89,6 +89,13 @@ def test_a_table_of_one_teacher_is_no_table_of_pairs(tmp_path):
         ([], "must list its 'teachers'"),
         ([{"called": "big"}], "must list its 'teachers'"),
         ([*TEACHERS, TEACHERS[0]], "lists a teacher twice"),
+        *(
+            (
+                [*TEACHERS[1:], {"name": "big", "members": members}],
+                "'members' of the teacher 'big' must be objects with a 'digest' each",
+            )
+            for members in ("b", ["b"], [{"teacher": "b"}], [{"digest": 3}], None)
+        ),
     ],
 )
 def test_headers_that_do_not_fit_are_refused(tmp_path, teachers, message):
