@@ -76,6 +76,7 @@ def mutate(path, source):
     os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("coverage") is None, reason="needs coverage")
 def test_changes_are_noticed_by_what_reaches_them(tree):
     reach = mutant_tests.record(tree, ["room"], ["tests"], tree.parent / "reach.json")
@@ -100,6 +101,7 @@ def test_what_hangs_is_ended_and_counts_as_noticed(tree):
     assert time.monotonic() - start < 30
 
 
+@pytest.mark.slow
 def test_tests_that_fail_unchanged_are_not_recorded(tree):
     (tree / "tests" / "test_sums.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(SystemExit, match="without a change"):

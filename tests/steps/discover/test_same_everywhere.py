@@ -118,6 +118,7 @@ class Noisy:
             measure_one(shelf, architecture)
 
         def noisy(network, images, labels, names, teachers, **options):
+            teachers = list(teachers)  # they come one after the other
             todo = [name for name in names if (*self.architecture, name) not in self.known]
             if todo:
                 alone, pairs = measure(network, images, labels, todo, teachers, **options)
