@@ -250,6 +250,7 @@ def test_evolve_runs_to_the_end_and_reports_each_generation():
         (lambda: ALGORITHMS["nsga2"](ONE_MAX, newcomers=-0.1), "newcomers"),
         (lambda: ALGORITHMS["elite_adaptive"](ONE_MAX, twins=0), "twins must be at least 1"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, sample=21), "sample must lie in"),
+        (lambda: ALGORITHMS["regularised"](ONE_MAX, sample=0), "sample must lie in"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, children=0), "children must lie in"),
     ],
 )

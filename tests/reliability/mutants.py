@@ -47,7 +47,7 @@ class Room:
 
 
 ROOMS = {
-    "core": Room(("core",), ("core",)),
+    "core": Room(("core",), ("core", "tables/test_tables_fetch.py")),
     "primitives": Room(("primitives",), ("primitives",)),
     "backends": Room(("backends",), ("backends",)),
     "evolution": Room(("evolution",), ("evolution",)),
