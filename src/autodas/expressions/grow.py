@@ -34,10 +34,12 @@ _PATIENCE = 100
 
 
 class _Choices:
-    """The productions of one symbol with their weights, as arrays."""
+    """The productions of one symbol with their weights, as arrays.
+
+    It must not hold its grammar: kept for as long as that lives, it would keep it for ever.
+    """
 
     def __init__(self, grammar: Grammar, symbol: Symbol) -> None:
-        self._grammar = grammar
         self.productions = grammar.productions(symbol)
         self.weights = _base_weights(grammar, symbol, self.productions)
         self._leaf = np.array([option.form is None for option in self.productions], dtype=bool)
@@ -50,19 +52,19 @@ class _Choices:
         )
         self._least: dict[int, npt.NDArray[np.int64]] = {}
 
-    def least(self, depth: int) -> npt.NDArray[np.int64]:
+    def least(self, grammar: Grammar, depth: int) -> npt.NDArray[np.int64]:
         """Fewest nodes with each production within ``depth``."""
         if depth not in self._least:
-            size = self._grammar.min_size
+            size = grammar.min_size
             self._least[depth] = np.array(
                 [1 + sum(size(arg, depth - 1) for arg in p.args) for p in self.productions],
                 dtype=np.int64,
             )
         return self._least[depth]
 
-    def draw_weights(self, size: int, depth: int) -> npt.NDArray[np.float64]:
+    def draw_weights(self, grammar: Grammar, size: int, depth: int) -> npt.NDArray[np.float64]:
         """Weights given room for ``size`` nodes: leaves when it is tight, sums when it is wide."""
-        weights = np.where(self.least(depth) <= size, self.weights, 0.0)
+        weights = np.where(self.least(grammar, depth) <= size, self.weights, 0.0)
         weights[self._leaf] /= math.sqrt(max(1.0, size - 1.0))
         weights[self._binary] *= min(size, 16) / 6.0
         return weights
@@ -165,7 +167,7 @@ class _Grower:
     def grow(self, symbol: Symbol, size: int, depth: int) -> Expression:
         """An expression of at most ``size`` nodes and ``depth`` levels; both must be possible."""
         choices = _choices(self._grammar, symbol)
-        weights = choices.draw_weights(size, depth)
+        weights = choices.draw_weights(self._grammar, size, depth)
         while True:
             ladder = np.cumsum(weights)
             drawn = np.searchsorted(ladder, self._rng.random() * ladder[-1], side="right")
