@@ -92,9 +92,9 @@ def test_a_table_of_one_teacher_is_no_table_of_pairs(tmp_path):
         *(
             (
                 [*TEACHERS[1:], {"name": "big", "members": members}],
-                "'members' of the teacher 'big' must be objects with a 'digest' each",
+                "'members' of the teacher 'big' must be objects with a 'name' or a 'digest' each",
             )
-            for members in ("b", ["b"], [{"teacher": "b"}], [{"digest": 3}], None)
+            for members in ("b", ["b"], [{"called": "b"}], [{"digest": 3}], None)
         ),
     ],
 )

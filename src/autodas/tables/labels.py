@@ -209,9 +209,8 @@ def _ways(path: Path, header: Mapping[str, Any]) -> dict[str, Training]:
         raise FileProblem(path, "lists a teacher twice under 'teachers'")
     for each, name in zip(some, names, strict=True):
         if not _known_members(each.get("members", [])):
-            raise FileProblem(
-                path, f"'members' of the teacher {name!r} must be objects with a 'digest' each"
-            )
+            said = f"'members' of the teacher {name!r}"
+            raise FileProblem(path, f"{said} must be objects with a 'name' or a 'digest' each")
     return {
         str(name): Training.VANILLA if name == NO_TEACHER else Training.DISTILLED for name in names
     }
@@ -219,7 +218,8 @@ def _ways(path: Path, header: Mapping[str, Any]) -> dict[str, Training]:
 
 def _known_members(members: object) -> bool:
     return isinstance(members, list) and all(
-        isinstance(each, Mapping) and isinstance(each.get("digest"), str) for each in members
+        isinstance(each, Mapping) and isinstance(each.get("digest", each.get("name")), str)
+        for each in members
     )
 
 

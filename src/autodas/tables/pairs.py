@@ -189,7 +189,7 @@ def _members(table: PairTable, name: str) -> list[str]:
     if name == NO_TEACHER:
         return []
     listed = table.facts.get(name, {}).get("members")
-    return [str(each["digest"]) for each in listed] if listed else [name]
+    return [str(each.get("digest", each.get("name"))) for each in listed] if listed else [name]
 
 
 def _order(salt: str) -> Any:  # noqa: ANN401 - a key of sorted

@@ -22,7 +22,7 @@ def test_at_least_99_of_100_random_formulas_give_a_score():
         load_family(table, STATISTICS.names(), Protocol(), limit=64)
         for table in ("digits-cnn", "digits-vit")
     ]
-    evaluators = [family.subjects.remembering(1 << 28, checked=True) for family in families]
+    evaluators = [family.subjects.remembering(1 << 26, checked=True) for family in families]
     grammar = grammar_of(families, evaluators, size_leaves=True)
     rng = np.random.default_rng(11)
     failures: Counter[str] = Counter()
