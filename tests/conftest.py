@@ -57,6 +57,12 @@ def _own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autodas.core.plugins._asked", set())
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: millions of objects that no search for cycles need look at."""
+    gc.collect()
+    gc.freeze()
+
+
 _kept_megabytes = [500]  # PyTorch, scikit-learn and the rest, loaded
 
 

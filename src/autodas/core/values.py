@@ -13,6 +13,7 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +49,7 @@ class Kind(enum.StrEnum):
     SCALAR = "scalar"  # one number per network
 
 
-@dataclass(frozen=True, order=True)
-class Type:
+class Type(NamedTuple):
     """The type of a value in an expression.
 
     Two values can be combined entry by entry only if their types are equal.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from autodas.core.catalog import Catalog
 from autodas.core.errors import InvalidInput
@@ -29,8 +29,7 @@ __all__ = ["Grammar", "Production", "Symbol"]
 _UNREACHABLE = 10**6
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(NamedTuple):
     """What may stand at one place of an expression.
 
     Attributes:
@@ -44,8 +43,7 @@ class Symbol:
     varies: bool = True
 
 
-@dataclass(frozen=True)
-class Production:
+class Production(NamedTuple):
     """One way to make a symbol.
 
     Attributes:
@@ -261,6 +259,7 @@ class Grammar:
         What was reached before cannot lead to new symbols, so its sizes stay.
         """
         self._smallest[0].update(dict.fromkeys(new, _UNREACHABLE))
+        ways = {symbol: {made.args for made in self._productions[symbol]} for symbol in new}
         depth, changing = 0, True
         while changing or depth + 1 < len(self._smallest):
             before = self._smallest[depth]
@@ -268,18 +267,11 @@ class Grammar:
             if depth == len(self._smallest):
                 self._smallest.append(dict(before))
             after = {
-                symbol: min(
-                    (self._size(production, before) for production in self._productions[symbol]),
-                    default=_UNREACHABLE,
-                )
-                for symbol in new
+                symbol: min((_size(args, before) for args in distinct), default=_UNREACHABLE)
+                for symbol, distinct in ways.items()
             }
             changing = any(after[symbol] != before[symbol] for symbol in new) or depth == 1
             self._smallest[depth].update(after)
-
-    @staticmethod
-    def _size(production: Production, sizes: Mapping[Symbol, int]) -> int:
-        return min(1 + sum(sizes[arg] for arg in production.args), _UNREACHABLE)
 
     # Judging existing expressions
 
@@ -338,3 +330,7 @@ class Grammar:
             return f"{node.name} of arguments that say the same"
         why = self._forbidden(node.name, kind, rules)
         return f"{node.name}: {why}" if why else ""
+
+
+def _size(args: Sequence[Symbol], sizes: Mapping[Symbol, int]) -> int:
+    return min(1 + sum([sizes[arg] for arg in args]), _UNREACHABLE)

@@ -10,19 +10,22 @@ import pytest
 from autodas.expressions import Grammar
 from autodas.steps.discover import evolving
 
+KEPT = 3  # each takes 20 MB
 
-@pytest.fixture(scope="module")
-def every_grammar_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache also for what a module shares, and no grammar built twice: it takes seconds."""
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_last_grammars() -> Iterator[None]:
+    """None of the last few is built again: building one takes half of a small discovery."""
     built: dict[str, Grammar] = {}
 
     def once(types: Any, *, fixed: Any, weights: Any, rules: Any) -> Grammar:
-        key = repr((sorted(types), fixed, weights, rules))
-        if key not in built:
-            built[key] = Grammar(types, fixed=fixed, weights=weights, rules=rules)
-        return built[key]
+        key = repr((types, fixed, weights, rules))
+        grammar = built.pop(key, None) or Grammar(types, fixed=fixed, weights=weights, rules=rules)
+        built[key] = grammar
+        if len(built) > KEPT:
+            del built[next(iter(built))]
+        return grammar
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTODAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.setattr(evolving, "Grammar", once)
         yield

@@ -40,9 +40,6 @@ def outcome(results: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in results.items() if name not in passing}
 
 
-pytestmark = pytest.mark.usefixtures("every_grammar_once")
-
-
 @pytest.fixture(scope="module")
 def ablation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ablate")

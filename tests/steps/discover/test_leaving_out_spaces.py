@@ -20,8 +20,6 @@ from autodas.steps.discover.summing import Library
 from autodas.workbench.families import load_family
 from autodas.workbench.protocol import Protocol
 
-pytestmark = pytest.mark.usefixtures("every_grammar_once")
-
 TERM = "layers_mean(log(out_channels))"
 ASKED = DiscoverConfig(terms=4, scale="common", leave_out="spaces", rule="best", jobs=1)
 LEAVES = ("numel", "out_channels", "params", "macs")

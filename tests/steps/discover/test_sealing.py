@@ -22,8 +22,6 @@ from autodas.tables import Target
 from autodas.workbench.families import Family, load_family
 from autodas.workbench.protocol import Protocol
 
-pytestmark = pytest.mark.usefixtures("every_grammar_once")
-
 SMALL: dict[str, Any] = {
     "tables": ("digits-cnn",),
     "limit": 50,
@@ -119,7 +117,7 @@ def test_other_labels_of_the_validation_part_give_another_choice(tmp_path, monke
 
 
 @pytest.fixture(scope="module")
-def whole(every_grammar_once: None) -> Family:
+def whole() -> Family:
     """A family whose labels outside the guiding parts are numbers that are nowhere else."""
     family = load_family("digits-cnn:distilled", ("weight",), Protocol(), limit=50)
     rows = unseen(family)

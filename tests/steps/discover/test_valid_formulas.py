@@ -13,7 +13,7 @@ from autodas.steps.discover.evolving import grammar_of
 from autodas.workbench.families import load_family
 from autodas.workbench.protocol import Protocol
 
-FORMULAS = 1000
+FORMULAS = 500
 
 
 def test_at_least_99_of_100_random_formulas_give_a_score():
