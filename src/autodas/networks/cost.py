@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from autodas.networks.base import like_parameters, seeded
@@ -16,6 +18,7 @@ from autodas.networks.base import like_parameters, seeded
 __all__ = ["Cost", "cost", "count", "parameters", "without_weights"]
 
 N = TypeVar("N", bound=nn.Module)
+SMALL = 1_000_000  # parameters, to which one image is run within some tens of megabytes
 # What PyTorch says where a tensor of the meta device is asked for a number.
 NEEDS_NUMBERS = (NotImplementedError, RuntimeError)
 
@@ -42,20 +45,20 @@ def parameters(network: nn.Module) -> int:
 def cost(build: Callable[[], nn.Module], input_shape: tuple[int, int, int]) -> Cost:
     """Count parameters and MACs of the network that ``build`` makes.
 
-    The network is built on PyTorch's meta device, which knows shapes and holds no numbers, so
-    neither memory nor random numbers are used. A network that needs numbers to be built or run is
-    made with its weights.
+    A large network is built on PyTorch's meta device, which knows shapes and holds no numbers, so
+    it takes no memory. A small one is run, since that is several times as fast, and so is one that
+    needs numbers to be built or run. No random numbers of the caller are used.
 
     Args:
         build: Makes the network.
         input_shape: (C, H, W) of one image.
     """
-    try:
-        network = without_weights(build).eval()
-        return count(network, like_parameters(network, (1, *input_shape)))
-    except NEEDS_NUMBERS:
-        network = seeded(build, 0).eval()
-        return count(network, like_parameters(network, (1, *input_shape)))
+    with suppress(*NEEDS_NUMBERS):
+        network = without_weights(build)
+        if parameters(network) > SMALL:
+            return count(network.eval(), like_parameters(network, (1, *input_shape)))
+    network = seeded(build, 0).eval()
+    return count(network, like_parameters(network, (1, *input_shape)))
 
 
 def without_weights(build: Callable[[], N]) -> N:
@@ -64,7 +67,7 @@ def without_weights(build: Callable[[], N]) -> N:
     One that needs numbers to be built is made with its weights.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             return build()
     except NEEDS_NUMBERS:
         return seeded(build, 0)
@@ -72,9 +75,6 @@ def without_weights(build: Callable[[], N]) -> N:
 
 def count(network: nn.Module, image: Tensor) -> Cost:
     """Parameters and MACs of a network that exists.
-
-    Much faster than :func:`cost` for small networks, for which shape arithmetic on the meta
-    device takes longer than running them.
 
     Args:
         network: In evaluation mode.
@@ -92,6 +92,26 @@ def count(network: nn.Module, image: Tensor) -> Cost:
         torch.backends.mha.set_fastpath_enabled(fast)
     # The counter counts a multiplication and an addition as two.
     return Cost(parameters(network), counter.get_total_flops() // 2)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Tensors without numbers are not filled.
+
+    Working out what a fill would give takes most of the time in which a small network is built.
+    """
+
+    FILLS = frozenset({Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_, Tensor.erfinv_})
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function gives
+        if func in self.FILLS and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 class _WholeNetwork:
