@@ -199,7 +199,8 @@ def test_a_sum_of_formulas_is_told_in_short():
 
 def test_students_that_come_out_equal_are_called_so():
     def student(role):
-        return {"role": role, "accuracy": 50.0, "taught": True, "gain": None} | NOT_COMPARED
+        found = {"role": role, "accuracy": 50.0, "accuracies": [50.0], "taught": True}
+        return found | {"gain": None} | NOT_COMPARED
 
     _, line = verdict_of("mobile", [student("chosen"), student("largest")])
     assert line == "mobile: as good as the largest that fits (50.00 %)"
@@ -226,7 +227,29 @@ def test_the_verdict_tells_when_the_teacher_makes_the_student_worse(taught, alon
     chosen = {"role": "chosen", "accuracy": taught, "taught": True, "gain": gain}
     chosen |= {"vanilla": [alone], "with_teacher": [taught]}
     lines = verdict_of("some-space", [chosen])
-    assert any("worse, by 9.70 points over 1 seed" in line for line in lines) is told
+    assert any("worse, by 9.70 points (one seed, no interval)" in each for each in lines) is told
+    gap = f"{taught - alone:+.2f} points by the teacher, one seed, no interval"
+    assert gap in lines[0]
+
+
+def test_the_verdict_gives_every_difference_its_interval_over_seeds():
+    def student(role, *accuracies):
+        found = {"role": role, "accuracy": sum(accuracies) / len(accuracies), "taught": True}
+        return found | {"accuracies": list(accuracies), "gain": None} | NOT_COMPARED
+
+    # Welch's interval by hand: standard error 0.1633, four degrees of freedom, 1.0 ± 0.4534.
+    # Of the random ones: variances 0.04 and 0.3092, 3.95 degrees of freedom, -0.375 ± 0.840.
+    random = [student("random 1", 97.0, 97.1), student("random 2", 96.0, 96.2)]
+    others = [student("largest", 95.0, 95.2, 95.4), *random]
+    _, largest, drawn = verdict_of("s", [student("chosen", 96.0, 96.2, 96.4), *others])
+    assert largest == (
+        "s: 1.00 points above the largest that fits (95.20 %; 95 % interval +0.55 to +1.45 over "
+        "3 seeds)"
+    )
+    assert drawn.startswith("s: 0.38 points below random students (96.58 %; 95 % interval -1.2")
+    assert drawn.endswith("over 3 seeds, includes 0)")
+    _, alone, _ = verdict_of("s", [student("chosen", 96.0), student("largest", 95.0), random[0]])
+    assert alone == "s: 1.00 points above the largest that fits (95.00 %; one seed, no interval)"
 
 
 @pytest.mark.parametrize("side", [65, 96, 224])

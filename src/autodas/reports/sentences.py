@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
+from autodas.core.intervals import Ends, difference_interval
 from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught
 from autodas.reports.read import Run
 from autodas.reports.spell import count, difference, duration, interval, number, percent
@@ -190,15 +190,17 @@ def _tau_gain(row: Row) -> str:
 
 def _accuracy_gain(results: Row) -> list[str]:
     first = results["students"][0]
+    random = [s for s in results["students"] if s["role"].startswith("random")]
+    others = [
+        ([student], largest_called(student))
+        for student in results["students"][1:]
+        if student["role"] == "largest"
+    ] + ([(random, "random ones")] if random else [])
     parts = []
-    for student in results["students"][1:]:
-        if student["role"] == "largest":
-            gap = difference(first["accuracy"] - student["accuracy"], 1)
-            parts.append(f"{gap} points to {largest_called(student)}")
-    random = [s["accuracy"] for s in results["students"] if s["role"].startswith("random")]
-    if random:
-        gap = difference(first["accuracy"] - float(np.mean(random)), 1)
-        parts.append(f"{gap} points to random ones")
+    for students, called in others:
+        theirs = [value for student in students for value in student["accuracies"]]
+        ends = difference_interval(first["accuracies"], theirs)
+        parts.append(f"{difference(ends[0], 1)} points to {called} ({_between(ends)})")
     if not parts:
         return []
     return [f"the student of {results['space']} gains {' and '.join(parts)}"]
@@ -253,49 +255,34 @@ def _against_students(results: Row) -> Iterator[Finding]:
     for name, students in others.items():
         if students:
             theirs = [value for student in students for value in student["accuracies"]]
-            between = _welch(first["accuracies"], theirs)
-            yield _against(start, first, name, theirs, between)
+            ends = difference_interval(first["accuracies"], theirs)
+            yield _against(start, name, float(np.mean(theirs)), ends)
     other = accuracies_by_way(first)[taught]
     if other:
         # The run paired the trainings by seed: an interval of ours would contradict it.
         gain = first.get("gain") or {}
         low, high = gain.get("low"), gain.get("high")
+        mean = float(np.mean(other))
         name = f"{'without a' if taught else 'with the'} teacher it reaches"
         if not taught and low is not None and high is not None:
             low, high = -high, -low  # the gain is that of the teacher
-        yield _against(start, first, name, other, (low, high))
+        yield _against(start, name, mean, (first["accuracy"] - mean, low, high))
 
 
-def _against(
-    start: str,
-    first: Row,
-    name: str,
-    theirs: Sequence[float],
-    interval: tuple[float | None, float | None],
-) -> Finding:
-    mean = float(np.mean(theirs))
-    gap = first["accuracy"] - mean
-    low, high = interval
-    if low is None or high is None:
-        between = "one training each says nothing about chance"
-    else:
-        between = f"95 % interval [{difference(low, 1)}, {difference(high, 1)}]"
+def _against(start: str, name: str, theirs: float, ends: Ends) -> Finding:
+    gap, low, high = ends
     judgement: Judgement = "open"
     if low is not None and high is not None and (low > 0 or high < 0):
         judgement = "better" if low > 0 else "worse"
-    text = f"{start}, {name} {percent(mean)}: {difference(gap, 1)} points ({between})."
+    text = f"{start}, {name} {percent(theirs)}: {difference(gap, 1)} points ({_between(ends)})."
     return Finding(judgement, text)
 
 
-def _welch(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float | None, float | None]:
-    """95 % interval of the difference of two means (Welch, 1947); None with one training each."""
-    if len(ours) < 2 or len(theirs) < 2:
-        return None, None
-    if np.ptp(ours) == 0 and np.ptp(theirs) == 0:
-        gap = float(np.mean(ours) - np.mean(theirs))
-        return gap, gap
-    between = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
-    return float(between.low), float(between.high)
+def _between(ends: Ends) -> str:
+    _, low, high = ends
+    if low is None or high is None:
+        return "one seed, no interval"
+    return f"95 % interval [{difference(low, 1)}, {difference(high, 1)}]"
 
 
 def cost(run: Run) -> str:

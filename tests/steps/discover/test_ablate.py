@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from autodas.core.errors import InvalidInput, UnknownName
 from autodas.scores import read_proxy
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import inputs as discover_families
-from autodas.steps.discover.ablate.rows import Outcome, mean_interval, sentence, study_rows
+from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, chosen_studies
 from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.tables import load_table, split
@@ -302,12 +301,3 @@ def test_what_fails_is_counted_and_not_averaged():
     said = sentence(STUDIES.get("selection"), rows)
     assert "fixed −0.10 (one seed, no interval)" in said
     assert "random cannot be compared" in said
-
-
-def test_intervals_are_those_of_student():
-    mean, low, high = mean_interval([1.0, 2.0, 3.0, 4.0])
-    expected = stats.t.interval(0.95, 3, loc=2.5, scale=stats.sem([1, 2, 3, 4]))
-    assert (mean, low, high) == pytest.approx((2.5, *expected))
-    assert mean_interval([1.0]) == (1.0, None, None)
-    assert mean_interval([]) == (None, None, None)
-    assert not math.isnan(mean_interval([0.5, 0.5])[1] or 0.0)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from autodas.core.intervals import Ends, difference_interval, mean_interval
 from autodas.core.text import brief
 
 __all__ = ["OTHER", "gain_of", "verdict_of"]
@@ -31,13 +31,17 @@ def gain_of(
     """
     if not taught or not vanilla:
         return None
-    difference = np.subtract(taught, vanilla)
-    found: dict[str, Any] = {"mean": float(difference.mean()), "seeds": len(difference)}
-    if len(difference) > 1:
-        error = float(difference.std(ddof=1)) / len(difference) ** 0.5
-        reach = float(stats.t.ppf(0.975, len(difference) - 1)) * error
-        found |= {"low": found["mean"] - reach, "high": found["mean"] + reach}
-    return found
+    return _found(mean_interval(np.subtract(taught, vanilla).tolist()), len(taught))
+
+
+def _gap_of(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
+    """By how much the chosen student is ahead of others, which are other networks: unpaired."""
+    return _found(difference_interval(ours, theirs), len(ours))
+
+
+def _found(ends: Ends, seeds: int) -> dict[str, Any]:
+    mean, low, high = ends
+    return {"mean": mean, "seeds": seeds} | ({} if low is None else {"low": low, "high": high})
 
 
 def verdict_of(space: str, students: Sequence[dict[str, Any]]) -> list[str]:
@@ -57,12 +61,16 @@ def _ways(chosen: Mapping[str, Any]) -> str:
     words = f" with the teacher, {np.mean(without):.2f} % without"
     if not chosen["taught"]:
         words = f" without the teacher, {np.mean(with_teacher):.2f} % with it"
-    if "low" in gain:
-        words += (
-            f" ({gain['mean']:+.2f} points by the teacher, 95 % interval {gain['low']:+.2f} to "
-            f"{gain['high']:+.2f} over {gain['seeds']} seeds)"
-        )
-    return words
+    return words + f" ({gain['mean']:+.2f} points by the teacher, {_within(gain)})"
+
+
+def _within(gain: Mapping[str, Any]) -> str:
+    """The interval of a difference, and whether it leaves the sign open."""
+    if "low" not in gain:
+        return "one seed, no interval"
+    low, high = gain["low"], gain["high"]
+    note = ", includes 0" if low <= 0 <= high else ""
+    return f"95 % interval {low:+.2f} to {high:+.2f} over {gain['seeds']} seeds{note}"
 
 
 def _worse(chosen: Mapping[str, Any]) -> Iterator[str]:
@@ -70,10 +78,9 @@ def _worse(chosen: Mapping[str, Any]) -> Iterator[str]:
     taught, gain = chosen["taught"], chosen["gain"]
     if gain is None or (gain["mean"] >= 0) == taught or not gain["mean"]:
         return
-    seeds = f"{gain['seeds']} {'seed' if gain['seeds'] == 1 else 'seeds'}"
     yield (
-        f"{'with' if taught else 'without'} the teacher the student is worse, by "
-        f"{abs(gain['mean']):.2f} points over {seeds}; the one that learnt "
+        f"{'with' if taught else 'without'} the teacher the student comes out worse, by "
+        f"{abs(gain['mean']):.2f} points ({_within(gain)}); the one that learnt "
         f"{'from labels alone' if taught else 'from it'} is exported, too (folder "
         f"{OTHER[not taught]})"
     )
@@ -86,9 +93,10 @@ def _compared(chosen: Mapping[str, Any], students: Sequence[Mapping[str, Any]]) 
         ("random students", [s for s in students if s["role"].startswith("random")]),
     ):
         if others:
-            mean = float(np.mean([s["accuracy"] for s in others]))
-            gap = chosen["accuracy"] - mean
-            far = (
-                f"{abs(gap):.2f} points {'above' if gap > 0 else 'below'}" if gap else "as good as"
-            )
-            yield f"{far} {role} ({mean:.2f} %)"
+            gap = _gap_of(chosen["accuracies"], [a for each in others for a in each["accuracies"]])
+            mean = chosen["accuracy"] - gap["mean"]
+            if gap["mean"]:
+                far = f"{abs(gap['mean']):.2f} points {'above' if gap['mean'] > 0 else 'below'}"
+                yield f"{far} {role} ({mean:.2f} %; {_within(gap)})"
+            else:
+                yield f"as good as {role} ({mean:.2f} %)"

@@ -7,16 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
+from autodas.core.intervals import Ends, mean_interval
 from autodas.steps.discover.ablate.studies import Study
 
-__all__ = ["Outcome", "mean_interval", "sentence", "study_rows"]
+__all__ = ["Outcome", "sentence", "study_rows"]
 
-CONFIDENCE = 0.95
 Row = dict[str, Any]
-Ends = tuple[float | None, float | None, float | None]
 BySeed = dict[int, float]
 
 
@@ -44,18 +40,6 @@ class Outcome:
                 if row["score"] == self.proxy:
                     found.setdefault((row["table"], row["target"]), {})[seed] = row
         return found
-
-
-def mean_interval(values: Sequence[float]) -> Ends:
-    """Mean of values and the ends of its 95 % t-interval; no ends for a single value."""
-    if not values:
-        return None, None, None
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return mean, None, None
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
-    return mean, mean - half, mean + half
 
 
 def study_rows(study: str, outcomes: Sequence[Outcome]) -> list[Row]:
