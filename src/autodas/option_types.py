@@ -60,6 +60,15 @@ class BenchmarkOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    task: Literal[
+        "classification",
+        "target",
+        "segmentsemantic",
+        "normal",
+        "autoencoder",
+        "room_layout",
+        "jigsaw",
+    ]
     more_teachers: Sequence[str]
 
 
@@ -123,6 +132,15 @@ class DiscoverOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    task: Literal[
+        "classification",
+        "target",
+        "segmentsemantic",
+        "normal",
+        "autoencoder",
+        "room_layout",
+        "jigsaw",
+    ]
     more_teachers: Sequence[str]
 
 
@@ -180,6 +198,15 @@ class ExplainOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    task: Literal[
+        "classification",
+        "target",
+        "segmentsemantic",
+        "normal",
+        "autoencoder",
+        "room_layout",
+        "jigsaw",
+    ]
     more_teachers: Sequence[str]
 
 
@@ -236,6 +263,15 @@ class MeasureOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    task: Literal[
+        "classification",
+        "target",
+        "segmentsemantic",
+        "normal",
+        "autoencoder",
+        "room_layout",
+        "jigsaw",
+    ]
     more_teachers: Sequence[str]
 
 
@@ -279,6 +315,15 @@ class RunOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    task: Literal[
+        "classification",
+        "target",
+        "segmentsemantic",
+        "normal",
+        "autoencoder",
+        "room_layout",
+        "jigsaw",
+    ]
     more_teachers: Sequence[str]
 
 
@@ -326,4 +371,13 @@ class SearchOptions(TypedDict, total=False):
     init_seed: int
     entries: int
     device: str
+    task: Literal[
+        "classification",
+        "target",
+        "segmentsemantic",
+        "normal",
+        "autoencoder",
+        "room_layout",
+        "jigsaw",
+    ]
     more_teachers: Sequence[str]

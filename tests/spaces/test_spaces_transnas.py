@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from transnas_heads import image_head, segmentation_head
 
 from autodas.core.errors import InvalidInput
 from autodas.networks import without_weights
@@ -17,8 +16,7 @@ from autodas.networks.darts import Halved
 from autodas.spaces import get_space
 
 MACRO, MICRO = get_space("transnas-macro"), get_space("transnas-micro")
-CLASSES = {"class_scene": 63, "class_object": 100, "room_layout": 9}
-PIECES, PERMUTATIONS = 9, 1000  # of jigsaw, whose networks see one piece of 64 pixels at a time
+CLASSES = {"class_scene": 63, "class_object": 100}
 # Millions of parameters and of FLOPs in NAS-Bench-Suite-Zero, as printed.
 PUBLISHED = [
     (MACRO, "(1, 2, 4, 2, 0, 0)", "class_scene", "11.2188", "13602.5"),
@@ -34,43 +32,22 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-class WithHead(nn.Module):
-    """The network of an architecture with the head of a task."""
-
-    def __init__(self, space, text, task):
-        super().__init__()
-        network = space.build(space.decode(text))
-        width = network.classifier.in_features
-        doublings = 2 + sum(network.halves)
-        self.features = nn.Sequential(network.stem, *network.body)
-        self.pooled = nn.AdaptiveAvgPool2d(1)
-        self.task = task
-        if task == "jigsaw":
-            self.head = nn.Linear(PIECES * width, PERMUTATIONS)
-        elif task in CLASSES:
-            self.head = nn.Linear(width, CLASSES[task])
-        elif task == "segmentsemantic":
-            self.head = segmentation_head(width, doublings, 17)
-        else:
-            self.head = image_head(width, doublings)
-
-    def forward(self, x):
-        x = self.features(x)
-        if self.task == "jigsaw":
-            # Only the features of one piece are counted, and all of what is behind them.
-            x = x.repeat(1, PIECES, 1, 1)
-        if isinstance(self.head, nn.Linear):
-            x = self.pooled(x).flatten(1)
-        return self.head(x)
+def with_head(space, text, task):
+    """The network of an architecture for a task, without weights."""
+    told = {"num_classes": CLASSES[task]} if task in CLASSES else {"task": task}
+    return without_weights(lambda: space.build(space.decode(text), **told)).eval()
 
 
 def flops(network, size):
-    """As the program counts that was used: transposed convolutions and additions for nothing."""
+    """As the program counts that was used: transposed convolutions and additions for nothing, and
+    of a jigsaw's nine pieces the features of one.
+    """
     total = 0
 
     def add(module, inputs, output):
         nonlocal total
-        x = inputs[0]
+        x = inputs[0][:1]
+        output = output[:1]
         if isinstance(module, nn.Conv2d):
             kernel = module.kernel_size[0] ** 2
             total += output.numel() * (module.in_channels * kernel + (module.bias is not None))
@@ -78,21 +55,22 @@ def flops(network, size):
             total += 2 * x.numel()
         elif isinstance(module, nn.ReLU | nn.LeakyReLU | Halved):  # it begins with a ReLU
             total += x.numel()
-        elif isinstance(module, nn.AdaptiveAvgPool2d):
-            total += (x.shape[2] + 1) ** 2 * x.shape[1]
         elif isinstance(module, nn.Linear):
             total += module.in_features * module.out_features
 
     for module in network.modules():
         module.register_forward_hook(add)
-    network(torch.zeros(1, 3, size, size, device="meta"))
+    stages, _ = network.forward_stages(torch.zeros(1, 3, size, size, device="meta"))
+    if isinstance(network.classifier, nn.Linear):  # behind pooled features
+        side = stages[-1].shape[2] // (3 if network.task == "jigsaw" else 1)
+        total += (side + 1) ** 2 * network.classifier.in_features
     return total
 
 
 def sizes(space, text, task):
-    network = without_weights(lambda: WithHead(space, text, task)).eval()
+    network = with_head(space, text, task)
     params = sum(p.numel() for p in network.parameters())
-    found = flops(network, 64 if task == "jigsaw" else 256)
+    found = flops(network, 3 * 64 if task == "jigsaw" else 256)
     return tuple(f"{number / 1e6:.6g}" for number in (params, found))
 
 
@@ -184,3 +162,46 @@ def test_graph_features_of_cells_are_as_many_as_the_authors_have_but_one_count()
 def test_graph_features_of_modules_say_how_wide_and_small_features_get():
     found = MACRO.graph_features(MACRO.decode("(1, 2, 4, 3, 0, 0)"))
     assert list(found[-13:]) == [4, 0, 1, 2, 2, 2, 2, 0, 0, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("text", ["(1, 2, 4, 2, 0, 0)", "(3, 3, 4, 4, 1, 1)"])
+@pytest.mark.parametrize(
+    ("task", "outputs"), [("segmentsemantic", 17), ("normal", 3), ("autoencoder", 3)]
+)
+def test_dense_heads_say_something_of_every_pixel(text, task, outputs):
+    network = with_head(MACRO, text, task)
+    for height, width in ((32, 32), (20, 33)):
+        images = torch.zeros(2, 3, height, width, device="meta")
+        assert network(images).shape == (2, outputs, height, width)
+    assert with_head(MACRO, text, "room_layout")(images).shape == (2, 9)
+
+
+def test_a_jigsaw_sees_the_pieces_one_by_one():
+    torch.manual_seed(0)
+    network = MACRO.build(MACRO.decode("(1, 2, 4, 2, 0, 0)"), num_classes=5, task="jigsaw").eval()
+    images = torch.randn(2, 3, 31, 30)
+    stages, logits = network.forward_stages(images)
+    pooled = []
+    for row in range(3):
+        for column in range(3):
+            part = images[:, :, 10 * row : 10 * row + 10, 10 * column : 10 * column + 10]
+            x = network.stem(part)
+            for module in network.body:
+                x = module(x)
+            pooled.append(x.mean(dim=(2, 3)))
+    expected = network.classifier(torch.cat(pooled, dim=1))
+    torch.testing.assert_close(logits, expected)
+    high, wide = x.shape[2:]
+    assert stages[-1].shape == (2, x.shape[1], 3 * high, 3 * wide)
+    torch.testing.assert_close(stages[-1][:, :, 2 * high :, 2 * wide :], x)
+
+
+def test_other_spaces_and_unknown_tasks_are_refused_by_name():
+    cnn = get_space("digits-cnn")
+    arch = next(iter(cnn.enumerate()))
+    with pytest.raises(
+        InvalidInput, match=r"'digits-cnn' has no head for the task 'normal'.*class"
+    ):
+        cnn.build(arch, task="normal")
+    with pytest.raises(InvalidInput, match=r"'transnas-macro' has no head.*'depth'.*jigsaw"):
+        MACRO.cost(MACRO.decode("(1, 2, 4, 2, 0, 0)"), task="depth")

@@ -34,7 +34,7 @@ class StagedNetwork(nn.Module):
     loss with respect to it exists.
 
     Attributes:
-        classifier: The last linear layer.
+        classifier: The last linear layer; of a dense task (:mod:`autodas.core.tasks`), the decoder.
         prefix_tokens: How many tokens at the front of a (B, N, D) stage output are not image
             patches: 1 with a class token, otherwise 0.
         predict: Of a student that ``autodas.load_student`` has read: from image files to class

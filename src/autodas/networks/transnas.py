@@ -2,7 +2,7 @@
 
 In its macro space a block is a residual block of ResNet, and modules differ in whether they double
 the channels or halve the resolution. In its micro space there are five modules that do so in turn,
-and a block is a cell of four nodes.
+and a block is a cell of four nodes. The head behind the modules is that of the task.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from autodas.core.tasks import CLASSIFICATION, DENSE, Task
 from autodas.networks.base import StagedNetwork, kaiming
 from autodas.networks.cell_graphs import edge_graph
 from autodas.networks.darts import Halved
+from autodas.networks.heads import head_of, mosaic, pieces
 from autodas.networks.nasbench201 import EDGES, through_cell
 
 __all__ = ["MICRO_MODULES", "MODULES", "OPERATIONS", "TransNasNetwork"]
@@ -32,14 +34,16 @@ Block = Callable[[int, int, int], nn.Module]
 
 
 class TransNasNetwork(StagedNetwork):
-    """Stem that reduces the resolution to a quarter, modules, and a linear classifier.
+    """Stem that reduces the resolution to a quarter, modules, and the head of a task.
 
     Args:
         modules: Of :data:`MODULES`, from first to last.
         operations: The cell, six of :data:`OPERATIONS` in the order of the edges of NAS-Bench-201;
             residual blocks if None.
         channels: Channels of the images.
-        num_classes: Number of logits, K.
+        num_classes: Number of logits, K; of another task, of its outputs.
+        task: Whose head there is: a linear classifier, or one of
+            :data:`autodas.core.tasks.OUTPUTS`.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class TransNasNetwork(StagedNetwork):
         *,
         channels: int = 3,
         num_classes: int = 63,
+        task: Task = CLASSIFICATION,
     ) -> None:
         super().__init__()
         block: Block = ResidualBlock
@@ -70,18 +75,39 @@ class TransNasNetwork(StagedNetwork):
             self.body.append(nn.Sequential(first, *rest))
             width = wider
         kaiming(self)
-        self.classifier = nn.Linear(width, num_classes)
+        self.task = task
+        if task == CLASSIFICATION:
+            self.classifier = nn.Linear(width, num_classes)
+        else:
+            head = head_of(task, width, 2 + sum(self.halves), num_classes)
+            self.classifier = head  # type: ignore[assignment]  # no linear layer of dense tasks
 
     def forward_stages(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Last feature maps of each resolution, and logits."""
-        x = self.stem(x)
-        stages = []
+        """Last feature maps of each resolution, and outputs.
+
+        Of a dense task these are (B, K, H, W), those of a decoder of more pixels cut off at the
+        right and below. A jigsaw's feature maps are put together from those of the pieces.
+        """
+        size = x.shape[2:]
+        x = self.stem(pieces(x) if self.task == "jigsaw" else x)
+        stages: list[Tensor] = []
         for module, halves in zip(self.body, self.halves, strict=True):
             if halves:
-                stages.append(x)
+                x = self._seen(x, stages)
             x = module(x)
-        stages.append(x)
-        return stages, self.classifier(x.mean(dim=(2, 3)))
+        x = self._seen(x, stages)
+        if self.task in DENSE:
+            return stages, self.classifier(x)[..., : size[0], : size[1]]
+        x = x.mean(dim=(2, 3))
+        return stages, self.classifier(x.reshape(-1, self.classifier.in_features))
+
+    def _seen(self, x: Tensor, stages: list[Tensor]) -> Tensor:
+        """Add features to the stages; what goes on through the network is computed from these."""
+        if self.task != "jigsaw":
+            stages.append(x)
+            return x
+        stages.append(mosaic(x))
+        return pieces(stages[-1])
 
 
 class ResidualBlock(nn.Module):

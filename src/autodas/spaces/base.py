@@ -12,6 +12,7 @@ import numpy.typing as npt
 from torch import nn
 
 from autodas.core.errors import InvalidInput
+from autodas.core.tasks import CLASSIFICATION, OUTPUTS, Task
 from autodas.networks import Cost, StagedNetwork, cost, without_weights
 from autodas.spaces.text import shown
 
@@ -40,6 +41,8 @@ class Space(ABC):
         reference: What :func:`~autodas.spaces.get_space` finds the space by in another process, if
             that is not its name.
         kind: The type of the architectures.
+        tasks: Tasks (:mod:`autodas.core.tasks`) other than a classification that its networks have
+            heads for.
         content: Digest of what else decides its networks, such as files of weights; empty if
             nothing does.
     """
@@ -51,6 +54,7 @@ class Space(ABC):
     precision: Precision = "single"
     reference: str = ""
     kind: type = object
+    tasks: tuple[Task, ...] = ()
     content: str = ""
 
     @property
@@ -125,6 +129,10 @@ class Space(ABC):
     def make(self, arch: Arch, num_classes: int, input_shape: Shape) -> StagedNetwork:
         """Make the network of ``arch``; what a new space implements, see :meth:`build`."""
 
+    def make_for(self, task: Task, arch: Arch, outputs: int, input_shape: Shape) -> StagedNetwork:
+        """Make the network with the head of a task; of spaces that have :attr:`tasks`."""
+        raise NotImplementedError
+
     @abstractmethod
     def features(self, arch: Arch) -> npt.NDArray[np.float64]:
         """Numbers that describe ``arch``, equally many for every architecture of the space."""
@@ -138,25 +146,36 @@ class Space(ABC):
         return self.features(arch)
 
     def build(
-        self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
+        self,
+        arch: Arch,
+        *,
+        num_classes: int | None = None,
+        input_shape: Shape | None = None,
+        task: Task = CLASSIFICATION,
     ) -> StagedNetwork:
         """The untrained network of ``arch``, its weights drawn from PyTorch's generator.
 
         Args:
             arch: An architecture of this space.
-            num_classes: Number of logits; the space's own by default.
+            num_classes: Number of logits, or of a task's outputs; the space's own by default, or
+                the task's.
             input_shape: (C, H, W) of the images; the space's own by default.
+            task: Whose head it has; one of :attr:`tasks`, or a classification.
 
         Raises:
             InvalidInput: ``arch`` is no architecture of this space, or the sizes are not positive
-                or do not suit it.
+                or do not suit it, or there is no head for the task.
         """
         self._check(arch)
-        classes, shape = self._sizes(num_classes, input_shape)
-        return self.make(arch, classes, shape)
+        return self._made(arch, *self._sizes(num_classes, input_shape, task), task)
 
     def cost(
-        self, arch: Arch, *, num_classes: int | None = None, input_shape: Shape | None = None
+        self,
+        arch: Arch,
+        *,
+        num_classes: int | None = None,
+        input_shape: Shape | None = None,
+        task: Task = CLASSIFICATION,
     ) -> Cost:
         """Parameters and MACs of ``arch``; no weights are allocated, and repeats are free.
 
@@ -164,8 +183,20 @@ class Space(ABC):
             InvalidInput: as of :meth:`build`.
         """
         self._check(arch)
-        classes, shape = self._sizes(num_classes, input_shape)
-        return _cost(self, self.cost_class(arch), classes, shape)
+        sizes = self._sizes(num_classes, input_shape, task)
+        return _cost(self, self.cost_class(arch), *sizes, task)
+
+    def check_task(self, task: Task) -> None:
+        """Refuse a task that networks of the space have no head for.
+
+        Raises:
+            InvalidInput: it is one.
+        """
+        if task not in (CLASSIFICATION, *self.tasks):
+            known = ", ".join((CLASSIFICATION, *self.tasks))
+            raise InvalidInput(
+                f"space {self.name!r} has no head for the task {task!r}; choose from: {known}"
+            )
 
     def cost_class(self, arch: Arch) -> Arch:
         """An architecture that costs exactly as much, the same one for as many as possible.
@@ -192,8 +223,17 @@ class Space(ABC):
                 f"got the {type(arch).__name__} {shown(str(arch))}{hint}"
             )
 
-    def _sizes(self, num_classes: int | None, input_shape: Shape | None) -> tuple[int, Shape]:
-        classes = self.num_classes if num_classes is None else num_classes
+    def _made(self, arch: Arch, classes: int, shape: Shape, task: Task) -> StagedNetwork:
+        if task == CLASSIFICATION:
+            return self.make(arch, classes, shape)
+        return self.make_for(task, arch, classes, shape)
+
+    def _sizes(
+        self, num_classes: int | None, input_shape: Shape | None, task: Task
+    ) -> tuple[int, Shape]:
+        self.check_task(task)
+        own = OUTPUTS.get(task, self.num_classes)
+        classes = own if num_classes is None else num_classes
         shape = self.input_shape if input_shape is None else input_shape
         if classes < 1:
             raise InvalidInput(f"the number of classes must be at least 1, got {classes}")
@@ -206,8 +246,8 @@ class Space(ABC):
 
 
 @lru_cache(maxsize=1 << 17)
-def _cost(space: Space, arch: Arch, num_classes: int, input_shape: Shape) -> Cost:
-    return cost(lambda: space.make(arch, num_classes, input_shape), input_shape)
+def _cost(space: Space, arch: Arch, num_classes: int, input_shape: Shape, task: Task) -> Cost:
+    return cost(lambda: space._made(arch, num_classes, input_shape, task), input_shape)
 
 
 def pick(options: Sequence[T], rng: np.random.Generator) -> T:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.core.errors import InvalidInput
+from autodas.core.tasks import CLASSIFICATION, OUTPUTS, Task
 from autodas.networks.cell_graphs import edge_graph
 from autodas.networks.nasbench201 import EDGES
 from autodas.networks.transnas import MICRO_MODULES, MODULES, OPERATIONS, TransNasNetwork
@@ -35,6 +36,8 @@ class TransNasMacro(ChoiceSpace):
     read as well.
     """
 
+    tasks = tuple(OUTPUTS)
+
     def __init__(self) -> None:
         always = (MODULES,) * LEAST
         perhaps = ((NO_MODULE, *MODULES),) * (MOST - LEAST)
@@ -48,6 +51,12 @@ class TransNasMacro(ChoiceSpace):
             input_shape=(3, 256, 256),
             num_classes=63,
         )
+
+    def make_for(
+        self, task: Task, arch: Selection, outputs: int, input_shape: Shape
+    ) -> TransNasNetwork:
+        """The network with the head of one of the benchmark's tasks."""
+        return _macro_network(arch, outputs, input_shape, task)
 
     def encode(self, arch: Selection) -> str:
         """NASLib's notation."""
@@ -90,6 +99,8 @@ class TransNasMicro(ChoiceSpace):
     ``64-41414-1_10_312``, as the benchmark has it, is read as well.
     """
 
+    tasks = tuple(OUTPUTS)
+
     def __init__(self) -> None:
         super().__init__(
             "transnas-micro",
@@ -100,6 +111,12 @@ class TransNasMicro(ChoiceSpace):
             input_shape=(3, 256, 256),
             num_classes=63,
         )
+
+    def make_for(
+        self, task: Task, arch: Selection, outputs: int, input_shape: Shape
+    ) -> TransNasNetwork:
+        """The network with the head of one of the benchmark's tasks."""
+        return _micro_network(arch, outputs, input_shape, task)
 
     def encode(self, arch: Selection) -> str:
         """NASLib's notation."""
@@ -147,13 +164,19 @@ def _is_valid(arch: Selection) -> bool:
     return not gap and 1 <= halved <= 4 and 1 <= wider <= 3
 
 
-def _macro_network(arch: Selection, num_classes: int, input_shape: Shape) -> TransNasNetwork:
-    return TransNasNetwork(_modules(arch), channels=input_shape[0], num_classes=num_classes)
-
-
-def _micro_network(arch: Selection, num_classes: int, input_shape: Shape) -> TransNasNetwork:
+def _macro_network(
+    arch: Selection, num_classes: int, input_shape: Shape, task: Task = CLASSIFICATION
+) -> TransNasNetwork:
     return TransNasNetwork(
-        MICRO_MODULES, arch["ops"], channels=input_shape[0], num_classes=num_classes
+        _modules(arch), channels=input_shape[0], num_classes=num_classes, task=task
+    )
+
+
+def _micro_network(
+    arch: Selection, num_classes: int, input_shape: Shape, task: Task = CLASSIFICATION
+) -> TransNasNetwork:
+    return TransNasNetwork(
+        MICRO_MODULES, arch["ops"], channels=input_shape[0], num_classes=num_classes, task=task
     )
 
 

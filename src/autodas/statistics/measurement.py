@@ -59,7 +59,7 @@ def measure(
     Args:
         network: The student; unchanged afterwards.
         images: ``(B, C, H, W)``.
-        labels: ``(B,)``.
+        labels: ``(B,)``, or those of another task.
         names: Statistics of the catalogue.
         teacher: Needed by teacher and interaction statistics.
         entries: Largest number of entries kept of one tensor.
@@ -86,7 +86,7 @@ def measure_pairs(
     Args:
         network: The student; unchanged afterwards.
         images: ``(B, C, H, W)``.
-        labels: ``(B,)``.
+        labels: ``(B,)``, or those of another task.
         names: Statistics of the catalogue.
         teachers: On the same images and labels, looked at one after the other; with None, nothing
             may need one.

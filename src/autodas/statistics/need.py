@@ -49,7 +49,7 @@ class Need(StrEnum):
         return member
 
     FORWARD = "forward", MadeBy.BATCH, "", True
-    """Stage features and logits."""
+    """Stage features and outputs."""
     CLASSIFIER = "classifier", MadeBy.NOTES, "", True
     """Input of the last linear layer."""
     NORMS = "norms", MadeBy.NOTES, "", True
@@ -62,10 +62,10 @@ class Need(StrEnum):
     """At how many positions each layer is applied."""
     OUTPUTS = "outputs", MadeBy.NOTES, "an eigenvalue problem at every layer", False
     """What meets at the outputs of layers, in the forward and in the backward pass."""
-    BACKWARD = "backward", MadeBy.GRADIENTS, "a backward of the cross-entropy", True
-    """Gradients of the cross-entropy at weights and at stage features."""
+    BACKWARD = "backward", MadeBy.GRADIENTS, "a backward of the loss", True
+    """Gradients of the loss at weights and at stage features."""
     JACOBIAN = "jacobian", MadeBy.GRADIENTS, "a backward to the images", True
-    """Gradient of the summed logits at the images."""
+    """Gradient of the summed outputs at the images."""
     BLOCKS = "blocks", MadeBy.EXTRA, "noise forward, and backward from block to block", False
     """Entropies of the blocks' outputs for noise, and gradients between them."""
     VIRTUAL = "virtual", MadeBy.EXTRA, "one image of ones, in double precision", True

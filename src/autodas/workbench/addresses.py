@@ -16,6 +16,7 @@ from autodas.core.digest import digest
 from autodas.core.keys import key_of
 from autodas.core.results import Result
 from autodas.core.rng import derive
+from autodas.core.tasks import CLASSIFICATION, Task
 from autodas.networks import seeded, weights_digest
 from autodas.spaces import Space
 from autodas.statistics import STATISTICS, Cache, Measured
@@ -110,6 +111,7 @@ def student_key(
         protocol.init_seed,
         protocol.entries,
         batch_of(protocol, space.precision).digest,
+        protocol.task,
         weights_of(space, protocol) if weights is None else weights,
         # Others round otherwise; one GPU is like the next.
         *([] if protocol.device == "cpu" else [protocol.device.partition(":")[0]]),
@@ -132,12 +134,17 @@ def weights_of(space: Space, protocol: Protocol) -> str:
     """Digest of initial weights that networks of the space get on this machine."""
     batch = batch_of(protocol, space.precision)
     channels, height, width = batch.images.shape[1:]
-    return initial_weights(space, protocol.init_seed, batch.num_classes, (channels, height, width))
+    shape = (channels, height, width)
+    return initial_weights(space, protocol.init_seed, batch.num_classes, shape, protocol.task)
 
 
 @lru_cache(maxsize=64)
 def initial_weights(
-    space: Space, seed: int, num_classes: int, input_shape: tuple[int, int, int]
+    space: Space,
+    seed: int,
+    num_classes: int,
+    input_shape: tuple[int, int, int],
+    task: Task = CLASSIFICATION,
 ) -> str:
     """Digest of the structure and the initial weights of two networks, built once per process.
 
@@ -153,7 +160,9 @@ def initial_weights(
     rng = derive(0, "sample of initial weights", space.name)
     found = []
     for arch in (space.sample(rng) for _ in range(SAMPLE)):
-        build = partial(space.build, arch, num_classes=num_classes, input_shape=input_shape)
+        build = partial(
+            space.build, arch, num_classes=num_classes, input_shape=input_shape, task=task
+        )
         network = seeded(build, seed, double=space.precision == "double")
         structure = ADDRESS.sub("", str(network))
         found.append([space.encode(arch), structure, weights_digest(network)])

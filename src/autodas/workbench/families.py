@@ -15,11 +15,12 @@ from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.plugins import is_reference, is_trusted
 from autodas.core.progress import Progress, Silent
+from autodas.core.tasks import CLASSIFICATION, OF_TARGET, Task
 from autodas.core.values import Column
 from autodas.networks import Cost
 from autodas.scores import Subjects
 from autodas.scores.score import Values
-from autodas.spaces import Space
+from autodas.spaces import SPACES, Space
 from autodas.statistics import STATISTICS
 from autodas.statistics.short import is_short
 from autodas.tables import Split, Table, label_noise, split
@@ -202,12 +203,14 @@ def split_of(table: Table, seed: int = 0) -> Split:
 
 
 def as_labelled(protocol: Protocol, table: Table, target: str | None = None) -> Protocol:
-    """The protocol, with the data and the teacher that the table's students were trained with.
+    """The protocol, with the data, the teacher and the task that the students were trained with.
 
     Labels of our own say both in their header, and in a table of pairs every target has a teacher
     of its own. What is asked for wins: other data bring their own teacher, since that of the table
     was not trained on them.
     """
+    if protocol.task == OF_TARGET:
+        protocol = replace(protocol, task=_task_of(table, target))
     data = table.meta.get("dataset")
     if not isinstance(data, str) or protocol.data not in (None, data):
         return protocol
@@ -215,6 +218,12 @@ def as_labelled(protocol: Protocol, table: Table, target: str | None = None) -> 
     if protocol.teacher is None and (names := _taught_by(table, target)):
         protocol = replace(protocol, teacher=TOGETHER.join(names))
     return protocol
+
+
+def _task_of(table: Table, target: str | None) -> Task:
+    """What a target holds measurements of, where networks of the space have a head for it."""
+    tasks = SPACES.get(table.space).tasks if table.space in SPACES else ()
+    return next((task for task in tasks if task == target), CLASSIFICATION)
 
 
 def remade_teachers(
@@ -331,7 +340,7 @@ def subjects_of(
     double = space.precision == "double"
     if set(names) == set(SIZES):
         # Nothing to measure: sizes for the images and classes that the space is made for.
-        costs = [space.cost(arch) for arch in decoded]
+        costs = [space.cost(arch, task=protocol.task) for arch in decoded]
         columns = _size_columns(costs)
         return Subjects(tuple(architectures), depth, columns, {}, space.name, double), 0, 0.0
     measured = measure_space(

@@ -304,7 +304,9 @@ def _measure_one(shelf: Shelf, architecture: str) -> None:
     channels, height, width = batch.images.shape[1:]
     shape = (channels, height, width)
     network = seeded(
-        lambda: space.build(arch, num_classes=batch.num_classes, input_shape=shape),
+        lambda: space.build(
+            arch, num_classes=batch.num_classes, input_shape=shape, task=protocol.task
+        ),
         protocol.init_seed,
         double=double,
     ).to(batch.images.device)

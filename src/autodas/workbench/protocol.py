@@ -13,9 +13,11 @@ import torch
 from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
+from autodas.core.tasks import CLASSIFICATION, Task
 from autodas.data import Batch, load_data, probe_batch
 from autodas.data.batch import Kind as BatchKind
 from autodas.data.images import resized
+from autodas.data.task_labels import labelled_for
 from autodas.spaces import Precision, Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
 from autodas.teachers import at_native_size, fitted, load_teacher
@@ -47,6 +49,8 @@ class Protocol:
         entries: Largest number of entries kept of one tensor.
         device: What networks are measured on, and trained where a step trains: cpu, cuda (all GPUs
             in turn) or one GPU such as cuda:1. Numbers differ in their last digits.
+        task: What students are made for: whose head, loss and labels they are measured with. target
+            is the task of the target of a table, where networks of its space have a head for it.
         more_teachers: Further teachers to compare with at once: statistics are means over all of
             them, unless a formula asks for more, as by teachers_max or teachers_std.
     """
@@ -61,6 +65,7 @@ class Protocol:
     init_seed: int = 0
     entries: int = DEFAULT_ENTRIES
     device: str = "cpu"
+    task: Task = CLASSIFICATION
     more_teachers: tuple[str, ...] = ()
 
 
@@ -111,10 +116,11 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     than the default bring their own teacher, as far as one is known.
 
     Raises:
-        InvalidInput: no teacher is known for the data, the device is not there, or a number is out
-            of range.
+        InvalidInput: no teacher is known for the data, the device is not there, networks of the
+            space have no head for the task, or a number is out of range.
     """
     check_device(protocol.device)
+    space.check_task(protocol.task)
     default = PROTOCOLS.get(space.name, DIGITS if space.input_shape[0] == 1 else CIFAR10)
     data = protocol.data or default.data
     teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
@@ -161,12 +167,15 @@ def _batches(protocol: Protocol, precision: Precision) -> tuple[Batch, Batch]:
         raise InvalidInput("a protocol must say data, teacher and batch size here")
     data = load_data(protocol.data)
     batch = probe_batch(data, protocol.batch_size, protocol.batch_seed, protocol.batch_kind)
-    if protocol.shuffled_labels:
-        batch = _shuffled(batch, protocol.batch_seed)
     if precision == "double":
         batch = replace(batch, images=batch.images.double())
+    seen = _seen_at(batch, protocol.resolution)
+    if protocol.task != CLASSIFICATION:
+        seen = labelled_for(seen, protocol.task, protocol.batch_seed)
+    if protocol.shuffled_labels:
+        batch, seen = (_shuffled(each, protocol.batch_seed) for each in (batch, seen))
     device = device_in_turn(protocol.device)
-    raw, seen = (_on(device, each) for each in (batch, _seen_at(batch, protocol.resolution)))
+    raw, seen = (_on(device, each) for each in (batch, seen))
     return raw, seen
 
 

@@ -29,7 +29,9 @@ MEASURING = (
     "core/digest.py",
     "core/rng.py",
     "core/values.py",
+    "core/tasks.py",
     "data/images.py",
+    "data/task_labels.py",
     "teachers/teacher.py",
     "workbench/protocol.py",
 )

@@ -39,7 +39,7 @@ def weight(probe: Probe) -> list[Tensor]:
 
 @statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD})
 def weight_grad(probe: Probe) -> list[Tensor]:
-    """Gradient of the cross-entropy at every layer's weight."""
+    """Gradient of the loss at every layer's weight."""
     return probe.weight_gradients
 
 
@@ -73,7 +73,7 @@ def feature(probe: Probe) -> list[Tensor]:
 
 @statistic(FEATURE, needs={Need.FORWARD, Need.BACKWARD})
 def feature_grad(probe: Probe) -> list[Tensor]:
-    """Gradient of the cross-entropy at every stage output."""
+    """Gradient of the loss at every stage output."""
     return probe.stage_gradients
 
 
@@ -144,7 +144,7 @@ def activation_kernel(probe: Probe) -> list[Tensor]:
     reference="Mellor et al., arXiv:2006.04647v1 (jacob_cov)",
 )
 def jacobian_gram(probe: Probe) -> list[Tensor]:
-    """B × B correlations of the samples' input gradients of the summed logits."""
+    """B × B correlations of the samples' input gradients of the summed outputs."""
     return [probe.jacobian_correlation]
 
 
@@ -162,8 +162,8 @@ def logit_grad(probe: Probe) -> list[Tensor]:
 
 @statistic(SCALAR, needs={Need.FORWARD})
 def loss(probe: Probe) -> list[float]:
-    """Cross-entropy of the untrained student on the batch, in nats."""
-    return [float(torch.nn.functional.cross_entropy(probe.logits, probe.labels))]
+    """Loss of the untrained student on the batch: cross-entropy in nats, or that of its task."""
+    return [float(probe.loss)]
 
 
 @statistic(

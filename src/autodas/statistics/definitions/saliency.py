@@ -156,7 +156,7 @@ def least_correlation(probe: Probe) -> list[float]:
     LAYER_VECTOR, needs={Need.CONSTANT}, reference="Sun et al., ECCV 2024 (Auto-DAS), virtual_grad"
 )
 def constant_gradient_inverse(probe: Probe) -> list[float]:
-    """Per convolution, 1 / mean of |v| / (1 + |v|), v the gradient of Σ logits of all-ones images.
+    """Per convolution, 1 / mean of |v| / (1 + |v|), v the gradient of Σ outputs of all-ones images.
 
     The published chain abslog, sigmoid, normalized_sum, invert; sigmoid(log |v|) = |v| / (1 + |v|).
     Where v is 0, the published logarithm is 0 and the entry counts ½. 0 for linear layers.

@@ -132,10 +132,11 @@ def class_jacobian_spread(probe: Probe) -> list[float]:
     With more than 100 classes, E = Σ log(…) / n for n images of a class, and the value is the sum
     of |E − E'| over all ordered pairs of classes, divided by their number.
     """
+    known = probe.logits.shape[1]
     logs = (probe.jacobian_correlation.abs() + SMALL).log()
     classes = [probe.labels == label for label in torch.unique(probe.labels)]
     sums = torch.stack([logs[mine][:, mine].sum() for mine in classes])
-    if probe.logits.shape[1] <= 100:
+    if known <= 100:
         return [float(sums.abs().sum())]
     sums = sums / torch.stack([mine.sum() for mine in classes])
     return [float((sums[:, None] - sums).abs().sum() / len(sums))]
@@ -161,7 +162,7 @@ def information_rank(probe: Probe) -> list[float]:
 
 @statistic(TANGENT_GRAM, needs={Need.TANGENT}, reference="Jacot et al., NeurIPS 2018, eq. 4")
 def tangent_kernel(probe: Probe) -> list[Tensor]:
-    """Inner products of the first 8 samples' gradients of the summed logits at all weights."""
+    """Inner products of the first 8 samples' gradients of the summed outputs at all weights."""
     return [probe.extra.tangent_kernel]
 
 

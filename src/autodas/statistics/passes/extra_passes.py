@@ -26,7 +26,7 @@ class ExtraPasses:
     Args:
         network: The student, in the mode in which it is measured.
         images: ``(B, C, H, W)``.
-        labels: ``(B,)`` class numbers.
+        labels: ``(B,)`` class numbers, or those of another task.
         layers: Where gradients are taken, one tensor per layer.
         needs: What was announced; anything else is refused with ``InvalidInput``. Only the MACs
             need not be announced.
@@ -113,7 +113,7 @@ class ExtraPasses:
 
     @cached_property
     def constant_gradients(self) -> list[Tensor]:
-        """Gradients of the summed logits of all-ones images (need ``constant``)."""
+        """Gradients of the summed outputs of all-ones images (need ``constant``)."""
         weights = self._weights(Need.CONSTANT)
         return gradients.constant_gradients(self._network, weights, self._images)
 

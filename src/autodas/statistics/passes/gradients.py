@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
 from autodas.statistics.negligible import cleared
+from autodas.statistics.passes.losses import labels_loss
 from autodas.statistics.passes.twice import TwiceDifferentiable
 
 __all__ = [
@@ -44,7 +45,7 @@ def hessian_products(
     images: Tensor,
     labels: Tensor,
 ) -> list[Tensor]:
-    """H·d for each weight: Hessian of the cross-entropy of the first 16 images, times a direction.
+    """H·d for each weight: Hessian of the loss of the first 16 images, times a direction.
 
     In a larger batch, the direction is the gradient for those 16 images: where BatchNorm follows
     a layer, w·H·g is −|g|² if both are of the same loss, and next to noise if they are not.
@@ -65,7 +66,7 @@ def hessian_products(
         # The fused attention of the CPU can be differentiated only once.
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             with TwiceDifferentiable():
-                loss = F.cross_entropy(network(some), known, reduction="sum") / len(images)
+                loss = labels_loss(network(some), known) * (len(some) / len(images))
             gradients = _gradients(loss, weights, create_graph=True)
             along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction, strict=True)])
             if along.requires_grad:
@@ -76,7 +77,7 @@ def hessian_products(
 def half_gradients(
     network: StagedNetwork, weights: Sequence[Tensor], images: Tensor, labels: Tensor
 ) -> list[list[Tensor]]:
-    """Gradients of the mean cross-entropy of the first and of the second half of the batch.
+    """Gradients of the mean loss of the first and of the second half of the batch.
 
     Raises:
         Unmeasurable: a half is too small for the network's normalisation.
@@ -109,13 +110,13 @@ def sign_sums(
 def tangent_kernel(network: StagedNetwork, weights: Sequence[Tensor], images: Tensor) -> Tensor:
     """``(b, b)``: inner products of the first b = min(B, 8) samples' gradients at all weights.
 
-    Each is the gradient of the sum of a sample's logits.
+    Each is the gradient of the sum of a sample's outputs.
     """
     images = images[:TANGENT_IMAGES]
     rows = []
     for some in torch.split(images, len(images) if _meet(network) else 1):
         with torch.enable_grad():
-            outputs = _run(network, some).sum(1)
+            outputs = _run(network, some).flatten(1).sum(1)
             rows += [_gradients(output, weights, retain_graph=True) for output in outputs.unbind()]
     kernel = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=images.device)
     for layer in zip(*rows, strict=True):
@@ -145,7 +146,7 @@ def distillation_gradients(
 def constant_gradients(
     network: StagedNetwork, weights: Sequence[Tensor], images: Tensor
 ) -> list[Tensor]:
-    """Gradients of the summed logits of as many all-ones images as there are images.
+    """Gradients of the summed outputs of as many all-ones images as there are images.
 
     All samples are the same, so two of them, scaled, are enough.
     """
@@ -163,17 +164,17 @@ def _loss_gradients(
     network: StagedNetwork, weights: Sequence[Tensor], images: Tensor, labels: Tensor
 ) -> list[Tensor]:
     with torch.enable_grad():
-        return _gradients(F.cross_entropy(_run(network, images), labels), weights)
+        return _gradients(labels_loss(_run(network, images), labels), weights)
 
 
 def _run(network: StagedNetwork, images: Tensor) -> Tensor:
     try:
-        logits: Tensor = network(images)
+        outputs: Tensor = network(images)
     except ValueError as error:
         if "more than 1 value per channel" in str(error):
             raise Unmeasurable("a part of the batch is too small for BatchNorm") from None
         raise
-    return logits
+    return outputs
 
 
 def _gradients(

@@ -46,6 +46,9 @@ def weight_information(network: StagedNetwork, images: Tensor) -> Tensor:
     Args:
         network: Unchanged afterwards.
         images: Only number, shape and precision are used, ``(B, C, H, W)``.
+
+    Raises:
+        Unmeasurable: the network has outputs for every pixel.
     """
     generator = torch.Generator().manual_seed(0)
     weights = drawn(network, generator, lambda weight: math.sqrt(2 / weight[0].numel()))
@@ -55,7 +58,10 @@ def weight_information(network: StagedNetwork, images: Tensor) -> Tensor:
         torch.enable_grad(),
     ):
         with torch.no_grad():
-            classes = network(noise_like(images, 1)).shape[1]
+            outputs = network(noise_like(images, 1))
+        if outputs.ndim != 2:
+            raise Unmeasurable("the task of the network has no classes of images")
+        classes = outputs.shape[1]
         noise = noise_like(images, min(MOST, max(FEWEST, ENOUGH // classes)))
         logits, gradients = _jacobian(network, noise)
     factors = output_factors(logits.double())

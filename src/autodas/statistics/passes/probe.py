@@ -26,6 +26,7 @@ from autodas.statistics.need import MadeBy, Need, Unmeasurable, needs_named, req
 from autodas.statistics.passes.attention_calls import AttentionCall
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
+from autodas.statistics.passes.losses import check_labels, labels_loss
 from autodas.statistics.passes.notes import PassNotes
 from autodas.statistics.passes.views import at_least_single
 from autodas.statistics.passes.weights import (
@@ -50,7 +51,7 @@ class _Passed:
     """What the pass through the batch leaves; nothing in it is part of a graph."""
 
     stages: list[Tensor]
-    logits: Tensor
+    outputs: Tensor
     weight_gradients: list[Tensor] | None = None
     stage_gradients: list[Tensor] | None = None
     jacobian: Tensor | None = None
@@ -81,7 +82,7 @@ class Probe:
     Args:
         network: The student.
         images: ``(B, C, H, W)``.
-        labels: ``(B,)`` class numbers.
+        labels: ``(B,)`` class numbers, or those of another task (:func:`labels_loss`).
         needs: What will be asked for: members of :class:`~autodas.statistics.need.Need`, or their
             names.
         teacher: The teacher's signals on the same images, if any statistic needs them.
@@ -166,25 +167,22 @@ class Probe:
             torch.set_grad_enabled(differentiated),
             self._notes.taken(self.network, self.network.classifier),
         ):
-            stages, logits = self.network.forward_stages(images)
-        if (largest := int(self.labels.max())) >= logits.shape[1]:
-            raise InvalidInput(
-                f"labels go up to {largest}, but the network has {logits.shape[1]} classes"
-            )
+            stages, outputs = self.network.forward_stages(images)
+        check_labels(outputs, self.labels)
         # All that needs the graph happens now: it is by far the largest thing in memory.
-        return self._backward(images, stages, logits)
+        return self._backward(images, stages, outputs)
 
-    def _backward(self, images: Tensor, stages: list[Tensor], logits: Tensor) -> _Passed:
+    def _backward(self, images: Tensor, stages: list[Tensor], outputs: Tensor) -> _Passed:
         weights = [layer.weight for layer in self.layers]
         jacobian = gradients = None
         with torch.enable_grad():
             wanted = Need.BACKWARD in self.needs and not gradients_missing(self.layers)
             if Need.JACOBIAN in self.needs:
-                (jacobian,) = torch.autograd.grad(logits.sum(), [images], retain_graph=wanted)
+                (jacobian,) = torch.autograd.grad(outputs.sum(), [images], retain_graph=wanted)
             if wanted:
                 self._notes.layer_outputs.listening = True
                 found = torch.autograd.grad(
-                    F.cross_entropy(logits, self.labels),
+                    labels_loss(outputs, self.labels),
                     [*weights, *stages],
                     allow_unused=True,
                     materialize_grads=True,
@@ -192,7 +190,7 @@ class Probe:
                 gradients = [at_least_single(gradient) for gradient in found]
         return _Passed(
             [at_least_single(stage.detach()) for stage in stages],
-            at_least_single(logits.detach()),
+            at_least_single(outputs.detach()),
             None if gradients is None else gradients[: len(weights)],
             None if gradients is None else gradients[len(weights) :],
             None if jacobian is None else jacobian.flatten(1),
@@ -205,8 +203,20 @@ class Probe:
 
     @property
     def logits(self) -> Tensor:
-        """``(B, K)``, without their graph."""
-        return self._pass.logits
+        """``(B, K)``, without their graph.
+
+        Raises:
+            Unmeasurable: the network does not tell classes of images apart.
+        """
+        outputs = self._pass.outputs
+        if outputs.ndim != 2 or self.labels.is_floating_point():
+            raise Unmeasurable("the task of the network has no classes of images")
+        return outputs
+
+    @property
+    def loss(self) -> Tensor:
+        """What is differentiated, see :func:`labels_loss`."""
+        return labels_loss(self._pass.outputs, self.labels)
 
     def viewed(self, *views: Callable[[Tensor], Tensor]) -> list[Tensor]:
         """A view of every stage output, or a view of that view and so on, each computed once
@@ -266,17 +276,17 @@ class Probe:
 
     @property
     def weight_gradients(self) -> list[Tensor]:
-        """Gradient of the mean cross-entropy at each layer's weight."""
+        """Gradient of the mean loss at each layer's weight."""
         return self._differentiated(Need.BACKWARD, self._pass.weight_gradients)
 
     @property
     def stage_gradients(self) -> list[Tensor]:
-        """Gradient of the mean cross-entropy at each stage output."""
+        """Gradient of the mean loss at each stage output."""
         return self._differentiated(Need.BACKWARD, self._pass.stage_gradients)
 
     @property
     def jacobian(self) -> Tensor:
-        """``(B, C·H·W)``: gradient of each sample's summed logits at its input."""
+        """``(B, C·H·W)``: gradient of each sample's summed outputs at its input."""
         return self._differentiated(Need.JACOBIAN, self._pass.jacobian)
 
     def _differentiated(self, need: Need, value: S | None) -> S:

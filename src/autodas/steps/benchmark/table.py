@@ -27,7 +27,7 @@ from autodas.steps.benchmark.repeated import over_splits
 from autodas.tables import Table
 from autodas.tables.pairs import is_pairs
 from autodas.workbench.budgets import parse_bytes
-from autodas.workbench.families import Family, load_family, split_of
+from autodas.workbench.families import Family, as_labelled, load_family, split_of
 from autodas.workbench.ground_truth import refuse_unused, space_of, table_among
 from autodas.workbench.pair_families import ALL_PAIRS
 
@@ -176,8 +176,8 @@ class TableRun:
         networks, seeds = family.networks, None
         for target in self.targets:
             mine = _on(family, target)
-            if is_pairs(family.table) and target != family.target:
-                # Whoever taught for the target is whom its students are compared with.
+            if as_labelled(options.protocol, family.table, target) != family.protocol:
+                # Of another task, or taught by another teacher.
                 mine, seeds = self._family(target), None
                 networks += mine.networks
             parts = {

@@ -1,13 +1,55 @@
-"""What TransNAS-Bench-101 puts behind its networks for tasks that say something of every pixel."""
+"""Heads of the tasks of TransNAS-Bench-101, and the pieces of its jigsaw.
+
+Duan et al. (CVPR 2021) put a decoder behind the features of a network for tasks that say something
+of every pixel, and a linear layer for the others. A jigsaw's network sees nine pieces of an image
+one by one, and a linear layer all of their features.
+"""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["image_head", "segmentation_head"]
+from autodas.core.tasks import DENSE, SIDE, Task
+
+__all__ = ["PIECES", "head_of", "image_head", "mosaic", "pieces", "segmentation_head"]
+
+PIECES = SIDE**2  # of a jigsaw
 
 FIRST = 1024  # channels of the first layer
 LAYERS = 6  # of a segmentation head that may double the resolution, beside the first and the last
+
+
+def head_of(task: Task, channels: int, doublings: int, outputs: int) -> nn.Module:
+    """The head of a task other than a classification.
+
+    Args:
+        task: One of :data:`autodas.core.tasks.OUTPUTS`.
+        channels: Of the features.
+        doublings: How often a decoder doubles the resolution, 2 to 6.
+        outputs: Classes of a pixel, channels of an image, numbers or permutations.
+    """
+    if task in DENSE:
+        decoder = segmentation_head if task == "segmentsemantic" else image_head
+        return decoder(channels, doublings, outputs)
+    return nn.Linear(channels * (PIECES if task == "jigsaw" else 1), outputs)
+
+
+def pieces(images: Tensor) -> Tensor:
+    """``(B, C, H, W)`` to ``(9 B, C, H // 3, W // 3)``, those of an image next to each other, row
+    by row; what is beyond a multiple of 3 pixels is cut off.
+    """
+    batch, channels, height, width = images.shape
+    high, wide = height // SIDE, width // SIDE
+    cut = images[:, :, : high * SIDE, : wide * SIDE]
+    grid = cut.reshape(batch, channels, SIDE, high, SIDE, wide)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(batch * PIECES, channels, high, wide)
+
+
+def mosaic(parts: Tensor) -> Tensor:
+    """``(9 B, C, h, w)`` pieces to ``(B, C, 3 h, 3 w)``; the inverse of :func:`pieces`."""
+    count, channels, high, wide = parts.shape
+    grid = parts.reshape(count // PIECES, SIDE, SIDE, channels, high, wide)
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, high * SIDE, wide * SIDE)
 
 
 def segmentation_head(channels: int, doublings: int, classes: int) -> nn.Sequential:
