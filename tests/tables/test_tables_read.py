@@ -417,7 +417,7 @@ def test_every_error_is_one_the_command_line_explains():
 EMBEDDED = [each.name for each in TABLES if each.embedded and "-pairs-" not in each.name]
 PAIRS = {
     "digits-pairs-cnn": (32, 13, {"1/27", "1/9", "1/3"}),
-    "digits-pairs-vit": (8, 13, {"1/27", "1/9", "1/3"}),
+    "digits-pairs-vit": (32, 13, {"1/27", "1/9", "1/3"}),
     "fashion-pairs-cnn": (8, 11, {"1/9", "1/3"}),
 }
 

@@ -107,7 +107,7 @@ for _source in (
     TableSource(
         "digits-pairs-vit",
         "digits-vit",
-        "8 transformer students of the digits by thirteen ways to teach them",
+        "32 transformer students of the digits by thirteen ways to teach them",
         "digits-pairs-vit.csv",
         embedded=True,
     ),
