@@ -19,6 +19,8 @@ def test_an_autoencoder_is_to_give_back_the_image() -> None:
     found = labelled_for(IMAGES, "autoencoder", 0)
     torch.testing.assert_close(found.labels * IMAGES.images.abs().max(), IMAGES.images)
     assert found.labels.abs().max() == 1
+    dark = labelled_for(batch(-2 * torch.ones(2, 1, 4, 4)), "autoencoder", 0)
+    assert (dark.labels == -1).all()
     assert found.num_classes == 3
     assert found.images is IMAGES.images
     assert (labelled_for(batch(torch.zeros(2, 1, 4, 4)), "autoencoder", 0).labels == 0).all()
