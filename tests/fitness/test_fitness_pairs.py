@@ -81,8 +81,11 @@ def test_intervals_are_of_students_and_teachers_drawn_again():
     for name in COMPARISONS:
         assert (exact[name].value, exact[name].low, exact[name].high) == (1.0, 1.0, 1.0)
         assert rough[name].low < rough[name].value < rough[name].high < 1.0
-        assert gained[name].value == pytest.approx(1.0 - rough[name].value)
-        assert gained[name].low > 0.0
+        gap, p = gained[name]
+        assert gap.value == pytest.approx(1.0 - rough[name].value)
+        assert gap.low > 0.0
+        assert p < 0.05
+    assert measured.difference(noisy, noisy).value[TEACHERS][1] is None
     alone = measured.of(student.astype(float)).value[TEACHERS]
     assert (alone.value, alone.low, alone.high) == (0.0, 0.0, 0.0)
 

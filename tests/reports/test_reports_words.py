@@ -122,6 +122,15 @@ def test_formulas_are_drawn_if_they_can_be() -> None:
         ({"tau": 0.5, "delta_params_low": -0.2, "delta_params_high": -0.01}, "worse"),
         ({"tau": 0.5, "delta_params_low": -0.1, "delta_params_high": 0.2}, "open"),
         ({"tau": 0.5, "delta_params_low": 0.0, "delta_params_high": 0.2}, "open"),
+        (
+            {
+                "tau": 0.5,
+                "delta_params_low": 0.01,
+                "delta_params_high": 0.2,
+                "significance": "open",
+            },
+            "open",
+        ),
         ({"tau": 0.5, "delta_params_low": None, "delta_params_high": None}, "open"),
         ({"tau": None, "delta_params_low": 0.1, "delta_params_high": 0.2}, "failed"),
     ],

@@ -12,7 +12,7 @@ table).
 from autodas.fitness.bootstrap import Interval
 from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simplest
 from autodas.fitness.correlation import Correlation, Measure, TauAgainst, correlate, gaps_last
-from autodas.fitness.discoveries import false_discovery_rates
+from autodas.fitness.discoveries import controlled, false_discovery_rates, two_sided_p
 from autodas.fitness.goodness import Goodness
 from autodas.fitness.measures import MEASURES, check_measure
 from autodas.fitness.objective import Fitness, Goal, Objective
@@ -50,6 +50,7 @@ __all__ = [
     "boosted",
     "budgets_of",
     "check_measure",
+    "controlled",
     "correlate",
     "expected_best",
     "false_discovery_rates",
@@ -59,5 +60,6 @@ __all__ = [
     "tau_within_bins",
     "top1_regret",
     "top_of_list",
+    "two_sided_p",
     "variance_shares",
 ]

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness.bootstrap import Interval, interval_of
+from autodas.fitness.discoveries import two_sided_p
 
 __all__ = ["COMPARISONS", "PairGoodness", "PairIntervals", "variance_shares"]
 
@@ -140,17 +141,16 @@ class PairIntervals:
 
     def difference(
         self, score: npt.ArrayLike, other: npt.ArrayLike
-    ) -> Result[Mapping[str, Interval]]:
-        """By comparison what a score has above another, on the same resamples."""
+    ) -> Result[Mapping[str, tuple[Interval, float | None]]]:
+        """By comparison what a score has above another, on the same resamples, with the p-value."""
         first, second = self._samples(score), self._samples(other)
         if isinstance(first, Failed) or isinstance(second, Failed):
             return first if isinstance(first, Failed) else Failed("nothing to compare with")
-        return Ok(
-            {
-                name: interval_of(value - second.value[name][0], drawn - second.value[name][1])
-                for name, (value, drawn) in first.value.items()
-            }
-        )
+        gaps = {
+            name: (value - second.value[name][0], drawn - second.value[name][1])
+            for name, (value, drawn) in first.value.items()
+        }
+        return Ok({name: (interval_of(*gap), two_sided_p(gap[1])) for name, gap in gaps.items()})
 
     def _samples(self, score: npt.ArrayLike) -> Result[dict[str, tuple[float, Floats]]]:
         """By comparison the correlation, and ``(R,)`` that of every resample; NaN where nothing is

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from autodas.core.results import Failed, Ok, Result
 from autodas.fitness.bootstrap import Interval, Resamples, interval_of
 from autodas.fitness.correlation import Measure, correlate, usable
+from autodas.fitness.discoveries import two_sided_p
 from autodas.fitness.size_control import GivenSize, tau_within_bins
 
 __all__ = ["Row", "Yardstick"]
@@ -158,12 +159,9 @@ class Yardstick:
         samples = taus - sizes
         ends = _ends(Ok(interval_of(tau - size, samples)))
         _, low, high = ends
-        defined = samples[np.isfinite(samples)]
-        if low is None or high is None or not defined.any():
+        p = two_sided_p(samples)
+        if low is None or high is None or p is None:
             return ends, None, None
-        # The share of resamples beyond 0, on the lesser side; never 0 (Davison & Hinkley, 1997).
-        beyond = min(int((defined <= 0.0).sum()), int((defined >= 0.0).sum()))
-        p = min(1.0, 2.0 * (1 + beyond) / (len(defined) + 1))
         return ends, p, "better" if low > 0.0 else "worse" if high < 0.0 else "open"
 
 

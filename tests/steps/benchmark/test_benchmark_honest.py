@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from autodas.core.errors import InvalidInput
+from autodas.fitness import controlled
 from autodas.scores import get_score
 from autodas.scores.closed_forms import LEAVES, closed_forms
 from autodas.scores.predictor import BestOrder, get_predictor
 from autodas.steps.benchmark import run as benchmark
-from autodas.steps.benchmark.comparison import Comparison, controlled, rows, verdict
+from autodas.steps.benchmark.comparison import Comparison, rows, verdict
 from autodas.steps.benchmark.config import BenchmarkConfig, check_config
 from autodas.steps.benchmark.page import to_markdown
 from autodas.steps.benchmark.repeated import over_splits
@@ -48,6 +49,7 @@ def test_rows_over_splits_are_rows_of_each(family):
     assert found["n"] == 4
     assert found["tau_mean"] == pytest.approx(np.mean(taus))
     assert found["tau_sd"] == pytest.approx(np.std(taus, ddof=1))
+    assert 0.0 < found["delta_sd"] < found["tau_sd"] + 1.0
 
 
 def test_a_benchmark_of_several_splits_says_so(tmp_path):
@@ -85,12 +87,12 @@ def test_of_many_comparisons_only_those_are_bold_that_chance_does_not_explain():
     lucky = [{"delta_params_p": 0.04, "significance": "better"}]
     lucky += [{"delta_params_p": p, "significance": "open"} for p in np.linspace(0.1, 1, 30)]
     true = [{"delta_params_p": 0.002, "significance": "worse"} for _ in range(9)]
-    found = controlled([*lucky, *true, {"tau": None}])
+    found = controlled([*lucky, *true, {"tau": None}], "delta_params")
     assert found[0]["significance"] == "open"
     assert [row["significance"] for row in found[31:40]] == ["worse"] * 9
     assert found[31]["delta_params_q"] == pytest.approx(0.002 * 40 / 9)
     assert "delta_params_q" not in found[40]
-    assert controlled(lucky[:1])[0]["significance"] == "better"
+    assert controlled(lucky[:1], "delta_params")[0]["significance"] == "better"
 
 
 @pytest.mark.parametrize(

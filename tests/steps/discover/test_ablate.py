@@ -13,10 +13,12 @@ import pytest
 from scipy import stats
 
 from autodas.core.errors import InvalidInput, UnknownName
+from autodas.fitness import controlled
 from autodas.scores import read_proxy
 from autodas.steps.discover import dispatch as discover
 from autodas.steps.discover import inputs as discover_families
-from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
+from autodas.steps.discover.ablate.page import _table, summary_table
+from autodas.steps.discover.ablate.rows import Outcome, gaps, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, chosen_studies
 from autodas.steps.discover.dispatch import DiscoverConfig
 from autodas.tables import load_table, split
@@ -272,7 +274,7 @@ def outcome_of(name: str, taus: list[float | None], **options: Any) -> Outcome:
 def test_the_sentence_says_what_came_out(others, words):
     outcomes = [outcome_of("adaptive", [0.5, 0.51, 0.52]), outcome_of("fixed", others)]
     rows = study_rows("selection", outcomes)
-    said = sentence(STUDIES.get("selection"), rows)
+    said = sentence(STUDIES.get("selection"), rows, gaps("selection", rows))
     assert said.startswith("selection: mean τ 0.51 with adaptive; fixed ")
     assert words in said
 
@@ -282,12 +284,15 @@ def test_held_out_is_compared_on_the_report_part():
         outcome_of("joint", [0.5, 0.6]),
         outcome_of("without-t", [0.9, 0.9], held_out=True, on_report=0.2),
     ]
-    _, row = study_rows("spaces", outcomes)
+    both = study_rows("spaces", outcomes)
+    row = both[1]
     assert row["n"] == 4
     assert row["tau"] == pytest.approx(0.2)
     assert row["tau_all"] == pytest.approx(0.9)
     assert row["deltas"] == pytest.approx({"0": -0.3, "1": -0.4})
-    assert "without-t −0.35 on what was left out" in sentence(STUDIES.get("spaces"), [_, row])
+    assert "without-t −0.35 on what was left out" in sentence(
+        STUDIES.get("spaces"), both, gaps("spaces", both)
+    )
 
 
 def test_what_fails_is_counted_and_not_averaged():
@@ -298,6 +303,28 @@ def test_what_fails_is_counted_and_not_averaged():
     assert rows[1]["delta"] == pytest.approx(-0.1)
     assert rows[1]["failed"].keys() == {"1", "2"}
     assert (rows[2]["tau"], rows[2]["failed"]) == (None, {"0": "no formula"})
-    said = sentence(STUDIES.get("selection"), rows)
+    said = sentence(STUDIES.get("selection"), rows, gaps("selection", rows))
     assert "fixed −0.10 (one seed, no interval)" in said
     assert "random cannot be compared" in said
+
+
+def test_of_many_ablations_only_those_are_bold_that_luck_does_not_explain():
+    """One of 30 variants leaves out 0 by luck (p 0.02); alone it would count."""
+    first = outcome_of("adaptive", [0.5, 0.5, 0.5])
+    lucky = outcome_of("fixed", [0.47, 0.46, 0.45])
+    others = [outcome_of(f"v{i}", [0.48, 0.5, 0.51]) for i in range(30)]
+    study = STUDIES.get("selection")
+    for outcomes, bold in (([first, lucky], True), ([first, lucky, *others], False)):
+        rows = controlled(study_rows("selection", outcomes), "delta")
+        found = controlled(gaps("selection", rows), "gap")
+        assert rows[1]["delta_high"] < 0
+        assert ("**" in _table(rows[1:2])) is bold
+        assert rows[1]["significance"] == found[0]["significance"] == ("worse" if bold else "open")
+        said = sentence(study, rows, found)
+        assert ("confirmed" in said, "as much as luck" in said) == (bold, not bold)
+
+
+def test_one_seed_is_said_to_have_no_interval():
+    rows = study_rows("selection", [outcome_of("adaptive", [0.5]), outcome_of("fixed", [0.4])])
+    assert "−0.10 (one seed, no interval)" in _table(rows)
+    assert "−0.10 (one seed, no interval)" in "\n".join(summary_table(rows))

@@ -69,6 +69,8 @@ def test_results_hold_the_honest_table(undisturbed):
                 continue
             assert row["tau_low"] <= row["tau"] <= row["tau_high"]
         assert rows["params"]["delta_params"] == 0
+        # What is said of the proxy counts how many comparisons the run has made.
+        assert rows["proxy"]["delta_params_q"] >= rows["proxy"]["delta_params_p"]
     *compared, sees = results["verdict"]
     assert len(compared) == 2
     assert all("#params" in line for line in compared)

@@ -132,7 +132,11 @@ def test_a_proxy_is_judged_on_pairs_that_did_not_guide_it(table, tmp_path: Path)
     config = benchmark.BenchmarkConfig(
         table=(f"{table}:pairs",), scores=(name,), out=tmp_path / "b", protocol=FEW
     )
-    parts = {row["part"] for row in benchmark.run(config)["rows"] if row["score"] == name}
+    rows = benchmark.run(config)["rows"]
+    parts = {row["part"] for row in rows if row["score"] == name}
+    compared = [row for row in rows if row["score"] == name and row["delta_params"] is not None]
+    assert compared
+    assert all(row["delta_params_q"] >= row["delta_params_p"] > 0 for row in compared)
     assert parts == {"unseen students", "unseen teachers", "both unseen"}
 
 

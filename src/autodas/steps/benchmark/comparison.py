@@ -16,7 +16,6 @@ from autodas.fitness import (
     DEFAULT_TOP,
     Regret,
     Yardstick,
-    false_discovery_rates,
     top1_regret,
     top_of_list,
 )
@@ -29,13 +28,12 @@ from autodas.steps.benchmark.published import Published, published_values
 from autodas.steps.benchmark.rivals import encodings, predicted
 from autodas.workbench.families import Family
 
-__all__ = ["Comparison", "Contender", "PartName", "controlled", "rows", "values_of", "verdict"]
+__all__ = ["Comparison", "Contender", "PartName", "rows", "values_of", "verdict"]
 
 Contender: TypeAlias = Score | Predictor | Early | Published
 PartName: TypeAlias = Literal["all", "search", "validation", "report"]
 
 HIGHER_IS_BETTER = 1
-RATE = 0.05
 FEW = 20
 """Of fewer architectures nothing is said to be no better: it is not shown."""
 
@@ -207,20 +205,6 @@ def _regret_json(regret: Regret, chosen: str) -> dict[str, Any]:
     }
 
 
-def controlled(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of one run, of which only so many are called better or worse than #params that at most
-    5 % of them are expected to be so by chance; ``delta_params_q`` is the rate of each.
-    """
-    tested = [i for i, row in enumerate(rows) if row.get("delta_params_p") is not None]
-    rates = false_discovery_rates([rows[i]["delta_params_p"] for i in tested])
-    found = [dict(row) for row in rows]
-    for i, rate in zip(tested, rates, strict=True):
-        found[i]["delta_params_q"] = float(rate)
-        if rate > RATE and found[i]["significance"] != "open":
-            found[i]["significance"] = "open"
-    return found
-
-
 def verdict(
     rows: Sequence[Mapping[str, Any]], name: str, *, called: str = "the proxy", unseen: bool = True
 ) -> list[str]:
@@ -254,10 +238,10 @@ def _sentence(row: Mapping[str, Any], called: str, which: str) -> str:
         judged = f"{called} does not beat #params"
     several = row.get("splits")
     over = ""
-    if several and several["tau_sd"] is not None:
+    if several and None not in several.values():
         over = (
             f" Over {several['n']} splits: τ {several['tau_mean']:.2f} ± {several['tau_sd']:.2f}, "
-            f"difference {several['delta_mean'] or 0.0:+.2f} on average."
+            f"difference {several['delta_mean']:+.2f} ± {several['delta_sd']:.2f}."
         )
     return (
         f"{where} {judged}: τ {row['tau']:.2f} against {size:.2f} for #params "

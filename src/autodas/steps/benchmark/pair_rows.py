@@ -88,12 +88,14 @@ def _rows(
     if isinstance(found, Failed) or isinstance(values, Failed):
         why = found.reason if isinstance(found, Failed) else "no values"
         return {name: empty | {"failed": why} for name in COMPARISONS}
-    differences: Mapping[str, Interval] = {}
+    differences: Mapping[str, tuple[Interval, float | None]] = {}
     if isinstance(beside, Ok):
         gained = measured.difference(values.value[index], beside.value[index])
         differences = gained.value if isinstance(gained, Ok) else {}
     return {
-        name: empty | _ends("tau", found.value[name]) | _beside(differences.get(name))
+        name: empty
+        | _ends("tau", found.value[name])
+        | _beside(*differences.get(name, (None, None)))
         for name in COMPARISONS
     }
 
@@ -103,12 +105,12 @@ def _ends(name: str, found: Interval) -> dict[str, float | None]:
     return {key: value if np.isfinite(value) else None for key, value in ends.items()}
 
 
-def _beside(difference: Interval | None) -> dict[str, Any]:
+def _beside(difference: Interval | None, p: float | None) -> dict[str, Any]:
     if difference is None:
         return {}
     better, worse = difference.low > 0.0, difference.high < 0.0
     judged = "better" if better else "worse" if worse else "open"
-    return _ends("delta_params", difference) | {"significance": judged}
+    return _ends("delta_params", difference) | {"delta_params_p": p, "significance": judged}
 
 
 def described(family: PairFamily, parts: Parts) -> list[dict[str, Any]]:

@@ -28,8 +28,8 @@ def over_splits(
         count: How many.
 
     Returns:
-        ``n`` splits on which it has a value, ``tau_mean``, ``tau_sd`` and ``delta_mean``; None of
-        what cannot be told.
+        ``n`` splits on which it has a value, ``tau_mean``, ``tau_sd``, ``delta_mean`` and
+        ``delta_sd``; None of what cannot be told.
     """
     family = comparison.family
     taus, deltas = [], []
@@ -45,4 +45,5 @@ def over_splits(
         "tau_mean": float(np.mean(taus)) if taus else None,
         "tau_sd": float(np.std(taus, ddof=1)) if len(taus) > 1 else None,
         "delta_mean": float(np.mean(deltas)) if deltas else None,
+        "delta_sd": float(np.std(deltas, ddof=1)) if len(deltas) > 1 else None,
     }

@@ -15,8 +15,9 @@ from autodas.core.files import write_text
 from autodas.core.looks import look, said
 from autodas.core.progress import Progress, Silent
 from autodas.core.runs import RunDirectory, command_line, deciding
+from autodas.fitness import controlled
 from autodas.scores import Score
-from autodas.steps.benchmark.comparison import Contender, controlled, verdict
+from autodas.steps.benchmark.comparison import Contender, verdict
 from autodas.steps.benchmark.config import (
     BenchmarkConfig,
     check_config,
@@ -65,7 +66,7 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
             for table, targets in _by_table(pairs)
         ]
         done = [each.run(optional=config.preset is not None) for each in runs]
-        rows = controlled([row for part in done for row in part.rows])
+        rows = controlled([row for part in done for row in part.rows], "delta_params")
         results: dict[str, Any] = {
             "asked": asked,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 TOP = tuple(f"top_{name}" for name in ("k", "ndcg", "precision", "best", "regret", "random"))
-SPLITS = tuple(f"splits_{name}" for name in ("n", "tau_mean", "tau_sd", "delta_mean"))
+SPLITS = tuple(f"splits_{name}" for name in ("n", "tau_mean", "tau_sd", "delta_mean", "delta_sd"))
 
 
 def by_pair(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:

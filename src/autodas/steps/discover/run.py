@@ -17,6 +17,7 @@ from autodas.core.results import Failed, Ok
 from autodas.core.runs import Journal, RunDirectory, deciding
 from autodas.evolution import GenerationRecord, Told, evolve, replay
 from autodas.expressions import in_words, to_latex, to_text
+from autodas.fitness import controlled
 from autodas.scores import SCORES, Proxy, Term, formula_of
 from autodas.scores.predictor import get_predictor
 from autodas.statistics import STATISTICS
@@ -161,7 +162,7 @@ def _results(
     plain = [family for family in families if not isinstance(family, PairFamily)]
     of_pairs = _of_pairs(pairs, proxy, config.seed)
     single = rows(plain, scores, seed=config.seed) + _held_out_rows(config, unseen, proxy)
-    table = single + of_pairs
+    table = controlled(single + of_pairs, "delta_params")
     for row in table:
         row["discovered"] = row["score"] == proxy.name
     sees = what_it_sees(proxy.leaves)
@@ -196,8 +197,8 @@ def _results(
         ],
         "collapse": list(proxy.results.get("collapse", [])),
         "verdict": [
-            *verdict(single, proxy.name),
-            *pair_verdict(of_pairs, proxy.name),
+            *verdict(table[: len(single)], proxy.name),
+            *pair_verdict(table[len(single) :], proxy.name),
             *(sentence for family in (*families, *unseen) for sentence in family.remade),
             sees,
             *collapse,

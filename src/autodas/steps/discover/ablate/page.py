@@ -18,9 +18,10 @@ Each variant is discovered once per seed. τ is Kendall's τ-b of the proxy on t
 table, which neither search nor selection has seen, as the mean over seeds with a 95 % t-interval
 over seeds: it says how much depends on the luck of the search, not on which architectures are
 compared. Δ is the difference to the first variant of the study, paired by seed; it is bold where
-its interval leaves out 0. *Given size* is τ of what #params and MACs do not explain. *Search* and
-*validation* are what the search itself saw: means over the tables, on the scale of its fitness. A
-table marked *held out* had no part in the discovery. The sentence below each table takes the mean
+its interval leaves out 0 and at most 5 % of all that is bold is expected to be so by chance
+(Benjamini & Hochberg, 1995). *Given size* is τ of what #params and MACs do not explain. *Search*
+and *validation* are what the search itself saw: means over the tables, on the scale of its fitness.
+A table marked *held out* had no part in the discovery. The sentence below each table takes the mean
 over tables first."""
 
 
@@ -45,9 +46,8 @@ def _table(rows: Sequence[Row]) -> str:
         "|" + "---|" * 10,
     ]
     for row in rows:
-        difference = interval(row, "delta", signed=True)
-        low, high = row["delta_low"], row["delta_high"]
-        if low is not None and high is not None and (low > 0 or high < 0):
+        difference = _difference(row)
+        if row["significance"] != "open":
             difference = f"**{difference}**"
         cells = [
             row["variant"],
@@ -74,7 +74,7 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
             row["variant"],
             _where(row),
             interval(row, "tau"),
-            interval(row, "delta", signed=True),
+            _difference(row),
             number(row["tau_given_size"]),
             number(row["nodes"], 1),
         )
@@ -85,6 +85,11 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in (header, *cells)
     ]
+
+
+def _difference(row: Row) -> str:
+    alone = row["delta"] is not None and row["delta_low"] is None
+    return interval(row, "delta", signed=True) + (" (one seed, no interval)" if alone else "")
 
 
 def _where(row: Row) -> str:

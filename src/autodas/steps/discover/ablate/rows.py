@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autodas.core.intervals import Ends, mean_interval
+from autodas.core.intervals import Ends, mean_interval, mean_p
 from autodas.steps.discover.ablate.studies import Study
 
-__all__ = ["Outcome", "sentence", "study_rows"]
+__all__ = ["Outcome", "gaps", "sentence", "study_rows"]
 
 Row = dict[str, Any]
 BySeed = dict[int, float]
@@ -88,7 +88,7 @@ def _row(
         "validation_tau": _mean([each["proxy"]["validation_tau"] for each in some]),
         "nodes": _mean([each["proxy"]["nodes"] for each in some]),
         "evaluations": _mean([each["evaluations"] for each in some]),
-        **_ends("delta", _within(2.0, mean_interval(list(difference.values())))),
+        **_gap("delta", list(difference.values())),
         "deltas": {str(seed): value for seed, value in difference.items()},
         "failed": _failures(outcome, rows),
     }
@@ -101,7 +101,7 @@ def _nothing(study: str, outcome: Outcome) -> Row:
         **{"study": study, "variant": outcome.name, "table": None, "target": None},
         **{"held_out": False, "seeds": [], "n": 0, "n_search": 0, "taus": {}, "deltas": {}},
         **_ends("tau", (None, None, None)),
-        **_ends("delta", (None, None, None)),
+        **_gap("delta", []),
         **dict.fromkeys(numbers),
         "failed": _failures(outcome, {}),
     }
@@ -135,6 +135,14 @@ def _ends(name: str, ends: Ends) -> dict[str, float | None]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
 
 
+def _gap(name: str, differences: Sequence[float]) -> dict[str, Any]:
+    """Mean of differences of τ by seed with its interval, its p-value, and what the two say."""
+    mean, low, high = _within(2.0, mean_interval(differences))
+    found = "better" if (low or 0.0) > 0.0 else "worse" if (high or 0.0) < 0.0 else "open"
+    p = mean_p(differences)
+    return _ends(name, (mean, low, high)) | {f"{name}_p": p, "significance": found}
+
+
 def _within(most: float, ends: Ends) -> Ends:
     """An interval of few values reaches where no value can be."""
     mean, low, high = ends
@@ -148,36 +156,53 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return math.fsum(there) / len(there) if there else None
 
 
-def sentence(study: Study, rows: Sequence[Row]) -> str:
-    """What came out of a study: differences, means over its tables, with intervals over seeds.
+def gaps(study: str, rows: Sequence[Row]) -> list[Row]:
+    """Each variant of a study beside the first: mean over its tables, by seed.
 
     Where a variant holds out tables, it is compared on those.
     """
-    names = list(dict.fromkeys(row["variant"] for row in rows))
-    of = {name: [row for row in rows if row["variant"] == name] for name in names}
-    tau = _mean([row["tau"] for row in of[names[0]]])
+    found = []
+    for name in list(dict.fromkeys(row["variant"] for row in rows))[1:]:
+        mine = [row for row in rows if row["variant"] == name]
+        held_out = [row for row in mine if row["held_out"]]
+        judged = held_out or mine
+        seeds = set[str].intersection(*(set(row["deltas"]) for row in judged))
+        means = [
+            math.fsum(r["deltas"][seed] for r in judged) / len(judged) for seed in sorted(seeds)
+        ]
+        where = " on what was left out" if held_out else ""
+        found.append({"study": study, "variant": name, "where": where, **_gap("gap", means)})
+    return found
+
+
+def sentence(study: Study, rows: Sequence[Row], found: Sequence[Row]) -> str:
+    """What came out of a study: differences, means over its tables, with intervals over seeds.
+
+    Args:
+        study: The study.
+        rows: Its rows.
+        found: Its gaps, with ``gap_q`` where many comparisons have been told apart from luck.
+    """
+    first = rows[0]["variant"]
+    tau = _mean([row["tau"] for row in rows if row["variant"] == first])
     if tau is None:
-        return f"{study.name}: {names[0]} gives no ranking, so there is nothing to compare with."
-    found = [_against(name, of[name]) for name in names[1:]]
-    parts = [f"mean τ {tau:.2f} with {names[0]}", *(text for text, _ in found)]
-    return f"{study.name}: " + "; ".join(parts) + _beside_paper(study, names, found) + "."
+        return f"{study.name}: {first} gives no ranking, so there is nothing to compare with."
+    parts = [f"mean τ {tau:.2f} with {first}", *map(_told, found)]
+    return f"{study.name}: " + "; ".join(parts) + _beside_paper(study, first, found) + "."
 
 
-def _against(name: str, rows: Sequence[Row]) -> tuple[str, str]:
-    """A variant beside the first, and whether that is ``better``, ``worse`` or ``open``."""
-    held_out = [row for row in rows if row["held_out"]]
-    judged = held_out or list(rows)
-    seeds = set[str].intersection(*(set(row["deltas"]) for row in judged))
-    values = [math.fsum(r["deltas"][seed] for r in judged) / len(judged) for seed in sorted(seeds)]
-    mean, low, high = _within(2.0, mean_interval(values))
-    where = " on what was left out" if held_out else ""
-    if mean is None:
-        return f"{name} cannot be compared{where}", "open"
+def _told(gap: Row) -> str:
+    """A variant beside the first."""
+    start, low, high = f"{gap['variant']} ", gap["gap_low"], gap["gap_high"]
+    if gap["gap"] is None:
+        return f"{start}cannot be compared{gap['where']}"
+    start += f"{_signed(gap['gap'])}{gap['where']}"
     if low is None or high is None:
-        return f"{name} {_signed(mean)}{where} (one seed, no interval)", "open"
-    found = "better" if low > 0.0 else "worse" if high < 0.0 else "open"
-    note = ", includes 0" if found == "open" else ""
-    return f"{name} {_signed(mean)}{where} ({_signed(low)} to {_signed(high)}{note})", found
+        return f"{start} (one seed, no interval)"
+    note = ""
+    if gap["significance"] == "open":
+        note = ", includes 0" if low <= 0.0 <= high else ", as much as luck in so many comparisons"
+    return f"{start} ({_signed(low)} to {_signed(high)}{note})"
 
 
 def _signed(value: float) -> str:
@@ -185,19 +210,15 @@ def _signed(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
-def _beside_paper(study: Study, names: Sequence[str], found: Sequence[tuple[str, str]]) -> str:
+def _beside_paper(study: Study, first: str, found: Sequence[Row]) -> str:
     """Whether the first variant stands beside the others as the paper has it."""
     if not study.expected or not found:
         return ""
     # The paper's claim is about the first variant, the finding about the others.
     as_paper = "worse" if study.expected == "better" else "better"
-    against = [
-        name
-        for name, (_, each) in zip(names[1:], found, strict=True)
-        if each not in {as_paper, "open"}
-    ]
-    shown = [name for name, (_, each) in zip(names[1:], found, strict=True) if each == as_paper]
-    claim = f"; that {names[0]} is {study.expected}, as the paper has it, is"
+    against = [g["variant"] for g in found if g["significance"] not in {as_paper, "open"}]
+    shown = [g["variant"] for g in found if g["significance"] == as_paper]
+    claim = f"; that {first} is {study.expected}, as the paper has it, is"
     if against:
         return f"{claim} contradicted by {' and '.join(against)}"
     if len(shown) == len(found):

@@ -25,11 +25,12 @@ from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed
 from autodas.core.runs import RunDirectory, command_line, deciding
 from autodas.core.seals import read_checked_json
+from autodas.fitness import controlled
 from autodas.steps.benchmark.page import write_between
 from autodas.steps.benchmark.run import machine
 from autodas.steps.discover import run as discovery
 from autodas.steps.discover.ablate.page import MARKERS, summary_table, to_markdown
-from autodas.steps.discover.ablate.rows import Outcome, sentence, study_rows
+from autodas.steps.discover.ablate.rows import Outcome, Row, gaps, sentence, study_rows
 from autodas.steps.discover.ablate.studies import STUDIES, Study, Variant, chosen_studies
 from autodas.steps.discover.config import DiscoverConfig
 from autodas.steps.discover.inputs import check_tables
@@ -68,11 +69,12 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
         start = time.perf_counter()
         units = [unit for name, some in variants.items() for unit in _units(config, name, some)]
         measured, failed = _discover_all(units, config, progress)
-        rows, verdict = [], []
-        for study in studies:
-            mine = study_rows(study.name, _outcomes(study, variants[study.name], units, failed))
-            rows += mine
-            verdict.append(sentence(study, mine))
+        rows = [
+            row
+            for study in studies
+            for row in study_rows(study.name, _outcomes(study, variants[study.name], units, failed))
+        ]
+        rows = controlled(rows, "delta")
         results: dict[str, Any] = {
             "command": COMMAND,
             "asked": command_line("discover", config, also=("ablation_seeds",)),
@@ -83,14 +85,24 @@ def run(config: DiscoverConfig, progress: Progress = Silent()) -> dict[str, Any]
             "networks_measured": measured,
             "rows": rows,
             "seconds": time.perf_counter() - start,
-            "verdict": verdict,
+            "verdict": _verdict(studies, rows),
         }
         if len(failed) == len(units):
             raise InvalidInput(f"no discovery succeeded: {next(iter(failed.values()))}")
         directory.write_results(results)
     if config.page is not None:
         write_between(config.page, MARKERS, to_markdown(results))
-    return results | {"summary": [*summary_table(rows), "", *verdict]}
+    return results | {"summary": [*summary_table(rows), "", *results["verdict"]]}
+
+
+def _verdict(studies: Sequence[Study], rows: Sequence[Row]) -> list[str]:
+    """A sentence per study, of which at most 5 % of all that is claimed is expected to be luck."""
+    mine = {study.name: [row for row in rows if row["study"] == study.name] for study in studies}
+    found = controlled([gap for name, its in mine.items() for gap in gaps(name, its)], "gap")
+    return [
+        sentence(study, mine[study.name], [gap for gap in found if gap["study"] == study.name])
+        for study in studies
+    ]
 
 
 @dataclass(frozen=True)
