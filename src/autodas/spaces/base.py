@@ -177,7 +177,7 @@ class Space(ABC):
         input_shape: Shape | None = None,
         task: Task = CLASSIFICATION,
     ) -> Cost:
-        """Parameters and MACs of ``arch``; no weights are allocated, and repeats are free.
+        """Parameters and MACs of ``arch``; repeats are free.
 
         Raises:
             InvalidInput: as of :meth:`build`.
