@@ -95,7 +95,7 @@ def test_a_front_is_shown_whole(tmp_path: Path) -> None:
     assert "Pareto front of digits-cnn" in page.words
     assert "front-11" in page.words
     assert "memory" in page.words
-    assert "regret 0.80 points" in page.words
+    assert "regret 0.80 points; one choice, no interval" in page.words
     assert "the choice by score loses 0.80 points to the best, the largest that fits 1.50" in (
         page.words
     )

@@ -240,6 +240,14 @@ def test_equal_trainings_have_no_interval_of_chance(tmp_path: Path) -> None:
     assert finding.judgement == "open"
 
 
+def test_the_summary_gives_the_difference_to_size_its_interval(tmp_path: Path) -> None:
+    results = fake_runs.discover()
+    results["rows"] = [fake_runs.row("s", "proxy", 0.3, 0.6)]
+    run = read_run(fake_runs.write_run(tmp_path, results))
+    told = "(−0.30 to #params, 95 % interval [−0.37, −0.23], a loss)"
+    assert f"τ = 0.30 on s {told}" in sentences.gain(run)
+
+
 def test_a_proxy_worse_than_size_is_called_worse(tmp_path: Path) -> None:
     results = fake_runs.discover()
     results["rows"] = [fake_runs.row("s", "proxy", 0.3, 0.6)]

@@ -77,8 +77,11 @@ class Yardstick:
         params: ``(A,)`` numbers of parameters.
         macs: ``(A,)`` multiply-accumulate operations.
         seed: Decides the resamples, the same for all scores.
-        n_boot: Resamples; by default 1000, and fewer for more than 1000 architectures, whose
-            intervals are narrow.
+        n_boot: How many resamples; by default 1000, and fewer for more than 1000 architectures,
+            whose intervals are narrow.
+
+    Attributes:
+        resamples: Of the architectures with known accuracy.
 
     Raises:
         InvalidInput: shapes differ, or a size is not finite.
@@ -100,7 +103,7 @@ class Yardstick:
             n_boot = next(count for most, count in RESAMPLES if self.n <= most)
         self._given = GivenSize(self.truth, params, macs, n_boot=n_boot, seed=seed)
         # Without known accuracies every row fails, and there is nothing to draw from.
-        self._resamples = Resamples(max(1, self.n), n_boot, seed)
+        self.resamples = Resamples(max(1, self.n), n_boot, seed)
         self._by_size: tuple[float, Floats] | None = None
         size = usable(self.params, self.truth)
         if isinstance(size, Ok):
@@ -143,12 +146,12 @@ class Yardstick:
     def _tau(self, x: Floats, y: Floats) -> tuple[float, Floats]:
         # Both by the same sums, so that equal scores differ by exactly 0.
         whole = Resamples.whole(len(x)).taus(x, y)
-        return float(whole[0]), self._resamples.taus(x, y)
+        return float(whole[0]), self.resamples.taus(x, y)
 
     def _measured(self, measure: Measure, x: Floats, y: Floats) -> Interval:
         found = correlate(x, y, measure)
         value = found.value.value if isinstance(found, Ok) else math.nan
-        of = self._resamples.rhos if measure == "spearman" else self._resamples.weighted_taus
+        of = self.resamples.rhos if measure == "spearman" else self.resamples.weighted_taus
         return interval_of(value, of(x, y))
 
     def _beside_size(self, tau: float, taus: Floats) -> tuple[_Ends, float | None, str | None]:

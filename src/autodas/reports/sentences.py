@@ -181,7 +181,7 @@ def _choice(results: Row) -> str:
     return (
         f"among the {count(found['n'])} labelled students of {results['space']} the choice by "
         f"score loses {ours} points to the best, the largest that fits {largest}, a random one "
-        f"{random}"
+        f"{random} (one choice, no interval)"
     )
 
 
@@ -189,8 +189,10 @@ def _tau_gain(row: Row) -> str:
     if row["tau"] is None or row.get("delta_params") is None:
         return f"without comparison to #params on {row['space']}"
     shown = {"better": "shown", "worse": "a loss", "open": "not shown"}[judge(row)]
-    gap = difference(row["delta_params"])
-    return f"τ = {number(row['tau'])} on {row['space']} ({gap} to #params, {shown})"
+    gap = f"{difference(row['delta_params'])} to #params"
+    between = interval(row, "delta_params", signed=True)
+    how_sure = f"95 % interval {between}" if between else "no interval"
+    return f"τ = {number(row['tau'])} on {row['space']} ({gap}, {how_sure}, {shown})"
 
 
 def _accuracy_gain(results: Row) -> list[str]:

@@ -131,13 +131,26 @@ def test_the_csv_holds_every_row_and_number(found):
     assert float(lines[0]["init_tau_sd"]) == results["rows"][0]["stability"]["init"]["tau_sd"]
 
 
+def test_what_a_choice_loses_has_an_interval_everywhere(found):
+    out, results = found
+    ranked = [row for row in results["rows"] if row["tau"] is not None]
+    for row in ranked:
+        assert row["lost"] == pytest.approx(np.mean([e["regret"] for e in row["regret"]]))
+        assert row["lost_low"] <= row["lost_high"]
+        assert row["over_random_low"] < row["over_random_high"]
+    row = ranked[0]
+    ends = ", ".join(f"{row[f'lost_{end}']:.2f}" for end in ("low", "high"))
+    told = "\n".join(results["summary"]), (out / "table.tex").read_text(), to_markdown(results)
+    assert all(f"[{ends}]" in text for text in told)
+
+
 def test_the_latex_is_balanced_and_escaped(found):
     out, results = found
     text = (out / "table.tex").read_text()
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(lines) == len(results["rows"]) + 2
-    assert {line.count("&") for line in lines} == {14}
-    assert re.findall(r"begin\{tabular\}\{(\w+)\}", text) == ["lrlrrrlrrlrrrrr"] * 2
+    assert {line.count("&") for line in lines} == {17}
+    assert re.findall(r"begin\{tabular\}\{(\w+)\}", text) == ["lrlrrrlrrlrlrlrrrr"] * 2
     assert text.count(r"\begin") == text.count(r"\end") == 4
     assert text.count("{") == text.count("}")
 
@@ -147,7 +160,7 @@ def test_special_characters_are_escaped_for_latex():
 
     row = {"score": "a_b(τ) & c", "space": "s", "target": "x_y", "n": 3, "tau": None}
     text = to_latex([row | {"failed": "50 % of \\_"}])
-    assert r"a\_b($\tau$) \& c & \multicolumn{14}{l}{50 \% of \textbackslash{}\_} \\" in text
+    assert r"a\_b($\tau$) \& c & \multicolumn{17}{l}{50 \% of \textbackslash{}\_} \\" in text
     assert r"\caption{s, x\_y, 3 architectures}" in text
 
 

@@ -276,3 +276,17 @@ def test_without_any_teacher_there_is_nothing_to_compare(done, tmp_path):
     (student,) = found["students"]
     assert (found["teacher_accuracy"], student["gain"], student["with_teacher"]) == (None,) * 3
     assert found["verdict"][0].endswith("from labels alone")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_the_score_alone_would_have_lost_is_said_to_have_no_interval(again):
+    arms = [{"arch": name, "teachers": ["t"], "losses": []} for name in ("first", "other")]
+    results = [
+        {"arm": arm, "accuracy": accuracy, "calibrated_cross_entropy": 1.0 - arm}
+        for arm, accuracy in enumerate((60.0, 62.5))
+    ]
+    rung = {"fidelity": "1/3", "results": results, "promoted": [1, 0], "cost": 0.5, "again": again}
+    contest = {"arms": arms, "rungs": [rung], "first": 0, "winner": 1, "doubts": []}
+    seeds = "mean of two seeds" if again else "one seed"
+    told = f"it has 2.5 points fewer of the validation images right ({seeds}, no interval)."
+    assert any(told in line for line in contest_in_words(contest))

@@ -16,6 +16,7 @@ from autodas.fitness import (
     DEFAULT_TOP,
     Regret,
     Yardstick,
+    lost_on_average,
     top1_regret,
     top_of_list,
 )
@@ -127,12 +128,7 @@ class Comparison:
         measured = self._yardstick.row(found.value)
         if isinstance(measured, Failed):
             return row | self._failed(measured)
-        return (
-            row
-            | measured.value.to_json()
-            | self._top(found.value)
-            | {"regret": self._regret(found.value)}
-        )
+        return row | measured.value.to_json() | self._top(found.value) | self._regret(found.value)
 
     def _failed(self, why: Failed) -> dict[str, Any]:
         return {"n": len(self.chosen), "tau": None, "failed": why.reason}
@@ -173,13 +169,20 @@ class Comparison:
         found = top_of_list(values, self.family.truth[self.chosen], self.top)
         return {} if isinstance(found, Failed) else {"top": dataclasses.asdict(found.value)}
 
-    def _regret(self, values: Values) -> list[dict[str, Any]]:
-        truth = self.family.truth[self.chosen]
-        found = top1_regret(values, truth, self.family.sizes[0][self.chosen])
+    def _regret(self, values: Values) -> dict[str, Any]:
+        truth, params = self.family.truth[self.chosen], self.family.sizes[0][self.chosen]
+        found = top1_regret(values, truth, params)
         if isinstance(found, Failed):
-            return []
+            return {"regret": []}
         names = self.family.table.architectures
-        return [_regret_json(each, names[self.chosen[each.chosen]]) for each in found.value]
+        lost = lost_on_average(values, truth, params, found.value, self._yardstick.resamples)
+        return {
+            "regret": [_regret_json(each, names[self.chosen[each.chosen]]) for each in found.value]
+        } | {
+            f"{name}{end}": value
+            for name, each in lost.items()
+            for end, value in (("", each.value), ("_low", each.low), ("_high", each.high))
+        }
 
 
 def _regret_json(regret: Regret, chosen: str) -> dict[str, Any]:

@@ -33,7 +33,9 @@ ranks of #params and MACs, *in bins* the mean τ among architectures of similar 
 that of #params on the same resamples; it is bold where its interval leaves out 0 and at most 5 % of
 all that is bold is expected to be so by chance (Benjamini & Hochberg, 1995). *Lost* is the
 accuracy given up, in points, by training the one architecture (or the best 5 %) that a score likes
-best within a budget, on average over four budgets on #params. Of the k architectures of highest
+best within a budget, on average over four budgets on #params, and *over random* what a random one
+that fits loses beyond the former. The best 5 %, the largest
+that fits and *regret at k* have no interval. Of the k architectures of highest
 score, *nDCG* is the discounted gain, where a point of accuracy less counts half; *P@k* the share
 that is truly among the best k; *best of k* the accuracy of the best, and *regret at k* what that
 lacks of the best of all, in points. *sd* is the standard deviation of τ
@@ -115,9 +117,9 @@ def _section(table: str, target: str, rows: Sequence[Row], pair: Mapping[str, An
     k = max((row["top"]["k"] for row in rows if row.get("top")), default="k")
     lines += [
         "| score | τ | ρ | weighted τ | given size | in bins | Δ to #params | lost, top 1 "
-        f"| lost, top 5 % | nDCG@{k} | P@{k} | best of {k} | regret at {k} "
+        f"| over random | lost, top 5 % | nDCG@{k} | P@{k} | best of {k} | regret at {k} "
         "| sd, weights | sd, batch | s |" + (" trainings |" if costs else ""),
-        "|" + "---|" * (17 if costs else 16),
+        "|" + "---|" * (18 if costs else 17),
         *(_line(label(row, rows), row) + (f" {cost_of(row)} |" if costs else "") for row in rows),
     ]
     return "\n".join(lines)
@@ -142,7 +144,7 @@ def _references(rows: Sequence[Row]) -> str:
 def _line(called: str, row: Row) -> str:
     name = "`{}`".format(called.replace("|", r"\|"))
     if row["tau"] is None:
-        return f"| {name} | {row['failed']} |" + " |" * 14
+        return f"| {name} | {row['failed']} |" + " |" * 15
     stable = row.get("stability") or {}
     spread = [(stable.get(kind) or {}).get("tau_sd") for kind in ("init", "batch")]
     difference = interval(row, "delta_params")
@@ -156,7 +158,8 @@ def _line(called: str, row: Row) -> str:
         interval(row, "tau_given_size"),
         number(row.get("tau_within_bins")),
         difference,
-        number(mean_regret(row)),
+        interval(row, "lost"),
+        interval(row, "over_random", signed=True),
         number(mean_regret(row, top5=True)),
         *top_cells(row),
         *(number(value, 3) for value in spread),

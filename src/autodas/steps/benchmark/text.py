@@ -12,7 +12,10 @@ __all__ = ["by_pair", "cost_of", "label", "mean_regret", "summary_table", "to_cs
 Row = Mapping[str, Any]
 MARKS = {"better": " ▲", "worse": " ▼"}
 
-INTERVALS = ("tau", "rho", "weighted_tau", "tau_given_size", "delta_params")
+INTERVALS = (
+    *("tau", "rho", "weighted_tau", "tau_given_size", "delta_params"),
+    *("lost", "over_random"),
+)
 COLUMNS = (
     *("table", "space", "target", "score", "part", "sign", "n"),
     *(name + end for name in INTERVALS for end in ("", "_low", "_high")),
@@ -69,7 +72,9 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         costs = any("cost" in row for row in mine)
         between = f"{'trainings':<11}" if costs else ""
         top = f"{'nDCG':<7}{'P@k':<6}{'regret@k':<10}"
-        lines.append(f"{head}{'in bins':<9}{'regret':<8}{top}{between}Δ #params")
+        lines.append(
+            f"{head}{'in bins':<9}{'lost [95 %]':<21}{'over random':<22}{top}{between}Δ #params"
+        )
         for name, row in zip(names, mine, strict=True):
             lines.append(_line(name, row, width, f"{cost_of(row):<11}" if costs else ""))
     return lines
@@ -81,11 +86,12 @@ def _line(name: str, row: Row, width: int, cost: str) -> str:
     if row["tau"] is None:
         return f"{name:<{width}}{row['failed']}"
     mark = MARKS.get(row.get("significance") or "", "")
+    beside_size = f"{_interval(row, 'delta_params')}{mark}"
     return (
         f"{name:<{width}}{_interval(row, 'tau'):<22}{_number(row.get('rho')):<8}"
         f"{_number(row.get('weighted_tau')):<12}{_interval(row, 'tau_given_size'):<22}"
-        f"{_number(row.get('tau_within_bins')):<9}{_plain(mean_regret(row)):<8}"
-        f"{_top(row)}{cost}{_interval(row, 'delta_params')}{mark}"
+        f"{_number(row.get('tau_within_bins')):<9}{_interval(row, 'lost', ''):<21}"
+        f"{_interval(row, 'over_random'):<22}{_top(row)}{cost}{beside_size}"
     )
 
 
@@ -103,11 +109,11 @@ def _plain(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _interval(row: Row, name: str) -> str:
+def _interval(row: Row, name: str, sign: str = "+") -> str:
     value, low, high = (row.get(name + suffix) for suffix in ("", "_low", "_high"))
     if value is None or low is None or high is None:
         return _number(value)
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -165,7 +171,8 @@ def to_latex(rows: Sequence[Row]) -> str:
     """A ``table`` per table and target, to be put into a document that loads ``booktabs``."""
     head = (
         r"score & $\tau$ & 95\,\% & $\rho$ & weighted $\tau$ & $\tau$ given size & 95\,\% "
-        r"& in bins & $\Delta$\,\#params & 95\,\% & top-1 & top-5\,\% "
+        r"& in bins & $\Delta$\,\#params & 95\,\% & top-1 & 95\,\% "
+        r"& over random & 95\,\% & top-5\,\% "
         r"& nDCG & P@$k$ & regret@$k$"
     )
     lines = ["% Needs \\usepackage{booktabs}. Regret in percentage points, mean over the budgets."]
@@ -175,7 +182,7 @@ def to_latex(rows: Sequence[Row]) -> str:
         lines += [
             r"\begin{table}",
             rf"\caption{{{_escaped(f'{table}, {target}')}, {most} architectures}}",
-            rf"\begin{{tabular}}{{lrlrrrlrrlrrrrr{'r' if costs else ''}}}",
+            rf"\begin{{tabular}}{{lrlrrrlrrlrlrlrrrr{'r' if costs else ''}}}",
             r"\toprule",
             head + (r" & trainings \\" if costs else r" \\"),
             r"\midrule",
@@ -191,7 +198,7 @@ def to_latex(rows: Sequence[Row]) -> str:
 def _latex_row(called: str, row: Row, *, costs: bool) -> str:
     name = _escaped(called)
     if row["tau"] is None:
-        return rf"{name} & \multicolumn{{{14 + costs}}}{{l}}{{{_escaped(row['failed'])}}} \\"
+        return rf"{name} & \multicolumn{{{17 + costs}}}{{l}}{{{_escaped(row['failed'])}}} \\"
     cells = [
         name,
         *_latex_interval(row, "tau"),
@@ -200,7 +207,8 @@ def _latex_row(called: str, row: Row, *, costs: bool) -> str:
         *_latex_interval(row, "tau_given_size"),
         _latex_number(row.get("tau_within_bins")),
         *_latex_interval(row, "delta_params"),
-        _latex_number(mean_regret(row)),
+        *_latex_interval(row, "lost"),
+        *_latex_interval(row, "over_random"),
         _latex_number(mean_regret(row, top5=True)),
         *(_latex_number((row.get("top") or {}).get(n)) for n in ("ndcg", "precision", "regret")),
         *([cost_of(row).replace("–", "--")] if costs else []),

@@ -140,7 +140,7 @@ def _instead(contest: Mapping[str, Any]) -> Iterator[str]:
             far = f"{abs(gap):.1f} points {'fewer' if gap > 0 else 'more'}" if gap else "as many"
             yield (
                 f"The score alone would have taken {named}: {_when(rung)} it has {far} of the "
-                "validation images right."
+                f"validation images right ({_seeds(rung)}, no interval)."
             )
             return
     failed = ", which failed" if last is None else ""
@@ -157,6 +157,10 @@ def _doubted(contest: Mapping[str, Any]) -> Iterator[str]:
             f"{_when(last)} is {100 * doubt['chance']:.0f} %, by the validation images"
             + (" and by two seeds." if twice else "; what luck the seeds had is not in it.")
         )
+
+
+def _seeds(rung: Mapping[str, Any]) -> str:
+    return "mean of two seeds" if rung.get("again") else "one seed"
 
 
 def _when(rung: Mapping[str, Any]) -> str:

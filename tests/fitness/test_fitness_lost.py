@@ -1,0 +1,44 @@
+"""Intervals of what a choice loses: resamples in which somebody else is the best that was drawn."""
+
+import numpy as np
+import pytest
+
+from autodas.fitness import lost_on_average, top1_regret
+from autodas.fitness.bootstrap import Resamples
+
+
+def drawn(*weights):
+    found = Resamples.whole(len(weights[0]))
+    found.weights = np.array(weights, dtype=np.float32)
+    return found
+
+
+def test_each_resample_chooses_among_those_that_it_has_drawn():
+    score, truth = [3.0, 2.0, 2.0, 1.0], [70.0, 80.0, 76.0, 90.0]
+    regrets = top1_regret(score, truth, [1.0, 1, 1, 1], [1.0]).value
+    # All once: 70 is taken of a best of 90 and a mean of 79. Without the first: the mean of the
+    # two that tie, one of them twice, 236/3 of 90, mean 326/4. Only the last: nothing is lost.
+    resamples = drawn([1, 1, 1, 1], [0, 2, 1, 1], [0, 0, 0, 4])
+    for name, value, samples in (
+        ("lost", 20.0, [20.0, 90 - 236 / 3, 0.0]),
+        ("over_random", -9.0, [-9.0, 236 / 3 - 326 / 4, 0.0]),
+    ):
+        found = lost_on_average(score, truth, [1.0, 1, 1, 1], regrets, resamples)[name]
+        assert found.value == value
+        assert (found.low, found.high) == pytest.approx(np.quantile(samples, [0.025, 0.975]))
+
+
+def test_means_over_budgets_are_those_of_the_table_and_lie_within():
+    rng = np.random.default_rng(0)
+    truth, size = rng.normal(70, 5, size=60), rng.uniform(1, 2, size=60)
+    truth[3] = np.nan
+    score = truth + rng.normal(0, 4, size=60)
+    score[3] = 0.0
+    regrets = top1_regret(score, truth, size).value
+    found = lost_on_average(score, truth, size, regrets, Resamples(59))
+    assert found["lost"].value == pytest.approx(np.mean([each.score for each in regrets]))
+    gap = [each.random - each.score for each in regrets]
+    assert found["over_random"].value == pytest.approx(np.mean(gap))
+    for each in found.values():
+        assert each.low < each.value < each.high
+    assert lost_on_average(np.full(60, np.nan), truth, size, regrets, Resamples(59)) == {}
