@@ -155,6 +155,20 @@ def test_students_that_are_named_are_those_that_are_tried(asked, tmp_path):
     ("change", "message"),
     [
         ({"candidates": ()}, "name the teachers to choose among: --candidates"),
+        ({"candidates": ("none",)}, "there is no teacher among the candidates: name one beside"),
+        (
+            {"candidates": (SHIPPED, f"untrained:{SHIPPED}", f"untrained:{SHIPPED}/10")},
+            "one network",
+        ),
+        (
+            {
+                "arch": (
+                    '{"depth":1,"heads":1,"mlp_ratio":0.5,"width":12}',
+                    '{"width":12, "depth":1,"heads":1,"mlp_ratio":0.5}',
+                )
+            },
+            "names one student twice",
+        ),
         ({"candidates": ("none", "none")}, "two of the teachers are called 'none'"),
         ({"candidates": ("untrained:digits-cnn-teacher/3",)}, "knows 3 classes"),
         ({"candidates": ("fashion-cnn-teacher",)}, "with --any-teacher"),

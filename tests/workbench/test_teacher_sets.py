@@ -57,6 +57,12 @@ def test_a_set_may_be_told_in_one_text_too(tmp_path: Path) -> None:
         resolved(Protocol(teacher=ONE, more_teachers=(ONE,)), SPACE)
 
 
+def test_one_network_under_two_names_does_not_count_twice(tmp_path: Path) -> None:
+    twins = Protocol(batch_size=10, teacher=OTHER, more_teachers=(f"{OTHER}/10",))
+    with pytest.raises(InvalidInput, match="are one network with the same weights; name it once"):
+        measure_space(SPACE, STUDENTS, ["cka"], twins, cache=tmp_path)
+
+
 def test_a_formula_sees_each_teacher_whether_columns_lie_on_disk_or_not(tmp_path: Path) -> None:
     subjects, _, _ = subjects_of(SPACE, STUDENTS, ["cka"], SET, cache=tmp_path)
     alone = [
@@ -138,6 +144,7 @@ def copied(name: str, path: Path) -> Path:
 
 
 def test_a_search_is_not_gone_on_with_beside_other_teachers(tmp_path: Path, mine: Path) -> None:
+    copied("fashion-cnn-teacher", mine)
     config = search.SearchConfig(
         out=tmp_path / "run", space="digits-cnn", candidates=4, score=SPREAD, random=0,
         protocol=replace(SET, more_teachers=(str(mine), OTHER)), any_teacher=True,
@@ -151,7 +158,7 @@ def test_a_search_is_not_gone_on_with_beside_other_teachers(tmp_path: Path, mine
     fewer = replace(config, protocol=replace(SET, more_teachers=(str(mine),)))
     with pytest.raises(InvalidInput, match=r"holds a run with protocol\.more_teachers="):
         search.run(fewer)
-    copied("fashion-cnn-teacher", mine)  # another network under the name of the first
+    copied(ONE, mine)  # another network under the name of the first
     with pytest.raises(InvalidInput, match=r"holds a run with resolved\.teachers\..*mine"):
         search.run(config)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from autodas.core.errors import InvalidInput
-from autodas.workbench.ways import in_words, named_ways, way_of, ways_among
+from autodas.workbench.ways import in_words, named_ways, refuse_twins, way_of, ways_among
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,20 @@ def test_a_way_is_a_teacher_several_or_none(text, way):
 def test_what_is_no_way_is_refused(text):
     with pytest.raises(InvalidInput, match="a way to teach is a teacher, several"):
         way_of(text)
+
+
+def test_a_path_that_holds_the_sign_of_joining_is_refused_as_such(tmp_path):
+    file = tmp_path / "a+b.safetensors"
+    file.touch()
+    with pytest.raises(InvalidInput, match=r"the path of one cannot hold it; give the file .*a\+b"):
+        way_of(str(file))
+
+
+def test_one_network_under_two_names_is_refused():
+    one, other = "untrained:digits-cnn-teacher", "untrained:digits-cnn-teacher/9"
+    refuse_twins([one, other, one, "none"])
+    with pytest.raises(InvalidInput, match=f"'{one}' and '{one}/10' are one network"):
+        refuse_twins([one, other, f"{one}/10"])
 
 
 def test_files_are_called_by_their_names_in_the_order_given():

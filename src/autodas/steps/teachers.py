@@ -34,7 +34,7 @@ from autodas.workbench.teacher_facts import TeacherFacts, facts_of
 from autodas.workbench.teacher_features import ncti
 from autodas.workbench.training import CHECKPOINTS, Where
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
-from autodas.workbench.ways import NO_TEACHER, Way, named_ways
+from autodas.workbench.ways import NO_TEACHER, Way, named_ways, refuse_twins
 
 __all__ = ["Config", "TeachersConfig", "run"]
 
@@ -106,6 +106,7 @@ def run(config: TeachersConfig, progress: Progress = Silent()) -> dict[str, Any]
     """
     check_device(config.device)
     ways = _ways(config)
+    named = _named_students(get_space(config.space), config)
     start = time.perf_counter()
     members = dict.fromkeys(name for way in ways.values() for name in way)
     checks = [check_teacher(each, config.data, config, progress=progress) for each in members]
@@ -119,7 +120,7 @@ def run(config: TeachersConfig, progress: Progress = Silent()) -> dict[str, Any]
         order = sorted(ways, key=lambda name: -(_by_facts(facts.get(name), ways[name]) or 0.0))
         if NO_TEACHER in order:  # whether to distil at all is asked first
             order = [NO_TEACHER, *(name for name in order if name != NO_TEACHER)]
-        found, cost = _contests(config, [ways[name] for name in order], directory, progress)
+        found, cost = _contests(config, [ways[name] for name in order], named, directory, progress)
         teachers = _ranked(order, ways, facts, found)
         results: dict[str, Any] = {
             "space": config.space,
@@ -144,6 +145,11 @@ def _ways(config: TeachersConfig) -> dict[str, Way]:
     ways = named_ways(config.candidates)
     data = load_data(config.data)
     names = sorted({name for way in ways.values() for name in way})
+    if not names:
+        raise InvalidInput(
+            f"there is no teacher among the candidates: name one beside {NO_TEACHER!r}; "
+            "autodas list teachers shows some"
+        )
     if silent := only_features(names):
         raise InvalidInput(
             f"candidates are compared by what they answer, and {silent[0]!r} has features alone; "
@@ -151,10 +157,23 @@ def _ways(config: TeachersConfig) -> dict[str, Way]:
         )
     for name in names:
         matched(load_teacher(name), data)
-    space = get_space(config.space)
-    for text in config.arch:
-        space.decode(text)
+    refuse_twins(names)
     return ways
+
+
+def _named_students(space: Space, config: TeachersConfig) -> list[str]:
+    """As the space writes them.
+
+    Raises:
+        InvalidInput: a text is none of the space, or two are one student, which would count twice.
+    """
+    found: dict[str, str] = {}
+    for text in config.arch:
+        arch = space.canonical(text)
+        if arch in found:
+            raise InvalidInput(f"--arch names one student twice, {found[arch]} and {text}")
+        found[arch] = text
+    return list(found)
 
 
 def _by_facts(facts: TeacherFacts | None, way: Way) -> float | None:
@@ -171,7 +190,11 @@ Placings = dict[str, dict[Way, Placing]]
 
 
 def _contests(
-    config: TeachersConfig, ways: Sequence[Way], directory: RunDirectory, progress: Progress
+    config: TeachersConfig,
+    ways: Sequence[Way],
+    named: Sequence[str],
+    directory: RunDirectory,
+    progress: Progress,
 ) -> tuple[Placings, float]:
     """A contest for each student, which share what may be spent; none if nothing may be."""
     trainings = Trainings.parsed(config.trainings)
@@ -179,7 +202,7 @@ def _contests(
         return {}, 0.0
     space, data = get_space(config.space), load_data(config.data)
     recipe = recipe_for(space, config.recipe, epochs=config.epochs)
-    students = [space.canonical(text) for text in config.arch] or _middling(space, config)
+    students = named or _middling(space, config)
     at_once = 1 if config.workers.alone else config.jobs
     found: Placings = {}
     cost, budget = 0.0, None

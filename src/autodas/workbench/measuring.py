@@ -34,7 +34,7 @@ from autodas.statistics.store.settle import settled
 from autodas.workbench.addresses import Shelf, weights_of
 from autodas.workbench.protocol import Protocol, batch_of, resolved, teacher_of
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
-from autodas.workbench.ways import NO_TEACHER, in_words, way_of
+from autodas.workbench.ways import NO_TEACHER, in_words, refuse_twins, way_of
 
 __all__ = [
     "LARGEST",
@@ -170,6 +170,8 @@ def measure_beside(
     ways = [way_of(each) for each in teachers]
     if () in ways:
         raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
+    for way in ways:
+        refuse_twins(way)
     members = tuple(dict.fromkeys(name for way in ways for name in way))
     protocol = resolved(replace(protocol, teacher=members[0], more_teachers=()), space)
     folder, asked = cache_folder(cache) / "statistics", tuple(dict.fromkeys(names))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from autodas.core.errors import InvalidInput
+from autodas.core.places import expanded
 from autodas.tables.labels import NO_TEACHER
 from autodas.teachers import load_teacher
 
@@ -16,6 +17,7 @@ __all__ = [
     "digests_of",
     "in_words",
     "named_ways",
+    "refuse_twins",
     "way_of",
     "ways_among",
 ]
@@ -29,8 +31,13 @@ def way_of(text: str) -> Way:
     """The way that is written as a teacher's name, several joined by ``+``, or ``none``.
 
     Raises:
-        InvalidInput: a name is empty, or ``none`` stands beside others.
+        InvalidInput: a name is empty, ``none`` stands beside others, or it is the path of a file.
     """
+    if TOGETHER in text and expanded(Path(text)).is_file():
+        raise InvalidInput(
+            f"{TOGETHER!r} joins teachers, so the path of one cannot hold it; give the file "
+            f"{text!r} another name"
+        )
     names = tuple(name.strip() for name in text.split(TOGETHER))
     if names == (NO_TEACHER,):
         return ()
@@ -64,6 +71,23 @@ def named_ways(texts: Sequence[str]) -> dict[str, Way]:
             )
         found[name] = way
     return found
+
+
+def refuse_twins(teachers: Iterable[str]) -> None:
+    """Refuse one network under two names, which would count twice.
+
+    Raises:
+        InvalidInput: two of the teachers have the same network and weights.
+        AutodasError: one of them cannot be read.
+    """
+    seen: dict[str, str] = {}
+    for name, digest in digests_of(teachers).items():
+        if digest in seen:
+            raise InvalidInput(
+                f"the teachers {seen[digest]!r} and {name!r} are one network with the same "
+                "weights; name it once"
+            )
+        seen[digest] = name
 
 
 def ways_among(teachers: Sequence[str], usual: str, *, without: bool) -> list[Way]:

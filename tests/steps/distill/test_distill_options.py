@@ -49,6 +49,37 @@ def test_every_option_at_once(tmp_path):
     assert other["students"][0]["accuracies"] != chosen["accuracies"]
 
 
+TWIN = "untrained:digits-cnn-teacher"
+
+
+@pytest.mark.parametrize(
+    ("teacher", "more", "message"),
+    [
+        (TWIN, (f"{TWIN}/10",), "are one network with the same weights"),
+        (TWIN, (TWIN,), "several different ones"),
+        (f"{TWIN}+{TWIN}", (), "several different ones"),
+        (TWIN, ("none",), "several different ones"),
+        ("none", (TWIN,), "several different ones"),
+    ],
+)
+def test_a_teacher_that_would_count_twice_or_not_at_all_is_refused(
+    tmp_path, teacher, more, message
+):
+    with pytest.raises(InvalidInput, match=message):
+        distill.run(replace(SMALL, out=tmp_path / "a", teacher=teacher, more_teachers=more))
+    assert not (tmp_path / "a").exists()
+
+
+def test_several_teachers_may_be_told_in_one_text(tmp_path):
+    few = replace(SMALL, seeds=1, vanilla=False, epochs=1)
+    apart = replace(few, out=tmp_path / "a", more_teachers=(TWIN,))
+    joined = replace(few, out=tmp_path / "b", teacher=f"{few.teacher}+{TWIN}")
+    found = [distill.run(each)["students"][0]["accuracies"] for each in (apart, joined)]
+    assert found[0] == found[1]
+    alone = distill.run(replace(few, out=tmp_path / "c"))
+    assert alone["students"][0]["accuracies"] != found[0]
+
+
 def test_the_gain_has_an_interval():
     found = gain_of([81.0, 83.0, 85.0], [80.0, 80.0, 83.0])
     # Differences 1, 3, 2: mean 2, deviation 1, t(0.975, 2) = 4.3027.

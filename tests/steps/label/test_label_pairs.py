@@ -157,3 +157,10 @@ def test_wrong_teachers_are_refused_before_anything_is_written(config, tmp_path,
     with pytest.raises(InvalidInput, match=message):
         run(wrong)
     assert not (tmp_path / "run").exists()
+
+
+def test_one_network_under_two_names_is_no_pair_of_teachers(config, tmp_path):
+    twins = ("untrained:digits-cnn-teacher", "untrained:digits-cnn-teacher/10")
+    with pytest.raises(InvalidInput, match="one network with the same weights; name it once"):
+        run(replace(config, teachers=twins, out=tmp_path / "a"))
+    assert not (tmp_path / "a").exists()

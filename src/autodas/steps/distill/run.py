@@ -31,7 +31,7 @@ from autodas.workbench.recipes import default_recipe, recipe_for
 from autodas.workbench.shared_folder import Home, home, unpack
 from autodas.workbench.teacher_check import AnyTeacher, Check, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
-from autodas.workbench.ways import NO_TEACHER, digests_of
+from autodas.workbench.ways import NO_TEACHER, TOGETHER, digests_of, refuse_twins, way_of
 
 __all__ = ["Config", "DistillConfig", "run"]
 
@@ -112,7 +112,7 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """
     if config.backend != "ray":  # whose workers may be elsewhere
         check_device(config.device)
-    config = _of_student(config)
+    config = _of_teachers(_of_student(config))
     space_name, students = _students(config)
     config = _with_losses(config)
     space = get_space(space_name)
@@ -145,11 +145,22 @@ def run(config: DistillConfig, progress: Progress = Silent()) -> dict[str, Any]:
 
 
 def _checks(config: DistillConfig, recipe: Recipe, progress: Progress) -> list[Check]:
-    names = dict.fromkeys((config.teacher, *config.more_teachers))
-    names.pop(NO_TEACHER, None)
+    names = [each for each in (config.teacher, *config.more_teachers) if each != NO_TEACHER]
     check_taught(recipe, names)
     found = [check_teacher(name, config.data, config, progress=progress) for name in names]
     return [check for check in found if check is not None]
+
+
+def _of_teachers(config: DistillConfig) -> DistillConfig:
+    """The configuration with every teacher named by itself.
+
+    Raises:
+        InvalidInput: one is named twice, or ``none`` beside others.
+    """
+    way = way_of(TOGETHER.join((config.teacher, *config.more_teachers)))
+    refuse_twins(way)
+    teacher, *more = way or (NO_TEACHER,)
+    return replace(config, teacher=teacher, more_teachers=tuple(more))
 
 
 def _of_student(config: DistillConfig) -> DistillConfig:

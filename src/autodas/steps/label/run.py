@@ -35,7 +35,7 @@ from autodas.workbench.recipes import recipe_for
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.teacher_check import AnyTeacher, check_teacher
 from autodas.workbench.training import CHECKPOINTS, Kept, Setup, Unit, Where, train_unit
-from autodas.workbench.ways import Way, digests_of, named_ways
+from autodas.workbench.ways import Way, digests_of, named_ways, refuse_twins
 
 __all__ = ["Config", "LabelConfig", "run", "sample_students"]
 
@@ -124,6 +124,7 @@ def run(config: LabelConfig, progress: Progress = Silent()) -> dict[str, Any]:
     units = _units(config)
     known = {} if config.known is None else known_trainings(config.known, units)
     members = dict.fromkeys(name for unit in units.values() for name in unit.setup.teachers)
+    refuse_twins(members)
     checks = [check_teacher(each, config.data, config, progress=progress) for each in members]
     runner = config.workers.runner(isolated=True, device=config.device, gpus=config.ray_gpus)
     recipe = next(iter(units.values())).setup.recipe
