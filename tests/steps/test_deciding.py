@@ -31,6 +31,15 @@ def config_of(command):
     return importlib.import_module(MODULES[command]).Config
 
 
+@pytest.mark.parametrize("jobs", [0, -1])
+@pytest.mark.parametrize(
+    "command", [each for each in MODULES if "jobs" in config_of(each).__dataclass_fields__]
+)
+def test_no_workers_are_refused_before_a_run_claims_its_folder(command, jobs):
+    with pytest.raises(InvalidInput, match=f"the number of jobs must be at least 1, got {jobs}"):
+        config_of(command)(**REQUIRED.get(command, {}), jobs=jobs)
+
+
 def options(kind, table=()):
     """Path, type and default of every option."""
     hints = typing.get_type_hints(kind)

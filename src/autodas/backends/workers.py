@@ -26,6 +26,11 @@ class Workers:
     """HOST:PORT of a Ray cluster, whose CPUs are all used; by default RAY_ADDRESS, else Ray is
     started on this machine, with --jobs CPUs."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no worker can do before a run claims its folder."""
+        if self.jobs < 1:
+            raise InvalidInput(f"the number of jobs must be at least 1, got {self.jobs}")
+
     @property
     def workers(self) -> Workers:
         """These options alone."""

@@ -87,7 +87,8 @@ class RunConfig(Workers, BudgetOptions, AnyTeacher):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
-        super().__post_init__()
+        BudgetOptions.__post_init__(self)
+        Workers.__post_init__(self)
         # Nobody has seen it yet.
         object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
         if self.seeds < 1:

@@ -77,6 +77,7 @@ class TeachersConfig(Workers, AnyTeacher):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
+        super().__post_init__()
         object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
         if self.students < 1:
             raise InvalidInput(f"students must be at least 1, got {self.students}")

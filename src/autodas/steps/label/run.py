@@ -94,6 +94,7 @@ class LabelConfig(Workers, AnyTeacher):
 
     def __post_init__(self) -> None:
         """Write rungs as their columns do, each once, so that equal ones make the same run."""
+        super().__post_init__()
         rungs = sorted(set(map(fidelity_of, self.rungs)))
         object.__setattr__(self, "rungs", tuple(map(str, rungs)))  # nobody has seen them yet
 

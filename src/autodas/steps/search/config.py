@@ -77,7 +77,8 @@ class SearchConfig(Workers, BudgetOptions, AnyTeacher):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read before anything is done."""
-        super().__post_init__()
+        BudgetOptions.__post_init__(self)
+        Workers.__post_init__(self)
         # Nobody has seen it yet.
         object.__setattr__(self, "trainings", Trainings.parsed(self.trainings).to_option())
         for name, least in (("top", 1), ("random", 0), ("candidates", 0), ("finalists", 1)):
