@@ -69,7 +69,10 @@ def test_a_link_is_removed_and_not_what_it_leads_to(capsys, cache, tmp_path):
 
 def test_what_is_no_kind_or_age_is_refused(capsys, cache):
     assert main(["cache", "--cache", str(cache), "--clear", "mine"]) == 2
-    assert "mine" in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "--clear" in refused
+    assert "'mine'" in refused
+    assert all(kind in refused for kind in ("statistics", "downloads", "all"))
     assert main(["cache", "--cache", str(cache), "--older-than", "-1"]) == 2
     assert "at least 0, got -1" in capsys.readouterr().err
     assert (cache / "mine" / "notes.txt").exists()

@@ -165,6 +165,8 @@ WRONG = [
     (["s", "--kind", "nois"], "--kind: unknown value 'nois'; did you mean 'noise'?"),
     (["s", "--kinds", "x", "z"], "--kinds: unknown value 'z'; choose from x, y"),
     (["s", "--rate", "-1"], "rate must be ≥ 0, got -1.0"),
+    (["s", "--out", ""], "--out takes a path, got ''"),
+    (["s", "--out="], "--out takes a path, got ''"),
     (["s", "--config", "absent.toml"], "absent.toml: no such file"),
 ]
 

@@ -81,7 +81,7 @@ class Option:
         """The values accepted, if they are few and known."""
         members = typing.get_args(self.type)
         one = members[0] if self.is_list and members else self.type
-        return tuple(map(str, typing.get_args(one))) if _is_literal(one) else ()
+        return _words(one)
 
     @property
     def expected(self) -> str:
@@ -94,8 +94,14 @@ class Option:
         return text + (" or None" if self.optional else "")
 
 
-def _is_literal(annotation: Any) -> bool:  # noqa: ANN401
-    return typing.get_origin(annotation) is Literal
+def _words(annotation: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """The values of a literal type, or of several; none of any other."""
+    if typing.get_origin(annotation) is Literal:
+        return tuple(map(str, typing.get_args(annotation)))
+    if typing.get_origin(annotation) not in {typing.Union, types.UnionType}:
+        return ()
+    each = [_words(member) for member in typing.get_args(annotation)]
+    return tuple(word for words in each for word in words) if all(each) else ()
 
 
 def options_of(config: type[Any], table: str = "") -> dict[str, Option]:
@@ -288,9 +294,15 @@ def _check_numbers(known: Mapping[str, Option], given: Given) -> None:
 
 
 def _at_home(option: Option, values: list[str]) -> list[str]:
-    """Paths with the home folder in place of ``~``: no shell has done it in ``--out=~/run``."""
+    """Paths with the home folder in place of ``~``: no shell has done it in ``--out=~/run``.
+
+    Raises:
+        InvalidInput: a path is empty, as where a variable of the shell is not set.
+    """
     if option.type is not Path and Path not in typing.get_args(option.type):
         return values
+    if "" in values:
+        raise InvalidInput(f"{option.name} takes a path, got '' (the folder one is in is .)")
     return [str(expanded(Path(value))) if value.startswith("~") else value for value in values]
 
 

@@ -73,8 +73,13 @@ class FilePredictor:
 
     def _seen(self, files: list[Path], images: Tensor) -> Iterator[Prediction]:
         device = next(self._network.parameters()).device
-        with torch.inference_mode():
-            chances = self._network(images.to(device)).double().softmax(1).cpu()
+        training = self._network.training  # then BatchNorm would go by these images, and learn them
+        self._network.eval()
+        try:
+            with torch.inference_mode():
+                chances = self._network(images.to(device)).double().softmax(1).cpu()
+        finally:
+            self._network.train(training)
         names = self._description.get("class_names") or range(chances.shape[1])
         for file, row in zip(files, chances, strict=True):
             best = int(row.argmax())

@@ -53,6 +53,18 @@ def test_files_are_seen_as_in_training(trained):
     assert student.predict([]) == []
 
 
+def test_a_student_in_training_mode_predicts_the_same_and_learns_nothing(trained):
+    root, _ = trained
+    files = sorted((root / "set" / "val").glob("*/*.png"))[:3]
+    student = autodas.load_student(root / "run")
+    expected, weights = student.predict(files), student.state_dict()
+    before = {name: tensor.clone() for name, tensor in weights.items()}
+    student.train()
+    assert student.predict(files) == expected
+    assert student.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in student.state_dict().items())
+
+
 def test_the_transform_is_the_students(trained):
     root, _ = trained
     told = json.loads((root / "run" / "student.json").read_text())
