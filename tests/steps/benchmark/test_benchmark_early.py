@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -118,7 +119,8 @@ def test_every_table_tells_what_a_training_costs(found):
     assert line.endswith(rf"& {cost:.3f} \\")
     sizes = next(each for each in latex.splitlines() if each.startswith("params &"))
     assert sizes.endswith(r"& -- \\")
-    assert latex.count(r"\begin{tabular}{lrlrrrlrrlrrrrrr}") == 1
+    (columns,) = re.findall(r"\\begin\{tabular\}\{([lr]+)\}", latex)
+    assert len(columns) == line.count("&") + 1
     page = build(out).read_text()
     assert "trainings each" in page
     assert f'data-value="{cost}">{cost:.3f}</td>' in page
