@@ -169,6 +169,7 @@ def findings_of(tmp_path: Path, results: dict[str, Any]) -> list[sentences.Findi
 def student(role: str, *accuracies: float) -> dict[str, Any]:
     return {
         "role": role,
+        "arch": f"of {role}",
         "accuracies": list(accuracies),
         "accuracy": sum(accuracies) / len(accuracies),
     }
@@ -231,6 +232,20 @@ def test_one_training_each_proves_nothing(tmp_path: Path) -> None:
     (finding,) = findings_of(tmp_path, distilled(student("chosen", 99.0), student("largest", 50.0)))
     assert finding.judgement == "open"
     assert "+49.0 points (one seed, no interval)" in finding.text
+
+
+def test_the_largest_is_not_compared_with_itself(tmp_path: Path) -> None:
+    accuracies = (90.5, 88.4, 87.9)
+    largest = student("largest", *accuracies)
+    results = distilled(student("chosen", *accuracies) | {"arch": largest["arch"]}, largest)
+    (finding,) = findings_of(tmp_path / "a", results)
+    assert finding.judgement == "open"
+    assert finding.text.endswith("reaches 88.9 % (teacher 98.0 %); it is the largest that fits.")
+    run = read_run(fake_runs.write_run(tmp_path / "b", results))
+    assert "gains nothing over the largest that fits, which it is" in sentences.gain(run)
+    untaught = results["students"][0] | {"taught": False}
+    other, *_ = findings_of(tmp_path / "c", distilled(untaught, largest))
+    assert "0.0 points (95 % interval" in other.text
 
 
 def test_equal_trainings_have_no_interval_of_chance(tmp_path: Path) -> None:

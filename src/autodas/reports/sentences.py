@@ -205,6 +205,9 @@ def _accuracy_gain(results: Row) -> list[str]:
     ] + ([(random, "random ones")] if random else [])
     parts = []
     for students, called in others:
+        if _is_same(first, students[0]):
+            parts.append(f"nothing over {called}, which it is")
+            continue
         theirs = [value for student in students for value in student["accuracies"]]
         ends = difference_interval(first["accuracies"], theirs)
         parts.append(f"{difference(ends[0], 1)} points to {called} ({_between(ends)})")
@@ -251,7 +254,8 @@ def _against_students(results: Row) -> Iterator[Finding]:
     first = by_role.get("chosen", results["students"][0])
     random = [student for role, student in by_role.items() if role.startswith("random")]
     others = {}
-    if (largest := by_role.get("largest")) is not None:
+    largest = by_role.get("largest")
+    if largest is not None and not _is_same(first, largest):
         others[f"{largest_called(largest)} reaches"] = [largest]
     others["random ones that fit reach"] = random
     taught = is_taught(first)
@@ -259,6 +263,8 @@ def _against_students(results: Row) -> Iterator[Finding]:
         f"The chosen student of {results['space']}{'' if taught else ', from labels alone,'} "
         f"reaches {percent(first['accuracy'])} (teacher {percent(results.get('teacher_accuracy'))})"
     )
+    if largest is not None and _is_same(first, largest):
+        yield Finding("open", f"{start}; it is {largest_called(largest)}.")
     for name, students in others.items():
         if students:
             theirs = [value for student in students for value in student["accuracies"]]
@@ -274,6 +280,11 @@ def _against_students(results: Row) -> Iterator[Finding]:
         if not taught and low is not None and high is not None:
             low, high = -high, -low  # the gain is that of the teacher
         yield _against(start, name, mean, (first["accuracy"] - mean, low, high))
+
+
+def _is_same(student: Row, other: Row) -> bool:
+    """Whether two students are one, trained in one way; its chance differences say nothing."""
+    return student["arch"] == other["arch"] and is_taught(student) == is_taught(other)
 
 
 def _against(start: str, name: str, theirs: float, ends: Ends) -> Finding:
