@@ -1,8 +1,8 @@
 """Tasks that a network may be made for, beside telling the classes of its data apart.
 
 They are those of TransNAS-Bench-101 (Duan et al., CVPR 2021). A task decides the head of a network
-(:mod:`autodas.networks.heads`) and the labels (:mod:`autodas.data.task_labels`); the labels decide
-the loss (:mod:`autodas.statistics.passes.losses`).
+(:mod:`autodas.networks.heads`) and the labels (:mod:`autodas.workbench.task_labels`); the labels
+decide the loss (:mod:`autodas.statistics.passes.losses`).
 """
 
 from __future__ import annotations

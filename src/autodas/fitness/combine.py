@@ -100,8 +100,7 @@ def boosted(
 
     Source: componentwise L2 boosting, Bühlmann and Yu, JASA 98, 2003.
     """
-    if not parts or terms < 1 or not 0.0 < rate <= 1.0:
-        raise InvalidInput("boosting needs families, at least 1 term and a rate in (0, 1]")
+    _check_sizes(parts, terms, rate)
     stacked = [_weighed(part, sum(each.weight for each in parts)) for part in parts]
     squares = np.stack([(features**2).sum(0) for features, _ in stacked])
     weights: dict[int, float] = {} if start is None else {start: 1.0}
@@ -111,9 +110,8 @@ def boosted(
         slope = _slopes(stacked, sums) if slopes and weights else np.ones(len(parts))
         by_family = _aligned(stacked, sums, slope)
         aligned, scale = by_family.sum(axis=0), slope**2 @ squares
-        usable = scale > TINY
         if unseen is None:
-            gain = np.where(usable, aligned**2 / np.where(usable, scale, 1.0), -1.0)
+            gain = np.divide(aligned**2, scale, out=np.full(len(scale), -1.0), where=scale > TINY)
         else:
             scales = slope[:, None] ** 2 * squares
             gain = gains_unseen(by_family, scales, [p.space for p in parts], rate, unseen)
@@ -123,11 +121,14 @@ def boosted(
             break
         step = float(_in_single(rate * aligned[best] / scale[best]))
         weights[best] = weights.get(best, 0.0) + step
-        sums = [
-            own + step * features[:, best] for (features, _), own in zip(stacked, sums, strict=True)
-        ]
+        sums = [own + step * each[:, best] for own, (each, _) in zip(sums, stacked, strict=True)]
         path.append(_combination(weights))
     return path
+
+
+def _check_sizes(parts: Sequence[FamilyFeatures], terms: int, rate: float) -> None:
+    if not parts or terms < 1 or not 0.0 < rate <= 1.0:
+        raise InvalidInput("boosting needs families, at least 1 term and a rate in (0, 1]")
 
 
 def _aligned(

@@ -34,7 +34,7 @@ from autodas.statistics.store.settle import settled
 from autodas.workbench.addresses import Shelf, weights_of
 from autodas.workbench.protocol import Protocol, batch_of, resolved, teacher_of
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
-from autodas.workbench.ways import NO_TEACHER, in_words, refuse_twins, way_of
+from autodas.workbench.ways import NO_TEACHER, Way, in_words, refuse_twins, way_of
 
 __all__ = [
     "LARGEST",
@@ -167,11 +167,7 @@ def measure_beside(
     Raises:
         AutodasError: a network cannot be built or run; nothing measured so far is lost.
     """
-    ways = [way_of(each) for each in teachers]
-    if () in ways:
-        raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
-    for way in ways:
-        refuse_twins(way)
+    ways = _ways_to_compare(teachers)
     members = tuple(dict.fromkeys(name for way in ways for name in way))
     protocol = resolved(replace(protocol, teacher=members[0], more_teachers=()), space)
     folder, asked = cache_folder(cache) / "statistics", tuple(dict.fromkeys(names))
@@ -195,6 +191,16 @@ def measure_beside(
             called.append(text if len(teachers) == 1 else f"{text} beside {teacher}")
             pairs.append({**alone, **mean_of([by_name[name] for name in way])})
     return MeasuredSpace(columns(called, pairs, names), len(todo), seconds)
+
+
+def _ways_to_compare(teachers: Sequence[str]) -> list[Way]:
+    """What each of the teachers is made of; refused if it is nobody, or somebody twice."""
+    ways = [way_of(each) for each in teachers]
+    if () in ways:
+        raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
+    for way in ways:
+        refuse_twins(way)
+    return ways
 
 
 def _instead(folder: Path, progress: Progress) -> Path:

@@ -18,6 +18,7 @@ from autodas.core.results import Failed, Ok, Result
 from autodas.scores import SCORES, Subjects
 from autodas.scores.score import Values
 from autodas.spaces import Space
+from autodas.statistics import Store
 from autodas.tables import Part, Split, Table, Target, Training, split
 from autodas.tables.labels import NO_TEACHER
 from autodas.tables.pairs import PairTable, is_pairs, pairs_of, split_pairs
@@ -110,9 +111,7 @@ def load_pairs(
         jobs=jobs,
         progress=progress,
     )
-    subjects = _subjects(students, pairs, measured.store.columns, measured.store.missing)
-    if memory is not None:
-        subjects = subjects.within(memory)
+    subjects = _subjects(students, pairs, measured.store, memory)
     parts, unseen = _parts(pairs, split_seed)
     flat = _flat(table, pairs, subjects.architectures)
     student, teacher = _owners(pairs)
@@ -195,18 +194,17 @@ def _with_teachers(pairs: PairTable) -> PairTable:
     return replace(pairs, teachers=teachers, accuracy=pairs.accuracy[:, kept], rungs=())
 
 
-def _subjects(
-    space: Space, pairs: PairTable, columns: Mapping[str, Any], missing: Mapping[str, str]
-) -> Subjects:
+def _subjects(space: Space, pairs: PairTable, store: Store, memory: int | None) -> Subjects:
     depth = [float(space.depth(space.decode(text))) for text in pairs.students]
-    return Subjects(
+    subjects = Subjects(
         tuple(f"{text} beside {name}" for text in pairs.students for name in pairs.teachers),
         np.repeat(depth, len(pairs.teachers)),
-        columns,
-        missing,
+        store.columns,
+        store.missing,
         space.name,
         space.precision == "double",
     )
+    return subjects if memory is None else subjects.within(memory)
 
 
 def _parts(pairs: PairTable, seed: int) -> tuple[Split, dict[str, Index]]:

@@ -17,11 +17,11 @@ from autodas.core.tasks import CLASSIFICATION, Task
 from autodas.data import Batch, load_data, probe_batch
 from autodas.data.batch import Kind as BatchKind
 from autodas.data.images import resized
-from autodas.data.task_labels import labelled_for
 from autodas.spaces import Precision, Space
 from autodas.statistics import DEFAULT_ENTRIES, TeacherSignals
 from autodas.teachers import at_native_size, fitted, load_teacher
 from autodas.workbench.devices import check_device, device_in_turn
+from autodas.workbench.task_labels import labelled_for
 from autodas.workbench.ways import TOGETHER, in_words, way_of
 
 __all__ = ["PROTOCOLS", "Protocol", "batch_of", "resolved", "signals", "teacher_of"]

@@ -31,7 +31,7 @@ MEASURING = (
     "core/values.py",
     "core/tasks.py",
     "data/images.py",
-    "data/task_labels.py",
+    "workbench/task_labels.py",
     "teachers/teacher.py",
     "workbench/protocol.py",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from autodas.data.batch import Batch
-from autodas.data.task_labels import labelled_for
+from autodas.workbench.task_labels import labelled_for
 
 
 def batch(images: torch.Tensor) -> Batch:

@@ -25,11 +25,10 @@ from torch import Tensor
 from autodas.core.digest import digest, digest_bytes
 from autodas.core.rng import derive
 from autodas.core.tasks import OUTPUTS, SIDE, Task
-from autodas.data.batch import Batch
+from autodas.data import Batch
+from autodas.networks.heads import PIECES, mosaic, pieces
 
 __all__ = ["labelled_for"]
-
-PIECES = SIDE**2  # of a jigsaw
 
 
 def labelled_for(batch: Batch, task: Task, seed: int) -> Batch:
@@ -111,12 +110,8 @@ def _jigsaw(images: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         [list(range(PIECES))] * OUTPUTS["jigsaw"], axis=1
     )
     labels = derive(seed, "jigsaw").integers(OUTPUTS["jigsaw"], size=len(images))
-    batch, channels, height, width = images.shape
-    high, wide = height // SIDE, width // SIDE
-    cut = images[:, :, : high * SIDE, : wide * SIDE]
-    grid = cut.reshape(batch, channels, SIDE, high, SIDE, wide).permute(0, 2, 4, 1, 3, 5)
     which = torch.from_numpy(orders[labels]).to(images.device)
-    parts = grid.flatten(1, 2)[torch.arange(batch, device=images.device)[:, None], which]
-    placed = parts.reshape(batch, SIDE, SIDE, channels, high, wide)
-    found = placed.permute(0, 3, 1, 4, 2, 5).reshape(cut.shape)
-    return found, torch.from_numpy(labels).to(images.device)
+    parts = pieces(images)
+    parts = parts.reshape(len(images), PIECES, *parts.shape[1:])
+    placed = parts[torch.arange(len(images), device=images.device)[:, None], which]
+    return mosaic(placed.flatten(0, 1)), torch.from_numpy(labels).to(images.device)
