@@ -100,8 +100,7 @@ def boosted(
 
     Source: componentwise L2 boosting, Bühlmann and Yu, JASA 98, 2003.
     """
-    _check_sizes(parts, terms, rate)
-    stacked = [_weighed(part, sum(each.weight for each in parts)) for part in parts]
+    stacked = _stacked(parts, terms, rate)
     squares = np.stack([(features**2).sum(0) for features, _ in stacked])
     weights: dict[int, float] = {} if start is None else {start: 1.0}
     sums = [_sum(features, weights) for features, _ in stacked]
@@ -111,12 +110,11 @@ def boosted(
         by_family = _aligned(stacked, sums, slope)
         aligned, scale = by_family.sum(axis=0), slope**2 @ squares
         if unseen is None:
-            gain = np.divide(aligned**2, scale, out=np.full(len(scale), -1.0), where=scale > TINY)
+            gain = _explained(aligned, scale)
         else:
             scales = slope[:, None] ** 2 * squares
             gain = gains_unseen(by_family, scales, [p.space for p in parts], rate, unseen)
-        # Rounded, so that the first of several that gain the same is taken on every processor.
-        best = int(np.argmax(_in_single(gain)))
+        best = _first_of_the_best(gain)
         if gain[best] <= TINY or (best not in weights and len(weights) == terms):
             break
         step = float(_in_single(rate * aligned[best] / scale[best]))
@@ -126,9 +124,25 @@ def boosted(
     return path
 
 
-def _check_sizes(parts: Sequence[FamilyFeatures], terms: int, rate: float) -> None:
+def _stacked(
+    parts: Sequence[FamilyFeatures], terms: int, rate: float
+) -> list[tuple[Floats, Floats]]:
+    """Features and ranks of each family, by its weight; the other arguments are checked."""
     if not parts or terms < 1 or not 0.0 < rate <= 1.0:
         raise InvalidInput("boosting needs families, at least 1 term and a rate in (0, 1]")
+    return [_weighed(part, sum(each.weight for each in parts)) for part in parts]
+
+
+def _explained(aligned: Floats, scale: Floats) -> Floats:
+    """``(N,)`` how much of what is left each term explains; -1 of one that does not vary."""
+    found: Floats = np.full(len(scale), -1.0)
+    np.divide(aligned**2, scale, out=found, where=scale > TINY)
+    return found
+
+
+def _first_of_the_best(gain: Floats) -> int:
+    # Rounded, so that the first of several that gain the same is taken on every processor.
+    return int(np.argmax(_in_single(gain)))
 
 
 def _aligned(

@@ -80,7 +80,8 @@ def _network_of(description: dict[str, Any]) -> Callable[[], StagedNetwork]:
         return lambda: student.build(classes, shape)
     name = str(description["space"])
     if name not in SPACES and name.partition(":")[0] not in sys.modules:
-        raise InvalidInput(f"space {name[:100]!r} is unknown; if it is yours, import its module")
+        yours = "if it is yours, import its module, or name it by --plugin"
+        raise InvalidInput(f"space {name[:100]!r} is unknown; {yours}")
     space = get_space(name)
     arch = space.decode(str(description["arch"]))
     return lambda: space.build(arch, num_classes=classes, input_shape=shape)
