@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from autodas.core.results import Ok
 from autodas.networks import cifar_resnet, seeded
@@ -29,10 +30,32 @@ def test_channels_lie_last_in_single_precision_alone():
     assert Probe(network().double(), double, torch.arange(6), NEEDS).images is double
 
 
+@pytest.mark.parametrize(
+    ("convolution", "safe"),
+    [
+        (nn.Conv2d(3, 20, 1, stride=2), False),
+        (nn.Conv2d(15, 16, 1, stride=(1, 2)), False),
+        (nn.Conv2d(32, 32, 1, stride=2, groups=4), False),
+        (nn.Conv2d(16, 20, 1, stride=2), True),
+        (nn.Conv2d(3, 20, 1), True),
+        (nn.Conv2d(3, 20, 3, stride=2), True),
+    ],
+)
+def test_channels_stay_first_where_gradients_could_be_wrong(convolution, safe):
+    """With two threads on AVX2, one gradient in thousands was wrong by half (oneDNN 6035)."""
+    last = images().contiguous(memory_format=torch.channels_last)
+    student = nn.Sequential(network(), convolution)
+    for given in (images(), last):
+        seen = Probe(student, given, torch.arange(6), NEEDS).images
+        assert torch.equal(seen, images())
+        assert seen.is_contiguous(memory_format=torch.channels_last) == safe
+        assert seen.is_contiguous() != safe
+
+
 def test_values_are_those_of_the_other_layout(monkeypatch):
     labels = torch.arange(6)
     found = measure(network(), images(), labels, NAMES)
-    monkeypatch.setattr(probe, "_laid_out", lambda value: value)
+    monkeypatch.setattr(probe, "laid_out", lambda value, _: value)
     plain = measure(network(), images(), labels, NAMES)
     for name in NAMES:
         assert isinstance(found[name], Ok)

@@ -27,6 +27,7 @@ from autodas.statistics.passes.attention_calls import AttentionCall
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.losses import check_labels, labels_loss
+from autodas.statistics.passes.memory_layout import channels_where_they_lie, laid_out
 from autodas.statistics.passes.notes import PassNotes
 from autodas.statistics.passes.views import at_least_single
 from autodas.statistics.passes.weights import (
@@ -55,23 +56,6 @@ class _Passed:
     weight_gradients: list[Tensor] | None = None
     stage_gradients: list[Tensor] | None = None
     jacobian: Tensor | None = None
-
-
-def _laid_out(images: Tensor) -> Tensor:
-    """The images with their channels last in memory, where convolutions are faster so.
-
-    In single precision on a CPU, oneDNN computes them in that layout, and reorders every tensor
-    that comes in another. Numbers are the same but for rounding.
-    """
-    if images.ndim == 4 and images.device.type == "cpu" and images.dtype == torch.float32:
-        return images.contiguous(memory_format=torch.channels_last)
-    return images
-
-
-def _channels_where_they_lie(value: Tensor) -> Tensor:
-    """A view of feature maps whose last dimension is what is last in memory."""
-    last = value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
-    return value.permute(0, 2, 3, 1) if last else value
 
 
 class Probe:
@@ -103,7 +87,7 @@ class Probe:
         teacher: TeacherSignals | None = None,
     ) -> None:
         self.network = network
-        self.images = _laid_out(images)
+        self.images = laid_out(images, network)
         self.labels = labels
         self.face(teacher)
         self.needs = needs_named(needs, "a probe")
@@ -246,7 +230,7 @@ class Probe:
         whole = [s for s in self._notes.seen.signs if s.ndim > 1 and len(s) % batch == 0]
         if not whole:
             raise Unmeasurable("the network has no activation layers")
-        return [_channels_where_they_lie(signs).reshape(batch, -1) for signs in whole]
+        return [channels_where_they_lie(signs).reshape(batch, -1) for signs in whole]
 
     @property
     def attentions(self) -> list[AttentionCall]:
