@@ -48,7 +48,7 @@ def block(run: Path) -> str:
             "",
             "Then it chooses a student within a budget, by short trainings of some that the proxy",
             "or their size puts first, and trains it beside the largest that fits and three",
-            "random ones, three times each:",
+            f"random ones, each with {trained[0]['seeds']} seeds:",
             "",
             *_students(list(zip(trained, most, strict=True))),
             "",

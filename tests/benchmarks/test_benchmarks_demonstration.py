@@ -133,7 +133,13 @@ def run(tmp_path) -> Path:
         ]
         put(
             f"distill-{name}",
-            {"space": name, "students": students, "teacher_accuracy": 96.5, "verdict": [name]},
+            {
+                "space": name,
+                "students": students,
+                "seeds": 3,
+                "teacher_accuracy": 96.5,
+                "verdict": [name],
+            },
         )
     return tmp_path
 
@@ -155,7 +161,7 @@ def test_the_block_is_made_of_the_run_directory(run):
         "",
         "Then it chooses a student within a budget, by short trainings of some that the proxy",
         "or their size puts first, and trains it beside the largest that fits and three",
-        "random ones, three times each:",
+        "random ones, each with 3 seeds:",
         "",
         "| distilled accuracy, % (parameters) | a, at most 10,000 | b, at most 1,234 |",
         "|---|---|---|",

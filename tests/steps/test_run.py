@@ -232,6 +232,24 @@ def test_the_verdict_tells_when_the_teacher_makes_the_student_worse(taught, alon
     assert gap in lines[0]
 
 
+@pytest.mark.parametrize("taught", [True, False])
+def test_the_verdict_says_that_both_ways_are_level_where_seeds_cannot_tell(taught):
+    with_teacher, alone = ([80.0, 84.0, 82.0], [83.0, 81.0, 83.0])
+    ahead, behind = (alone, with_teacher) if taught else (with_teacher, alone)
+    ahead = [accuracy + 0.5 for accuracy in ahead]
+    both = (behind, ahead) if taught else (ahead, behind)
+    chosen = {"role": "chosen", "accuracy": 82.0, "taught": taught, "gain": gain_of(*both)}
+    chosen |= {"with_teacher": both[0], "vanilla": both[1]}
+    _, line = verdict_of("s", [chosen])
+    way, folder = (
+        ("from labels alone", "without-teacher") if taught else ("with it", "with-teacher")
+    )
+    assert line == (
+        f"s: {way} the student is as good, as far as 3 seeds can tell, and is exported, too "
+        f"(folder {folder})"
+    )
+
+
 def test_the_verdict_gives_every_difference_its_interval_over_seeds():
     def student(role, *accuracies):
         found = {"role": role, "accuracy": sum(accuracies) / len(accuracies), "taught": True}

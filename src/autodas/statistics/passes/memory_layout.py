@@ -1,4 +1,4 @@
-"""How images and feature maps lie in memory: for speed, and where that is not safe, otherwise."""
+"""How images and feature maps lie in memory: for speed, where that is safe."""
 
 from __future__ import annotations
 

@@ -68,22 +68,31 @@ def _within(gain: Mapping[str, Any]) -> str:
     """The interval of a difference, and whether it leaves the sign open."""
     if "low" not in gain:
         return "one seed, no interval"
-    low, high = gain["low"], gain["high"]
-    note = ", includes 0" if low <= 0 <= high else ""
-    return f"95 % interval {low:+.2f} to {high:+.2f} over {gain['seeds']} seeds{note}"
+    note = ", includes 0" if _is_open(gain) else ""
+    return (
+        f"95 % interval {gain['low']:+.2f} to {gain['high']:+.2f} over {gain['seeds']} seeds{note}"
+    )
+
+
+def _is_open(gain: Mapping[str, Any]) -> bool:
+    """Whether seeds leave the sign of a difference open; a single one does not tell."""
+    return "low" in gain and bool(gain["low"] <= 0 <= gain["high"])
 
 
 def _worse(chosen: Mapping[str, Any]) -> Iterator[str]:
-    """Where the way that was chosen turned out to be the worse one."""
+    """Where the way that was chosen turned out to be the worse one, beyond chance or within."""
     taught, gain = chosen["taught"], chosen["gain"]
     if gain is None or (gain["mean"] >= 0) == taught or not gain["mean"]:
         return
-    yield (
-        f"{'with' if taught else 'without'} the teacher the student comes out worse, by "
-        f"{abs(gain['mean']):.2f} points ({_within(gain)}); the one that learnt "
-        f"{'from labels alone' if taught else 'from it'} is exported, too (folder "
-        f"{OTHER[not taught]})"
-    )
+    away, other = ("with", "from labels alone") if taught else ("without", "with it")
+    if _is_open(gain):
+        told = f"{other} the student is as good, as far as {gain['seeds']} seeds can tell, and"
+    else:
+        told = (
+            f"{away} the teacher the student comes out worse, by {abs(gain['mean']):.2f} points "
+            f"({_within(gain)}); the one that learnt {'from labels alone' if taught else 'from it'}"
+        )
+    yield f"{told} is exported, too (folder {OTHER[not taught]})"
 
 
 def _compared(chosen: Mapping[str, Any], students: Sequence[Mapping[str, Any]]) -> Iterator[str]:
