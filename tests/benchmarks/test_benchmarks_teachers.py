@@ -51,7 +51,7 @@ def made_up(noise: float = 0.0) -> teachers.Pairs:
         loss = (100 - accuracy) / 50
         # By plain cross-entropy the worst comes first, since it makes nobody too sure.
         sure = np.where(np.array(WAYS)[None, :, None] == "famous", 0.1, loss)
-        rungs.append(PairRung(Fraction(1, number), cost, seen, sure, loss, loss, loss))
+        rungs.append(PairRung(Fraction(1, number), cost, seen, sure, *[loss] * 4))
     recipe = {"epochs": 30, "batch_size": 50, "temperature": 4.0}
     meta = {"space": SPACE, "dataset": "digits", "recipe": recipe}
     table = PairTable("made-up", STUDENTS, WAYS, accuracy, (0, 1), facts, tuple(rungs), meta)

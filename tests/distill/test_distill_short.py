@@ -18,7 +18,7 @@ from autodas.core.errors import InvalidInput
 from autodas.data import ImageData, load_data
 from autodas.data.validation import for_choosing
 from autodas.distill import Recipe, get_recipe, train
-from autodas.distill.short import image_logits, kd_loss, pace_of, short_training
+from autodas.distill.short import agreement, image_logits, kd_loss, pace_of, short_training
 from autodas.networks import seeded
 from autodas.teachers import load_teacher
 
@@ -196,6 +196,21 @@ def test_the_distance_from_the_teacher_is_that_of_a_hand_computation():
         expected = divergence((theirs[0] + theirs[1]) / 2, mine, temperature)
         assert both == pytest.approx(expected, rel=1e-4)
     assert kd_loss(first.network, [first], data, 4.0) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_agreement_is_the_share_of_images_that_both_take_for_the_same_class():
+    data = for_choosing(load_data("digits"))
+    names = ("digits-cnn-teacher", "untrained:digits-cnn-teacher")
+    first, second = (load_teacher(name) for name in names)
+    network = linear()
+    with torch.inference_mode():
+        mine = network(data.test_images).double().numpy().argmax(1)
+        theirs = [t.network(data.test_images).double().numpy() for t in (first, second)]
+    for teachers, logits in (([first], theirs[0]), ([first, second], theirs[0] + theirs[1])):
+        alike = sum(int(a == b) for a, b in zip(mine, logits.argmax(1), strict=True))
+        assert 0 < alike < len(mine)
+        assert agreement(network, teachers, data) == pytest.approx(100 * alike / len(mine))
+    assert agreement(first.network, [first], data) == 100
 
 
 def test_judging_leaves_networks_as_they_were():

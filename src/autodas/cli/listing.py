@@ -74,7 +74,8 @@ PATTERNS: dict[str, dict[str, str]] = {
         "has learnt; also predictor:forest and predictor:boosting, each on the graph alone as "
         "predictor:graph-ridge and so on, and predictor:all on the graph and on scores",
         "early:1/9": "in benchmark: the cross-entropy after a ninth of every training, in tables "
-        "made with label --rungs 1/9; also early:accuracy@1/9 and early:kd_loss@1/9",
+        "made with label --rungs 1/9; also early:accuracy@1/9, early:kd_loss@1/9 and "
+        "early:agreement@1/9",
         "published:NAME": "in benchmark: a number that came with the table, such as published:nwot",
         "all": "in benchmark: all of these that have a name of their own",
     },

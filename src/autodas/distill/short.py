@@ -24,7 +24,15 @@ from autodas.distill.shifted_views import predict
 from autodas.distill.teacher_logits import evaluating
 from autodas.teachers import Teacher, at_native_size, matched
 
-__all__ = ["Pace", "image_logits", "kd_loss", "pace_of", "short_training", "teacher_answers"]
+__all__ = [
+    "Pace",
+    "agreement",
+    "image_logits",
+    "kd_loss",
+    "pace_of",
+    "short_training",
+    "teacher_answers",
+]
 
 LENGTHS = 4  # lengths of an epoch that are tried, to come near the wanted number of steps
 
@@ -109,6 +117,15 @@ def kd_loss(
     """
     mine = image_logits(network, data)
     return float(soft_target_loss(mine, teacher_answers(teachers, data), temperature))
+
+
+def agreement(network: nn.Module, teachers: Sequence[Teacher], data: ImageData) -> float:
+    """Percentage of the second part's images that student and teachers take for the same class.
+
+    Of several teachers, the class is that of the mean of their logits.
+    """
+    mine = image_logits(network, data).argmax(dim=1)
+    return 100 * float((mine == teacher_answers(teachers, data).argmax(dim=1)).double().mean())
 
 
 def teacher_answers(teachers: Sequence[Teacher], data: ImageData) -> Tensor:

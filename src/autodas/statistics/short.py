@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterable
 from fractions import Fraction
 
-__all__ = ["MEASURES", "is_short", "price_of", "short_name", "short_training_of"]
+__all__ = ["DRAWN", "MEASURES", "is_short", "price_of", "short_name", "short_training_of"]
 
-MEASURES = ("accuracy", "cross_entropy", "kd_loss")
+DRAWN = ("accuracy", "cross_entropy", "kd_loss")
+"""What a discovery reads of a short training; every table that holds some has these."""
+MEASURES = (*DRAWN, "agreement")
 """What is measured of a short training, on a validation part."""
 NAME = re.compile(rf"early_({'|'.join(MEASURES)})_([1-9][0-9]{{0,5}})_([1-9][0-9]{{0,5}})")
 

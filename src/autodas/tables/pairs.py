@@ -35,6 +35,8 @@ class PairRung:
         brier: ``(A, T, S)`` squared distance of the probabilities from the labels, in [0, 2].
         kd_loss: ``(A, T, S)`` distance from the teacher on the validation part; NaN without one. It
             has the scale of that teacher.
+        agreement: ``(A, T, S)`` percentage of the validation part that student and teacher take for
+            the same class; NaN without a teacher.
     """
 
     fidelity: Fraction
@@ -44,6 +46,7 @@ class PairRung:
     calibrated_cross_entropy: Floats
     brier: Floats
     kd_loss: Floats
+    agreement: Floats
 
     def __post_init__(self) -> None:
         for name in RUNG_COLUMNS:

@@ -112,7 +112,12 @@ class Target:
         return dataclasses.replace(self, values=values, per_seed=per_seed)
 
 
-RUNG_COLUMNS = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier", "kd_loss")
+TAUGHT_COLUMNS = ("kd_loss", "agreement")
+"""What is measured of a short training beside its teacher; of labels alone there is none."""
+RUNG_COLUMNS = (
+    *("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier"),
+    *TAUGHT_COLUMNS,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +138,8 @@ class RungLabels:
             NaN in tables before it was kept.
         kd_loss: ``(A, S)`` distance from the teacher on the validation part; NaN without one. It
             has the scale of that teacher.
+        agreement: ``(A, S)`` images of the validation part that student and teacher take for the
+            same class, in percent; NaN without a teacher, and in tables before it was kept.
     """
 
     target: str
@@ -145,6 +152,7 @@ class RungLabels:
     calibrated_cross_entropy: Floats
     brier: Floats
     kd_loss: Floats
+    agreement: Floats
 
     def __post_init__(self) -> None:
         for name in RUNG_COLUMNS:

@@ -31,7 +31,7 @@ from autodas.distill.calibration import brier_score, calibrated_losses
 from autodas.distill.confusion import Confusion
 from autodas.distill.evaluation import confusion
 from autodas.distill.several import train_on_several
-from autodas.distill.short import image_logits, kd_loss, short_training
+from autodas.distill.short import agreement, image_logits, kd_loss, short_training
 from autodas.networks import StagedNetwork, seeded
 from autodas.spaces import get_space
 from autodas.teachers import load_teacher, read_description
@@ -208,10 +208,10 @@ def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
 
 def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, Any]:
     """What tells how good it is: ``losses``, the calibrated cross-entropy of each validation
-    image; ``calibrated_cross_entropy``, their mean; ``brier``; ``kd_loss``, if there are teachers
-    and all of them have logits.
+    image; ``calibrated_cross_entropy``, their mean; ``brier``; ``kd_loss`` and ``agreement``, if
+    there are teachers and all of them have logits.
 
-    The last is never added to others: it has the scale of the teachers.
+    ``kd_loss`` is never added to others: it has the scale of the teachers.
     """
     logits, labels = image_logits(network, data), data.test_labels
     losses = calibrated_losses(logits, labels)
@@ -223,6 +223,7 @@ def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, 
     if setup.teachers and not only_features(setup.teachers):
         teachers = [load_teacher(name) for name in setup.teachers]
         found["kd_loss"] = kd_loss(network, teachers, data, setup.recipe.temperature)
+        found["agreement"] = agreement(network, teachers, data)
     return found
 
 

@@ -41,6 +41,7 @@ def rows_of_labels(rungs=True):
                 "cross_entropy@1/9": 5.0 - number / 10 + rng.normal(0, 0.5),
                 "kd_loss@1/9": 9.0 - number / 10 + rng.normal(0, 1),
                 "accuracy@1/3": 40.0 + number + rng.normal(0, 3),
+                "agreement@1/9": 30.0 + number + rng.normal(0, 9),
             }
             extra = measured if rungs else {}
             yield LabelRow(arch, accuracy + seed, seed, "distilled", extra=extra)
@@ -68,7 +69,13 @@ def plain(tmp_path_factory):
 def found(path, tmp_path_factory):
     """A benchmark of everything that short trainings can say, and its folder."""
     out = tmp_path_factory.mktemp("benchmark") / "run"
-    scores = ("early:1/9,early:accuracy@1/9", "early:kd_loss@1/9", "early:1/27", "early:1/3")
+    scores = (
+        "early:1/9,early:accuracy@1/9",
+        "early:kd_loss@1/9",
+        "early:agreement@1/9",
+        "early:1/27",
+        "early:1/3",
+    )
     config = BenchmarkConfig(
         out=out, table=(str(path),), scores=scores, time=True, page=out.parent / "page.md", jobs=1
     )
@@ -95,6 +102,7 @@ def first_seed(path, column):
         ("early:1/9", "cross_entropy@1/9", -1),
         ("early:accuracy@1/9", "accuracy@1/9", 1),
         ("early:kd_loss@1/9", "kd_loss@1/9", -1),
+        ("early:agreement@1/9", "agreement@1/9", 1),
     ],
 )
 def test_architectures_are_ranked_by_what_the_first_seed_had_reached(
@@ -260,4 +268,4 @@ def test_python_takes_them_too(path, tmp_path):
 def test_the_list_of_scores_tells_of_them():
     text = " ".join(" ".join(listing(ListConfig("scores"))["summary"]).split())
     assert "early:1/9 in benchmark: the cross-entropy after a ninth of every training" in text
-    assert "early:accuracy@1/9 and early:kd_loss@1/9" in text
+    assert "early:accuracy@1/9, early:kd_loss@1/9 and early:agreement@1/9" in text

@@ -42,6 +42,7 @@ ASKED = DiscoverConfig(
     [
         ("early_accuracy_1_9", ("accuracy", Fraction(1, 9))),
         ("early_kd_loss_2_3", ("kd_loss", Fraction(2, 3))),
+        ("early_agreement_1_27", ("agreement", Fraction(1, 27))),
         ("early_accuracy_2_18", None),
         ("early_accuracy_3_2", None),
         ("early_accuracy_1_0", None),

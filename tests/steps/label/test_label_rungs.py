@@ -72,7 +72,8 @@ def test_every_rung_stands_beside_its_full_training(undisturbed):
     assert (result["trained"], result["failed"], result["students"]) == (24, 0, 2)
     rows = rows_of(out)
     assert len(rows) == 8
-    measures = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier", "kd_loss")
+    measures = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier")
+    measures += ("kd_loss", "agreement")
     assert list(rows[0]) == PLAIN + [f"{m}@{rung}" for rung in ("1/9", "1/3") for m in measures]
     for row in rows:
         assert (row["status"], row["reason"]) == ("ok", "")
@@ -83,7 +84,8 @@ def test_every_rung_stands_beside_its_full_training(undisturbed):
             # Confidence costs something, and never more than guessing does.
             assert 0 < calibrated <= min(plain, math.log(10)) + 1e-4
             assert 0 < float(row[f"brier@{rung}"]) < 2
-            assert (row[f"kd_loss@{rung}"] == "") == (row["training"] == "vanilla")
+            for beside_a_teacher in ("kd_loss", "agreement"):
+                assert (row[f"{beside_a_teacher}@{rung}"] == "") == (row["training"] == "vanilla")
     names = [
         f"{training}@{rung}" for rung in ("1/9", "1/3") for training in ("distilled", "vanilla")
     ]
@@ -179,7 +181,7 @@ def test_a_rung_that_diverges_is_blank_and_counted(undisturbed, tmp_path, monkey
             assert row["status"] == "ok"
             assert row["reason"].startswith("at 1/3: training diverged in epoch 1 of 2")
             blank = {name for name in row if name.endswith("@1/3")}
-            assert len(blank) == 5
+            assert len(blank) == 6
             assert {row[name] for name in blank} == {""}
             assert all(row[n] == whole[n] for n in row if n not in {*blank, "reason"})
         else:

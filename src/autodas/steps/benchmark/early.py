@@ -3,8 +3,8 @@
 Nothing is trained here: a table of labels that has short trainings (``autodas label --rungs 1/9``)
 says what they reached on a validation part, and what each of them costs.
 
-Names: ``early:1/9`` for the cross-entropy after a ninth of a training, ``early:accuracy@1/9`` and
-``early:kd_loss@1/9`` for what else was measured then.
+Names: ``early:1/9`` for the cross-entropy after a ninth of a training, ``early:accuracy@1/9``,
+``early:kd_loss@1/9`` and ``early:agreement@1/9`` for what else was measured then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ __all__ = ["PREFIX", "Early", "after", "get_early"]
 
 PREFIX = "early:"
 USUAL = "cross_entropy"
-SIGNS = {name: 1.0 if name == "accuracy" else -1.0 for name in RUNG_COLUMNS}
+HIGHER_IS_BETTER = ("accuracy", "agreement")
+SIGNS = {name: 1.0 if name in HIGHER_IS_BETTER else -1.0 for name in RUNG_COLUMNS}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Literal
 from autodas.backends import Workers
 from autodas.core.errors import InvalidInput
 from autodas.fitness import check_measure
-from autodas.statistics.short import MEASURES, short_name
+from autodas.statistics.short import DRAWN, short_name
 from autodas.tables.rungs import fidelity_of
 from autodas.workbench.budgets import parse_bytes
 from autodas.workbench.families import parse_pair
@@ -149,7 +149,7 @@ class DiscoverConfig(Workers):
             InvalidInput: one is no fraction in (0, 1).
         """
         lengths = dict.fromkeys(fidelity_of(text) for text in self.early)
-        return [short_name(measure, each) for each in lengths for measure in MEASURES]
+        return [short_name(measure, each) for each in lengths for measure in DRAWN]
 
     def check(self) -> None:
         """Refuse what cannot work, before minutes of measuring.

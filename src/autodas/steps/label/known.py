@@ -12,7 +12,7 @@ from autodas.data import load_data
 from autodas.distill import Recipe
 from autodas.steps.label.table import Entry
 from autodas.tables import Table
-from autodas.tables.table import RUNG_COLUMNS
+from autodas.tables.table import RUNG_COLUMNS, TAUGHT_COLUMNS
 from autodas.teachers import load_teacher
 from autodas.workbench.ground_truth import load_table
 from autodas.workbench.training import Unit
@@ -66,7 +66,8 @@ def known_trainings(name: str, wanted: Mapping[Entry, Unit]) -> dict[Entry, dict
 
 def is_whole(entry: Entry, record: Mapping[str, Any]) -> bool:
     """Whether a finished training tells all that it would today: older ones were judged by less."""
-    return not entry.rung or all(name in record for name in RUNG_COLUMNS if name != "kd_loss")
+    needed = [name for name in RUNG_COLUMNS if name not in TAUGHT_COLUMNS]
+    return not entry.rung or all(name in record for name in needed)
 
 
 def _ways_of(wanted: Mapping[Entry, Unit]) -> dict[Digests, str]:
