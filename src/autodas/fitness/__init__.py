@@ -14,7 +14,7 @@ from autodas.fitness.combine import Combination, FamilyFeatures, boosted, simple
 from autodas.fitness.correlation import Correlation, Measure, TauAgainst, correlate, gaps_last
 from autodas.fitness.discoveries import controlled, false_discovery_rates, two_sided_p
 from autodas.fitness.goodness import Goodness
-from autodas.fitness.lost import lost_on_average
+from autodas.fitness.lost import lost_by_top, lost_on_average
 from autodas.fitness.measures import MEASURES, check_measure
 from autodas.fitness.objective import Fitness, Goal, Objective
 from autodas.fitness.pairs import COMPARISONS, PairGoodness, PairIntervals, variance_shares
@@ -56,6 +56,7 @@ __all__ = [
     "expected_best",
     "false_discovery_rates",
     "gaps_last",
+    "lost_by_top",
     "lost_on_average",
     "simplest",
     "tau_given_size",

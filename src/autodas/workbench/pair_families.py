@@ -22,6 +22,7 @@ from autodas.statistics import Store
 from autodas.tables import Part, Split, Table, Target, Training, split
 from autodas.tables.labels import NO_TEACHER
 from autodas.tables.pairs import PairTable, is_pairs, pairs_of, split_pairs
+from autodas.tables.table import RUNG_COLUMNS, RungLabels
 from autodas.workbench.families import (
     DEFAULT_TARGET,
     SIZES,
@@ -191,7 +192,11 @@ def _with_teachers(pairs: PairTable) -> PairTable:
     if len(kept) < 2:
         raise InvalidInput(f"table {pairs.name!r} has fewer than two teachers to tell apart")
     teachers = tuple(pairs.teachers[t] for t in kept)
-    return replace(pairs, teachers=teachers, accuracy=pairs.accuracy[:, kept], rungs=())
+    rungs = tuple(
+        replace(rung, **{name: getattr(rung, name)[:, kept] for name in RUNG_COLUMNS})
+        for rung in pairs.rungs
+    )
+    return replace(pairs, teachers=teachers, accuracy=pairs.accuracy[:, kept], rungs=rungs)
 
 
 def _subjects(space: Space, pairs: PairTable, store: Store, memory: int | None) -> Subjects:
@@ -236,6 +241,17 @@ def _flat(table: Table, pairs: PairTable, called: tuple[str, ...]) -> Table:
         pairs.seeds,
         runs,
     )
+    rungs = [
+        RungLabels(
+            ALL_PAIRS,
+            Training.DISTILLED,
+            rung.fidelity,
+            rung.cost,
+            pairs.seeds,
+            **{name: getattr(rung, name).reshape(len(called), -1) for name in RUNG_COLUMNS},
+        )
+        for rung in pairs.rungs
+    ]
     return Table(
         table.name,
         table.space,
@@ -243,5 +259,6 @@ def _flat(table: Table, pairs: PairTable, called: tuple[str, ...]) -> Table:
         {ALL_PAIRS: target},
         table.source,
         table.digest,
+        rungs=tuple(rungs),
         groups=tuple(text for text in pairs.students for _ in pairs.teachers),
     )

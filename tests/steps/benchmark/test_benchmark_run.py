@@ -149,8 +149,8 @@ def test_the_latex_is_balanced_and_escaped(found):
     text = (out / "table.tex").read_text()
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(lines) == len(results["rows"]) + 2
-    assert {line.count("&") for line in lines} == {17}
-    assert re.findall(r"begin\{tabular\}\{(\w+)\}", text) == ["lrlrrrlrrlrlrlrrrr"] * 2
+    assert {line.count("&") for line in lines} == {19}
+    assert re.findall(r"begin\{tabular\}\{(\w+)\}", text) == ["lrlrrrlrrlrlrlrlrrrl"] * 2
     assert text.count(r"\begin") == text.count(r"\end") == 4
     assert text.count("{") == text.count("}")
 
@@ -160,7 +160,7 @@ def test_special_characters_are_escaped_for_latex():
 
     row = {"score": "a_b(τ) & c", "space": "s", "target": "x_y", "n": 3, "tau": None}
     text = to_latex([row | {"failed": "50 % of \\_"}])
-    assert r"a\_b($\tau$) \& c & \multicolumn{17}{l}{50 \% of \textbackslash{}\_} \\" in text
+    assert r"a\_b($\tau$) \& c & \multicolumn{19}{l}{50 \% of \textbackslash{}\_} \\" in text
     assert r"\caption{s, x\_y, 3 architectures}" in text
 
 

@@ -30,6 +30,11 @@ NAMED = {
 FEW = Protocol(batch_size=6)
 
 
+def short(rng: np.random.Generator) -> dict[str, float]:
+    """What a ninth of a training has shown of a pair, by chance as well."""
+    return {"accuracy@1/9": float(rng.integers(100)), "agreement@1/9": float(rng.integers(100))}
+
+
 def told(teacher: str, accuracy: float) -> dict[str, object]:
     return {"name": teacher, "digest": load_teacher(teacher).digest, "accuracy": accuracy}
 
@@ -37,8 +42,13 @@ def told(teacher: str, accuracy: float) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> str:
     """Accuracies by chance, so that no score is right."""
-    path, rng = tmp_path_factory.mktemp("table") / "pairs.csv", np.random.default_rng(0)
-    rows = [LabelRow(text, float(rng.uniform(50, 90)), 0, t) for text in STUDENTS for t in NAMED]
+    path = tmp_path_factory.mktemp("table") / "pairs.csv"
+    rng, other = np.random.default_rng(0), np.random.default_rng(1)
+    rows = [
+        LabelRow(text, float(rng.uniform(50, 90)), 0, t, extra=short(other))
+        for text in STUDENTS
+        for t in NAMED
+    ]
     header = {
         "space": "digits-cnn",
         "dataset": "digits",
@@ -121,6 +131,24 @@ def test_a_benchmark_says_so_of_many_scores(table, pairs, tmp_path: Path) -> Non
     assert ("own", "predictor:shapes") in rows, "one teacher's column stands beside"
     assert any("all pairs (36 pairs), neg(logit_kl) reaches" in line for line in found["verdict"])
     assert "all pairs, 36 pairs" in "\n".join(found["summary"])
+
+
+def test_a_benchmark_tells_what_short_trainings_of_pairs_knew(table, tmp_path: Path) -> None:
+    from autodas.tables import load_table
+    from autodas.tables.pairs import pairs_of
+
+    known = pairs_of(load_table(table))
+    config = benchmark.BenchmarkConfig(
+        table=(f"{table}:pairs",), scores=("early:agreement@1/9", "early:1/3"), out=tmp_path,
+        protocol=FEW,
+    )  # fmt: skip
+    found = {(row["target"], row["score"]): row for row in benchmark.run(config)["rows"]}
+    student, teacher = np.indices(known.mean.shape).reshape(2, -1)
+    agreed = known.rungs[0].agreement[:, :, 0].ravel()
+    parts = PairGoodness(known.mean.ravel(), student, teacher).parts(agreed).value
+    for comparison, tau in parts.items():
+        assert found[comparison, "early:agreement@1/9"]["tau"] == pytest.approx(tau)
+        assert "no rung 1/3, the table has 1/9" in found[comparison, "early:1/3"]["failed"]
 
 
 def test_a_proxy_is_judged_on_pairs_that_did_not_guide_it(table, tmp_path: Path) -> None:

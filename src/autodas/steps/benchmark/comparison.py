@@ -16,6 +16,7 @@ from autodas.fitness import (
     DEFAULT_TOP,
     Regret,
     Yardstick,
+    lost_by_top,
     lost_on_average,
     top1_regret,
     top_of_list,
@@ -167,7 +168,12 @@ class Comparison:
 
     def _top(self, values: Values) -> dict[str, Any]:
         found = top_of_list(values, self.family.truth[self.chosen], self.top)
-        return {} if isinstance(found, Failed) else {"top": dataclasses.asdict(found.value)}
+        if isinstance(found, Failed):
+            return {}
+        truth = self.family.truth[self.chosen]
+        lost = lost_by_top(values, truth, found.value, self._yardstick.resamples)
+        ends = {"regret_low": lost.low, "regret_high": lost.high}
+        return {"top": dataclasses.asdict(found.value) | ends}
 
     def _regret(self, values: Values) -> dict[str, Any]:
         truth, params = self.family.truth[self.chosen], self.family.sizes[0][self.chosen]

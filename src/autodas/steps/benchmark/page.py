@@ -34,8 +34,7 @@ that of #params on the same resamples; it is bold where its interval leaves out 
 all that is bold is expected to be so by chance (Benjamini & Hochberg, 1995). *Lost* is the
 accuracy given up, in points, by training the one architecture (or the best 5 %) that a score likes
 best within a budget, on average over four budgets on #params, and *over random* what a random one
-that fits loses beyond the former. The best 5 %, the largest
-that fits and *regret at k* have no interval. Of the k architectures of highest
+that fits loses beyond the former. Of the k architectures of highest
 score, *nDCG* is the discounted gain, where a point of accuracy less counts half; *P@k* the share
 that is truly among the best k; *best of k* the accuracy of the best, and *regret at k* what that
 lacks of the best of all, in points. *sd* is the standard deviation of τ
@@ -127,17 +126,16 @@ def _section(table: str, target: str, rows: Sequence[Row], pair: Mapping[str, An
 
 def _references(rows: Sequence[Row]) -> str:
     """What the largest that fit and random architectures lose, which is the same for all rows."""
-    known = [row["regret"] for row in rows if row.get("regret")]
+    known = [row for row in rows if row.get("regret")]
     if not known:
         return ""
-    budgets = known[0]
-    lost = {
-        name: sum(each["oracle"] - each[name] for each in budgets) / len(budgets)
-        for name in ("largest", "random")
-    }
+    budgets, lost = known[0]["regret"], dict(known[0])
+    for name in ("largest", "random"):  # old runs have no means
+        mean = sum(each["oracle"] - each[name] for each in budgets) / len(budgets)
+        lost.setdefault(f"{name}_lost", mean)
     return (
-        f" The largest that fits loses {lost['largest']:.2f} points, a random one "
-        f"{lost['random']:.2f}."
+        f" The largest that fits loses {interval(lost, 'largest_lost')} points, a random one "
+        f"{interval(lost, 'random_lost')}."
     )
 
 
@@ -160,7 +158,7 @@ def _line(called: str, row: Row) -> str:
         difference,
         interval(row, "lost"),
         interval(row, "over_random", signed=True),
-        number(mean_regret(row, top5=True)),
+        interval({"lost_top5": mean_regret(row, top5=True)} | dict(row), "lost_top5"),
         *top_cells(row),
         *(number(value, 3) for value in spread),
         number(row.get("seconds_per_arch"), 3),
@@ -171,7 +169,8 @@ def _line(called: str, row: Row) -> str:
 def top_cells(row: Row) -> list[str]:
     """nDCG, precision, best and regret of the k of highest score."""
     top = row.get("top") or {}
-    return [number(top.get(name)) for name in ("ndcg", "precision", "best", "regret")]
+    plain = [number(top.get(name)) for name in ("ndcg", "precision", "best")]
+    return [*plain, interval({"regret": None} | top, "regret")]
 
 
 def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:

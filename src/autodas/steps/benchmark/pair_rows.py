@@ -17,6 +17,7 @@ from autodas.fitness import COMPARISONS, Interval, PairIntervals, Row
 from autodas.scores import Score
 from autodas.scores.score import Values
 from autodas.steps.benchmark.comparison import HIGHER_IS_BETTER, values_of
+from autodas.steps.benchmark.early import Early, after
 from autodas.workbench.pair_families import PairFamily, simple_rules
 
 __all__ = ["WHOLE", "Parts", "described", "pair_rows", "pair_verdict"]
@@ -31,7 +32,7 @@ WHOLE = "all"
 
 def pair_rows(
     family: PairFamily,
-    scores: Sequence[Score],
+    scores: Sequence[Score | Early],
     parts: Parts,
     *,
     seed: int = 0,
@@ -40,12 +41,12 @@ def pair_rows(
 
     Args:
         family: The pairs, with all accuracies.
-        scores: The scores.
+        scores: The scores, short trainings that the table holds among them.
         parts: Name -> rows of the family that are looked at.
         seed: Of the resamples.
     """
     contenders = simple_rules(family)
-    contenders = {each.name: values_of(each, family.subjects) for each in scores} | contenders
+    contenders = {each.name: _values(each, family) for each in scores} | contenders
     found = []
     for part, index in parts.items():
         measured = PairIntervals(
@@ -68,6 +69,13 @@ def pair_rows(
                 for comparison, row in rows.items()
             ]
     return found
+
+
+def _values(score: Score | Early, family: PairFamily) -> Result[Values]:
+    if isinstance(score, Score):
+        return values_of(score, family.subjects)
+    reached = after(family.table, score)
+    return reached if isinstance(reached, Failed) else Ok(reached.value[0])
 
 
 def _target(comparison: str, part: str) -> str:

@@ -11,6 +11,7 @@ from autodas.core.progress import Progress
 from autodas.scores import Score
 from autodas.steps.benchmark.config import BenchmarkConfig
 from autodas.steps.benchmark.contenders import Contenders
+from autodas.steps.benchmark.early import Early
 from autodas.steps.benchmark.pair_rows import WHOLE, Parts, described, pair_rows
 from autodas.steps.benchmark.table import TableDone
 from autodas.workbench.budgets import parse_bytes
@@ -21,7 +22,7 @@ __all__ = ["PairRun"]
 
 @dataclass(frozen=True)
 class PairRun:
-    """Compares scores on all pairs of one table; rivals that are trained have no part in it.
+    """Compares scores on all pairs of one table; predictors have no part in it.
 
     Attributes:
         table: Name or file of the table.
@@ -44,7 +45,7 @@ class PairRun:
         Raises:
             MissingData: data is missing and the table is not optional.
         """
-        scores = [each for each in self.compared.each if isinstance(each, Score)]
+        scores = [each for each in self.compared.each if isinstance(each, Score | Early)]
         try:
             family = self._family(scores)
         except MissingData as error:
@@ -78,7 +79,7 @@ class PairRun:
             return family.unseen
         return {part: getattr(family.split, part)}
 
-    def _family(self, scores: list[Score]) -> PairFamily:
+    def _family(self, scores: list[Score | Early]) -> PairFamily:
         options = self.options
         return load_pairs(
             self.table,

@@ -14,7 +14,7 @@ MARKS = {"better": " ▲", "worse": " ▼"}
 
 INTERVALS = (
     *("tau", "rho", "weighted_tau", "tau_given_size", "delta_params"),
-    *("lost", "over_random"),
+    *("lost", "over_random", "lost_top5"),
 )
 COLUMNS = (
     *("table", "space", "target", "score", "part", "sign", "n"),
@@ -30,7 +30,8 @@ COLUMNS = (
     *("seconds_per_arch", "seconds_alone", "cost", "failed"),
 )
 
-TOP = tuple(f"top_{name}" for name in ("k", "ndcg", "precision", "best", "regret", "random"))
+OF_TOP = ("k", "ndcg", "precision", "best", "regret", "regret_low", "regret_high", "random")
+TOP = tuple(f"top_{name}" for name in OF_TOP)
 SPLITS = tuple(f"splits_{name}" for name in ("n", "tau_mean", "tau_sd", "delta_mean", "delta_sd"))
 
 
@@ -71,7 +72,7 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         lines += [*([""] if lines else []), f"{table}, {target}, {most} {what}"]
         costs = any("cost" in row for row in mine)
         between = f"{'trainings':<11}" if costs else ""
-        top = f"{'nDCG':<7}{'P@k':<6}{'regret@k':<10}"
+        top = f"{'nDCG':<7}{'P@k':<6}{'regret@k [95 %]':<21}"
         lines.append(
             f"{head}{'in bins':<9}{'lost [95 %]':<21}{'over random':<22}{top}{between}Δ #params"
         )
@@ -97,8 +98,8 @@ def _line(name: str, row: Row, width: int, cost: str) -> str:
 
 def _top(row: Row) -> str:
     top = row.get("top") or {}
-    ndcg, precision, regret = (_plain(top.get(name)) for name in ("ndcg", "precision", "regret"))
-    return f"{ndcg:<7}{precision:<6}{regret:<10}"
+    ndcg, precision = (_plain(top.get(name)) for name in ("ndcg", "precision"))
+    return f"{ndcg:<7}{precision:<6}{_interval(top, 'regret', ''):<21}"
 
 
 def _number(value: float | None) -> str:
@@ -112,7 +113,7 @@ def _plain(value: float | None) -> str:
 def _interval(row: Row, name: str, sign: str = "+") -> str:
     value, low, high = (row.get(name + suffix) for suffix in ("", "_low", "_high"))
     if value is None or low is None or high is None:
-        return _number(value)
+        return "–" if value is None else f"{value:{sign}.2f}"
     return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
@@ -172,8 +173,8 @@ def to_latex(rows: Sequence[Row]) -> str:
     head = (
         r"score & $\tau$ & 95\,\% & $\rho$ & weighted $\tau$ & $\tau$ given size & 95\,\% "
         r"& in bins & $\Delta$\,\#params & 95\,\% & top-1 & 95\,\% "
-        r"& over random & 95\,\% & top-5\,\% "
-        r"& nDCG & P@$k$ & regret@$k$"
+        r"& over random & 95\,\% & top-5\,\% & 95\,\% "
+        r"& nDCG & P@$k$ & regret@$k$ & 95\,\%"
     )
     lines = ["% Needs \\usepackage{booktabs}. Regret in percentage points, mean over the budgets."]
     for (table, target), mine in by_pair(rows).items():
@@ -182,7 +183,7 @@ def to_latex(rows: Sequence[Row]) -> str:
         lines += [
             r"\begin{table}",
             rf"\caption{{{_escaped(f'{table}, {target}')}, {most} architectures}}",
-            rf"\begin{{tabular}}{{lrlrrrlrrlrlrlrrrr{'r' if costs else ''}}}",
+            rf"\begin{{tabular}}{{lrlrrrlrrlrlrlrlrrrl{'r' if costs else ''}}}",
             r"\toprule",
             head + (r" & trainings \\" if costs else r" \\"),
             r"\midrule",
@@ -196,9 +197,9 @@ def to_latex(rows: Sequence[Row]) -> str:
 
 
 def _latex_row(called: str, row: Row, *, costs: bool) -> str:
-    name = _escaped(called)
+    name, top = _escaped(called), row.get("top") or {}
     if row["tau"] is None:
-        return rf"{name} & \multicolumn{{{17 + costs}}}{{l}}{{{_escaped(row['failed'])}}} \\"
+        return rf"{name} & \multicolumn{{{19 + costs}}}{{l}}{{{_escaped(row['failed'])}}} \\"
     cells = [
         name,
         *_latex_interval(row, "tau"),
@@ -209,8 +210,9 @@ def _latex_row(called: str, row: Row, *, costs: bool) -> str:
         *_latex_interval(row, "delta_params"),
         *_latex_interval(row, "lost"),
         *_latex_interval(row, "over_random"),
-        _latex_number(mean_regret(row, top5=True)),
-        *(_latex_number((row.get("top") or {}).get(n)) for n in ("ndcg", "precision", "regret")),
+        *_latex_interval({"lost_top5": mean_regret(row, top5=True)} | dict(row), "lost_top5"),
+        *(_latex_number(top.get(name)) for name in ("ndcg", "precision")),
+        *_latex_interval(top, "regret"),
         *([cost_of(row).replace("–", "--")] if costs else []),
     ]
     return " & ".join(cells) + r" \\"
