@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 # Before any test module loads NumPy or PyTorch: small networks run many times slower with two
 # threads on a busy machine.
@@ -63,6 +66,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+REMEMBERING = tuple(f"autodas.{room}." for room in ("data", "distill", "teachers", "workbench"))
 _kept_megabytes = [500]  # PyTorch, scikit-learn and the rest, loaded
 
 
@@ -71,13 +75,23 @@ def pytest_runtest_logfinish() -> None:
 
     Networks hang in cycles, and Python looks for these only when a quarter of all objects is new:
     of the millions that a test process holds, that is hardly ever. Looking takes a second, so it is
-    not done after every test.
+    not done after every test. What the package remembers, teachers and data sets, goes as well.
     """
     if _resident_megabytes() > _kept_megabytes[0] + 100:
+        for name, module in list(sys.modules.items()):
+            if name.startswith(REMEMBERING):
+                _forget(module)
         gc.collect()
         with suppress(OSError, AttributeError):  # glibc has it
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         _kept_megabytes[0] = _resident_megabytes()
+
+
+def _forget(module: ModuleType) -> None:
+    """Empty what functions of a module remember of their calls."""
+    for value in list(vars(module).values()):
+        if isinstance(value, functools._lru_cache_wrapper):
+            value.cache_clear()
 
 
 def _resident_megabytes() -> int:
