@@ -86,6 +86,14 @@ HEADLESS = of(lambda arch, classes, shape: Headless([8, 8], "ReLU", 64, classes)
 BROKEN = of(lambda arch, classes, shape: Plain(undefined))
 
 
+def fails():
+    raise ValueError("two\\nlines")
+
+
+def alone():
+    return nn.Linear(1, 1)
+
+
 def needs(argument):
     return SPACE
 
@@ -254,6 +262,8 @@ def test_sampling_is_uniform_over_valid_combinations():
         ("PLAIN", r"networks \(Plain\) lack forward_stages\(x\).*StagedNetwork"),
         ("HEADLESS", r"networks \(Headless\) lack classifier.*StagedNetwork"),
         ("BROKEN", r"cannot be built.*NameError.*undefined"),
+        ("fails", r"fails': cannot be made \(ValueError: two lines\)"),
+        ("alone", r"is a Linear, not an.*; what makes a single student takes num_classes"),
     ],
 )
 def test_a_space_whose_networks_cannot_be_used_is_refused_when_it_is_loaded(module, name, words):

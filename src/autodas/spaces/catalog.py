@@ -83,9 +83,17 @@ def _load(reference: str) -> Space:
             raise InvalidInput(
                 f"space {reference!r}: cannot be made without arguments ({error})"
             ) from error
+        except AutodasError:
+            raise
+        except Exception as error:
+            # What is the user's own may raise anything; the chained traceback says where.
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InvalidInput(f"space {reference!r}: cannot be made ({reason})") from error
     if not isinstance(found, Space):
+        student = "; what makes a single student takes num_classes"
         raise InvalidInput(
             f"space {reference!r} is a {type(found).__name__}, not an autodas.spaces.Space"
+            + (student if isinstance(found, nn.Module) else "")
         )
     _check_network(found, reference)
     if found.name not in SPACES or SPACES.get(found.name) is not found:
