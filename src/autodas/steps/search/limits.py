@@ -169,7 +169,8 @@ class Limits:
         self, ranges: Mapping[Quantity, tuple[float, float]], whose: str
     ) -> InvalidInput:
         spans = " and ".join(
-            f"{spelt(quantity, low).split()[0]} to {spelt(quantity, high)}"
+            ("" if low == high else f"{spelt(quantity, low).split()[0]} to ")
+            + spelt(quantity, high)
             for quantity, (low, high) in ranges.items()
         )
         return InvalidInput(
