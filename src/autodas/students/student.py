@@ -247,8 +247,8 @@ class Student:
         """
         if self.module not in sys.modules:
             raise InvalidInput(
-                f"the student is made by {self.module[:100]!r}; if it is yours, import that module, "
-                f"or add --plugin {self.module[:100]}"
+                f"the student is made by {self.module[:100]!r}; if it is yours, import that "
+                f"module, or add --plugin {self.module[:100]}"
             )
         if not is_trusted(self.module) and not is_network(named_object(self.network, "student")):
             raise InvalidInput(

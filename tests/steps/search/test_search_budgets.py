@@ -407,7 +407,7 @@ def test_budgets_that_exclude_each_other_name_the_second(tmp_path):
         candidates=20,
         jobs=1,
     )
-    with pytest.raises(InvalidInput, match=f"those within the rest have {cost.macs:,} to"):
+    with pytest.raises(InvalidInput, match=f"those within the rest have {cost.macs:,} MACs$"):
         search.run(config)
 
 
