@@ -74,7 +74,7 @@ def summary_table(rows: Sequence[Row]) -> list[str]:
         between = f"{'trainings':<11}" if costs else ""
         top = f"{'nDCG':<7}{'P@k':<6}{'regret@k [95 %]':<21}"
         lines.append(
-            f"{head}{'in bins':<9}{'lost [95 %]':<21}{'over random':<22}{top}{between}Δ #params"
+            f"{head}{'in bins':<9}{'lost [95 %]':<21}{'over random':<24}{top}{between}Δ #params"
         )
         for name, row in zip(names, mine, strict=True):
             lines.append(_line(name, row, width, f"{cost_of(row):<11}" if costs else ""))
@@ -92,7 +92,7 @@ def _line(name: str, row: Row, width: int, cost: str) -> str:
         f"{name:<{width}}{_interval(row, 'tau'):<22}{_number(row.get('rho')):<8}"
         f"{_number(row.get('weighted_tau')):<12}{_interval(row, 'tau_given_size'):<22}"
         f"{_number(row.get('tau_within_bins')):<9}{_interval(row, 'lost', ''):<21}"
-        f"{_interval(row, 'over_random'):<22}{_top(row)}{cost}{beside_size}"
+        f"{_interval(row, 'over_random'):<24}{_top(row)}{cost}{beside_size}"
     )
 
 
