@@ -165,7 +165,7 @@ def test_what_a_file_describes_is_not_run():
             Student.of_json({"network": network, **rest})
     assert Student.of_json({"network": OWN, **rest}).to_json() == {"network": OWN, **rest}
     sys.modules.pop("never_imported", None)
-    with pytest.raises(InvalidInput, match="import that module, or add --plugin never_imported$"):
+    with pytest.raises(InvalidInput, match=r"import that module, or add --plugin never_imported$"):
         Student.of_json({"network": "never_imported:f", **rest})
     with pytest.raises(InvalidInput, match="no student is described"):
         Student.of_json({"network": OWN})

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import stats
 
-__all__ = ["Ends", "difference_interval", "mean_interval", "mean_p"]
+__all__ = ["CONFIDENCE", "Ends", "difference_interval", "mean_interval"]
 
 CONFIDENCE = 0.95
 Ends: TypeAlias = tuple[float | None, float | None, float | None]
@@ -29,15 +29,6 @@ def mean_interval(values: Sequence[float]) -> Ends:
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
     return mean, mean - half, mean + half
-
-
-def mean_p(values: Sequence[float]) -> float | None:
-    """Two-sided p-value of a mean of 0 by the t-test of one sample; None for a single value."""
-    if len(values) < 2:
-        return None
-    if np.ptp(values) == 0:
-        return 0.0 if values[0] else 1.0
-    return float(stats.ttest_1samp(values, 0.0).pvalue)
 
 
 def difference_interval(ours: Sequence[float], theirs: Sequence[float]) -> Ends:

@@ -247,7 +247,7 @@ def test_held_out_tables_see_the_proxy_alone(tmp_path, monkeypatch):
 
 
 def run_of(tau: float | None, *, held_out: bool = False, on_report: float = 0.0) -> dict[str, Any]:
-    row = {"score": "proxy", "table": "t", "target": "d", "n": 9, "tau": tau}
+    row = {"score": "proxy", "table": "t", "target": "d", "n": 40, "tau": tau}
     if held_out:
         part = {"n": 4, "tau": on_report, "tau_given_size": 0.1}
         row |= {"held_out": True, "on_report": part}
@@ -277,6 +277,45 @@ def test_the_sentence_says_what_came_out(others, words):
     said = sentence(STUDIES.get("selection"), rows, gaps("selection", rows))
     assert said.startswith("selection: mean τ 0.51 with adaptive; fixed ")
     assert words in said
+
+
+def test_of_few_architectures_nothing_is_said_to_be_shown():
+    outcomes = [outcome_of("adaptive", [0.5, 0.51, 0.52]), outcome_of("fixed", [0.3, 0.31, 0.33])]
+    for each in outcomes:
+        for results in each.results.values():
+            results["rows"][1]["n"] = 19
+    rows = study_rows("selection", outcomes)
+    assert rows[1]["delta_high"] < 0
+    assert rows[1]["significance"] == "open"
+    said = sentence(STUDIES.get("selection"), rows, gaps("selection", rows))
+    assert (
+        "but only 19 architectures); that adaptive is better, as the paper has it, is not" in said
+    )
+
+
+def test_an_interval_is_over_architectures_as_well():
+    """Seeds that agree to a hair are not all: on other architectures it might be otherwise."""
+    rng = np.random.default_rng(0)
+    accuracy = rng.normal(size=40)
+    outcomes = []
+    for name, noise, tau in (("adaptive", 0.9, 0.5), ("fixed", 1.0, 0.49)):
+        runs = {}
+        for seed in range(3):
+            cloud = {
+                "space": "s", "target": "d",
+                "architectures": [str(i) for i in range(40)], "part": ["report"] * 40,
+                "score": list(accuracy + noise * rng.normal(size=40)), "accuracy": list(accuracy),
+            }  # fmt: skip
+            runs[seed] = run_of(tau + 0.001 * seed) | {"scatter": [cloud]}
+            for row in runs[seed]["rows"]:
+                row["space"] = "s"
+        outcomes.append(Outcome(name, runs, {}, "proxy"))
+    row = study_rows("selection", outcomes)[1]
+    assert 0.02 < row["delta_sd_architectures"] < 0.2
+    assert row["delta_low"] == pytest.approx(-0.01 - 1.96 * row["delta_sd_architectures"], abs=1e-3)
+    assert row["significance"] == "open"
+    (gap,) = gaps("selection", [row | {"variant": "adaptive"}, row])
+    assert (gap["gap_low"], gap["gap_high"]) == pytest.approx((row["delta_low"], row["delta_high"]))
 
 
 def test_held_out_is_compared_on_the_report_part():

@@ -17,7 +17,8 @@ HOW_TO_READ = """\
 Each variant is discovered once per seed. τ is Kendall's τ-b of the proxy on the report part of a
 table, which neither search nor selection has seen, as the mean over seeds with a 95 % t-interval
 over seeds: it says how much depends on the luck of the search, not on which architectures are
-compared. Δ is the difference to the first variant of the study, paired by seed; it is bold where
+compared. Δ is the difference to the first variant of the study, paired by seed, with an interval
+over seeds and architectures; it is bold where there are at least 20 architectures,
 its interval leaves out 0 and at most 5 % of all that is bold is expected to be so by chance
 (Benjamini & Hochberg, 1995). *Given size* is τ of what #params and MACs do not explain. *Search*
 and *validation* are what the search itself saw: means over the tables, on the scale of its fitness.

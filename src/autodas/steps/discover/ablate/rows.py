@@ -1,4 +1,7 @@
-"""What the discoveries of an ablation amount to: means over seeds, intervals, differences."""
+"""What the discoveries of an ablation amount to: means over seeds, intervals, differences.
+
+Intervals of means are over seeds, those of differences over seeds and architectures.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autodas.core.intervals import Ends, mean_interval, mean_p
+from autodas.core.intervals import Ends, mean_interval
+from autodas.steps.discover.ablate.luck import (
+    FEWEST,
+    Scores,
+    interval_and_p,
+    scores_of,
+    spread,
+    spread_of_mean,
+)
 from autodas.steps.discover.ablate.studies import Study
 
 __all__ = ["Outcome", "gaps", "sentence", "study_rows"]
@@ -41,6 +52,11 @@ class Outcome:
                     found.setdefault((row["table"], row["target"]), {})[seed] = row
         return found
 
+    def scores(self, space: str, target: str) -> dict[int, Scores]:
+        """Seed -> what its proxy says of the report part of a table."""
+        found = {seed: scores_of(each, space, target) for seed, each in self.results.items()}
+        return {seed: scores for seed, scores in found.items() if scores}
+
 
 def study_rows(study: str, outcomes: Sequence[Outcome]) -> list[Row]:
     """One row per variant and (table, target); differences are to the first, seed by seed."""
@@ -51,7 +67,8 @@ def study_rows(study: str, outcomes: Sequence[Outcome]) -> list[Row]:
     for number, outcome in enumerate(outcomes):
         pairs = outcome.proxy_rows()
         found += [
-            _row(study, outcome, pair, rows, reference.get(pair) if number else None)
+            _row(study, outcome, pair, rows)
+            | _beside(outcome, outcomes[0] if number else None, pair, rows, reference.get(pair))
             for pair, rows in pairs.items()
         ]
         if not pairs:
@@ -64,16 +81,15 @@ def _row(
     outcome: Outcome,
     pair: tuple[str, str],
     rows: Mapping[int, Mapping[str, Any]],
-    reference: BySeed | None,
 ) -> Row:
     taus = _taus(rows)
     first = next(iter(rows.values()))
     some = [outcome.results[seed] for seed in rows]
     described = next(each for each in some[0]["pairs"] if (each["table"], each["target"]) == pair)
-    difference = {} if reference is None else _paired(taus, reference)
     return {
         "study": study,
         "variant": outcome.name,
+        "space": first.get("space"),
         "table": pair[0],
         "target": pair[1],
         "held_out": bool(first.get("held_out")),
@@ -88,9 +104,26 @@ def _row(
         "validation_tau": _mean([each["proxy"]["validation_tau"] for each in some]),
         "nodes": _mean([each["proxy"]["nodes"] for each in some]),
         "evaluations": _mean([each["evaluations"] for each in some]),
-        **_gap("delta", list(difference.values())),
-        "deltas": {str(seed): value for seed, value in difference.items()},
         "failed": _failures(outcome, rows),
+    }
+
+
+def _beside(
+    outcome: Outcome,
+    first: Outcome | None,
+    pair: tuple[str, str],
+    rows: Mapping[int, Mapping[str, Any]],
+    reference: BySeed | None,
+) -> Row:
+    """How a variant does on a table beside the first variant; nothing of the first itself."""
+    difference = {} if reference is None or first is None else _paired(_taus(rows), reference)
+    known = next(iter(rows.values()))
+    place = (str(known.get("space")), pair[1])
+    luck = spread(outcome.scores(*place), first.scores(*place)) if first and difference else None
+    return {
+        **_gap("delta", list(difference.values()), luck or 0.0, _reported(known)["n"]),
+        "deltas": {str(seed): value for seed, value in difference.items()},
+        "delta_sd_architectures": luck,
     }
 
 
@@ -98,10 +131,12 @@ def _nothing(study: str, outcome: Outcome) -> Row:
     """The row of a variant that gave no proxy at all."""
     numbers = ("tau_all", "tau_given_size", "search_tau", "validation_tau", "nodes", "evaluations")
     return {
-        **{"study": study, "variant": outcome.name, "table": None, "target": None},
+        **{"study": study, "variant": outcome.name},
+        **{"space": None, "table": None, "target": None},
         **{"held_out": False, "seeds": [], "n": 0, "n_search": 0, "taus": {}, "deltas": {}},
         **_ends("tau", (None, None, None)),
-        **_gap("delta", []),
+        **_gap("delta", [], 0.0, 0),
+        "delta_sd_architectures": None,
         **dict.fromkeys(numbers),
         "failed": _failures(outcome, {}),
     }
@@ -135,12 +170,20 @@ def _ends(name: str, ends: Ends) -> dict[str, float | None]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
 
 
-def _gap(name: str, differences: Sequence[float]) -> dict[str, Any]:
-    """Mean of differences of τ by seed with its interval, its p-value, and what the two say."""
-    mean, low, high = _within(2.0, mean_interval(differences))
+def _gap(name: str, differences: Sequence[float], luck: float, n: int) -> dict[str, Any]:
+    """Mean of differences of τ by seed with its interval, its p-value, and what the two say.
+
+    Args:
+        name: Of the difference.
+        differences: By seed.
+        luck: Their standard deviation over samples of architectures.
+        n: Architectures; of few nothing is said.
+    """
+    ends, p = interval_and_p(differences, luck)
+    mean, low, high = _within(2.0, ends)
     found = "better" if (low or 0.0) > 0.0 else "worse" if (high or 0.0) < 0.0 else "open"
-    p = mean_p(differences)
-    return _ends(name, (mean, low, high)) | {f"{name}_p": p, "significance": found}
+    told = {f"{name}_p": p, "significance": found if n >= FEWEST else "open"}
+    return _ends(name, (mean, low, high)) | told
 
 
 def _within(most: float, ends: Ends) -> Ends:
@@ -171,12 +214,17 @@ def gaps(study: str, rows: Sequence[Row]) -> list[Row]:
             math.fsum(r["deltas"][seed] for r in judged) / len(judged) for seed in sorted(seeds)
         ]
         where = " on what was left out" if held_out else ""
-        found.append({"study": study, "variant": name, "where": where, **_gap("gap", means)})
+        luck = spread_of_mean(
+            (row["space"] or row["table"], row["delta_sd_architectures"]) for row in judged
+        )
+        n = min(row["n"] for row in judged)
+        gap = _gap("gap", means, luck, n)
+        found.append({"study": study, "variant": name, "where": where, "n": n, **gap})
     return found
 
 
 def sentence(study: Study, rows: Sequence[Row], found: Sequence[Row]) -> str:
-    """What came out of a study: differences, means over its tables, with intervals over seeds.
+    """What came out of a study: differences, means over its tables, with intervals.
 
     Args:
         study: The study.
@@ -200,8 +248,12 @@ def _told(gap: Row) -> str:
     if low is None or high is None:
         return f"{start} (one seed, no interval)"
     note = ""
-    if gap["significance"] == "open":
-        note = ", includes 0" if low <= 0.0 <= high else ", as much as luck in so many comparisons"
+    if gap["significance"] == "open" and low <= 0.0 <= high:
+        note = ", includes 0"
+    elif gap["n"] < FEWEST:
+        note = f", but only {gap['n']} architectures"
+    elif gap["significance"] == "open":
+        note = ", as much as luck in so many comparisons"
     return f"{start} ({_signed(low)} to {_signed(high)}{note})"
 
 

@@ -2,8 +2,7 @@
 
 Every variant and seed is an ordinary discovery in a folder of its own, ``STUDY/VARIANT/SEED``. So
 an interrupted ablation goes on where it was, and every number can be looked into. Differences are
-paired by seed, because the seed decides where a search starts; intervals are over seeds, for the
-architectures at hand.
+paired by seed, because the seed decides where a search starts.
 """
 
 from __future__ import annotations
