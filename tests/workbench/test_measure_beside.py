@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import kendalltau
 
 from autodas.core.errors import InvalidInput
+from autodas.core.progress import Silent
 from autodas.core.results import Failed, Ok
-from autodas.spaces import get_space
+from autodas.spaces import ChoiceSpace, get_space
 from autodas.statistics import Measured
 from autodas.statistics.store.combined import mean_of
 from autodas.steps import measure
@@ -41,6 +42,28 @@ def runs(monkeypatch):
 
     monkeypatch.setattr(measuring, "measure_pairs", noted)
     return found
+
+
+class Told(Silent):
+    """Hears what is done."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def start(self, task, total, done=0):
+        self.tasks.append((task, total, done))
+
+
+def test_a_long_list_of_models_is_told_in_short(tmp_path):
+    names = [f"networks_of_mine:model_{number}" for number in range(9)]
+    space = ChoiceSpace(
+        ",".join(names), "nine", {"width": (4, 8)},
+        lambda arch, classes, shape: SPACE.build(SPACE.decode(STUDENTS[0])),
+        input_shape=(1, 8, 8), num_classes=10,
+    )  # fmt: skip
+    told = Told()
+    measure_space(space, [], ["weight_grad"], PROTOCOL, cache=tmp_path, progress=told)
+    assert told.tasks == [("measuring networks_of_mine:model_0 and 8 others", 0, 0)]
 
 
 def values_of(column):

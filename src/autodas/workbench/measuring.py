@@ -19,6 +19,7 @@ from autodas.core.plugins import asked_for, load_plugins
 from autodas.core.progress import Progress, Silent
 from autodas.core.results import Failed, Result
 from autodas.core.rng import derive
+from autodas.core.text import brief
 from autodas.core.values import BesideEach
 from autodas.networks import seeded
 from autodas.spaces import Space, get_space
@@ -179,7 +180,8 @@ def measure_beside(
         shelf = replace(shelf, folder=_instead(shelf.folder, progress))
         found |= {text: shelf.read(text) for text in todo}
         todo = [text for text in todo if shelf.lacks(found[text])]
-    progress.start(f"measuring {space.name}", len(architectures), len(architectures) - len(todo))
+    done = len(architectures) - len(todo)
+    progress.start(f"measuring {brief(space.name)}", len(architectures), done)
     seconds = _measure_all(shelf, todo, workers=workers_of(jobs), progress=progress)
     found |= {text: shelf.read(text) for text in todo}
     progress.finish()
@@ -254,7 +256,7 @@ def _measure_all(
         ]
         for i, result in runner.run(_measure_unit, units):
             if isinstance(result, Failed):
-                raise AutodasError(f"measuring {shelf.space.name} failed: {result.reason}")
+                raise AutodasError(f"measuring {brief(shelf.space.name)} failed: {result.reason}")
             each, parcel = result.value
             seconds += each
             if parcel:
