@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from autodas.core.intervals import Ends, difference_interval
+from autodas.core.text import brief
 from autodas.reports.chosen import accuracies_by_way, chosen_student, is_taught
 from autodas.reports.read import Run
 from autodas.reports.spell import count, difference, duration, interval, number, percent
@@ -229,7 +230,7 @@ def gained(run: Run) -> list[Finding]:
 
 
 def _against_params(row: Row, which: str) -> Finding:
-    where = f"On {row['space']}"
+    where = f"On {brief(row['space'])}"
     if row["tau"] is None:
         return Finding("failed", f"{where} the proxy gives no ranking: {row.get('failed')}.")
     if row.get("delta_params") is None:

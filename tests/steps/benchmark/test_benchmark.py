@@ -33,6 +33,8 @@ def test_the_verdict_is_plain(found, words):
     (sentence,) = verdict([row("params", 0.5), found], "p")
     assert words in sentence
     assert sentence.startswith("On s (t, 20 unseen architectures)")
+    (sentence,) = verdict([found | {"space": ",".join(f"timm:model_{i}" for i in range(9))}], "p")
+    assert sentence.startswith("On timm:model_0 and 8 others (t, ")
 
 
 def test_sizes_stand_beside_every_score(tmp_path):

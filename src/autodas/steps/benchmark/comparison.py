@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autodas.core.results import Failed, Ok, Result
+from autodas.core.text import brief
 from autodas.fitness import (
     DEFAULT_TOP,
     Regret,
@@ -230,7 +231,7 @@ def verdict(
 
 
 def _sentence(row: Mapping[str, Any], called: str, which: str) -> str:
-    where = f"On {row['space']} ({row['target']}, {row['n']} {which})"
+    where = f"On {brief(row['space'])} ({row['target']}, {row['n']} {which})"
     if row["tau"] is None:
         return f"{where} {called} gives no ranking: {row['failed']}."
     delta, low, high = (row[f"delta_params{end}"] for end in ("", "_low", "_high"))
