@@ -418,7 +418,7 @@ EMBEDDED = [each.name for each in TABLES if each.embedded and "-pairs-" not in e
 PAIRS = {
     "digits-pairs-cnn": (32, 13, {"1/27", "1/9", "1/3"}),
     "digits-pairs-vit": (32, 13, {"1/27", "1/9", "1/3"}),
-    "fashion-pairs-cnn": (8, 11, {"1/9", "1/3"}),
+    "fashion-pairs-cnn": (32, 11, {"1/9", "1/3"}),
 }
 
 

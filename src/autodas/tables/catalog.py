@@ -114,7 +114,7 @@ for _source in (
     TableSource(
         "fashion-pairs-cnn",
         "digits-cnn",
-        "8 convolutional students of Fashion-MNIST at 12 pixels by eleven ways to teach them",
+        "32 convolutional students of Fashion-MNIST at 12 pixels by eleven ways to teach them",
         "fashion-pairs-cnn.csv",
         embedded=True,
     ),
