@@ -2,8 +2,8 @@
 
 288 photographs of twelve flowers to learn from and 144 to test on (``flowers12_jpeg.npz`` of the
 optional data), EfficientNet-Lite0 with ImageNet's weights as teacher, students of timm or of the
-space ``mobile``, from scratch, four trainings. Three times from different seeds. What
-is finished in ``runs/photographs`` is taken.
+space ``mobile``, from scratch, four trainings. Three times from different seeds. What is finished
+in ``runs/photographs`` is taken.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from autodas.steps import run as run_step
 from autodas.teachers import load_teacher
 from autodas.workbench.protocol import Protocol
 
-# At 64 pixels its networks would train for a night on a CPU.
+# At 64 pixels networks of mobile would train for a night on a CPU.
 SIDES = {"timm": 64, "mobile": 32}
 MOST_MACS = {"timm": None, "mobile": "14M"}
 FOLDER = Path("runs") / "photographs"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,6 @@ from autodas.spaces import get_space
 from autodas.tables.labels import NO_TEACHER
 from autodas.tables.pairs import PairTable, pairs_of
 from autodas.tables.published_pairs import published_pairs
-from autodas.tables.table import RUNG_COLUMNS
 from autodas.workbench.arms import Ladder
 from autodas.workbench.ground_truth import load_table
 from autodas.workbench.teacher_contest import plan_for_all
@@ -122,20 +121,8 @@ class Pairs:
 
 def leaving_out(pairs: Pairs, names: Sequence[str]) -> Pairs:
     """The same without some ways to teach."""
-    table = pairs.table
-    kept = [t for t, name in enumerate(table.teachers) if name not in names]
-    rungs = tuple(
-        replace(rung, **{what: getattr(rung, what)[:, kept] for what in RUNG_COLUMNS})
-        for rung in table.rungs
-    )
-    return Pairs(
-        replace(
-            table,
-            teachers=tuple(table.teachers[t] for t in kept),
-            accuracy=table.accuracy[:, kept],
-            rungs=rungs,
-        )
-    )
+    kept = [t for t, name in enumerate(pairs.table.teachers) if name not in names]
+    return Pairs(pairs.table.of_teachers(kept))
 
 
 Rule = Callable[[Pairs], Any]

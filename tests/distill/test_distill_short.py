@@ -181,14 +181,20 @@ def divergence(theirs, mine, temperature):
     return temperature**2 * float((p * np.log(p / q)).sum(axis=1).mean())
 
 
-def test_the_distance_from_the_teacher_is_that_of_a_hand_computation():
-    data = for_choosing(load_data("digits"))
+@pytest.fixture
+def answers():
+    """Images, a student, two teachers, and the logits of the student and of both."""
+    data, network = for_choosing(load_data("digits")), linear()
     names = ("digits-cnn-teacher", "untrained:digits-cnn-teacher")
-    first, second = (load_teacher(name) for name in names)
-    network = linear()
+    teachers = [load_teacher(name) for name in names]
     with torch.inference_mode():
         mine = network(data.test_images).double().numpy()
-        theirs = [t.network(data.test_images).double().numpy() for t in (first, second)]
+        theirs = [each.network(data.test_images).double().numpy() for each in teachers]
+    return data, network, teachers, mine, theirs
+
+
+def test_the_distance_from_the_teacher_is_that_of_a_hand_computation(answers):
+    data, network, (first, second), mine, theirs = answers
     for temperature in (1.0, 4.0):
         one = kd_loss(network, [first], data, temperature)
         assert one == pytest.approx(divergence(theirs[0], mine, temperature), rel=1e-4)
@@ -198,16 +204,10 @@ def test_the_distance_from_the_teacher_is_that_of_a_hand_computation():
     assert kd_loss(first.network, [first], data, 4.0) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_agreement_is_the_share_of_images_that_both_take_for_the_same_class():
-    data = for_choosing(load_data("digits"))
-    names = ("digits-cnn-teacher", "untrained:digits-cnn-teacher")
-    first, second = (load_teacher(name) for name in names)
-    network = linear()
-    with torch.inference_mode():
-        mine = network(data.test_images).double().numpy().argmax(1)
-        theirs = [t.network(data.test_images).double().numpy() for t in (first, second)]
+def test_agreement_is_the_share_of_images_that_both_take_for_the_same_class(answers):
+    data, network, (first, second), mine, theirs = answers
     for teachers, logits in (([first], theirs[0]), ([first, second], theirs[0] + theirs[1])):
-        alike = sum(int(a == b) for a, b in zip(mine, logits.argmax(1), strict=True))
+        alike = sum(int(a == b) for a, b in zip(mine.argmax(1), logits.argmax(1), strict=True))
         assert 0 < alike < len(mine)
         assert agreement(network, teachers, data) == pytest.approx(100 * alike / len(mine))
     assert agreement(first.network, [first], data) == 100

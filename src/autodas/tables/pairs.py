@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -94,6 +94,15 @@ class PairTable:
         count = known.sum(axis=2)
         found: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
         return found
+
+    def of_teachers(self, kept: Sequence[int]) -> PairTable:
+        """The same of some teachers, by their numbers."""
+        rungs = tuple(
+            replace(rung, **{name: getattr(rung, name)[:, kept] for name in RUNG_COLUMNS})
+            for rung in self.rungs
+        )
+        teachers = tuple(self.teachers[t] for t in kept)
+        return replace(self, teachers=teachers, accuracy=self.accuracy[:, kept], rungs=rungs)
 
 
 def is_pairs(table: Table) -> bool:

@@ -191,12 +191,7 @@ def _with_teachers(pairs: PairTable) -> PairTable:
     kept = [t for t, name in enumerate(pairs.teachers) if name != NO_TEACHER]
     if len(kept) < 2:
         raise InvalidInput(f"table {pairs.name!r} has fewer than two teachers to tell apart")
-    teachers = tuple(pairs.teachers[t] for t in kept)
-    rungs = tuple(
-        replace(rung, **{name: getattr(rung, name)[:, kept] for name in RUNG_COLUMNS})
-        for rung in pairs.rungs
-    )
-    return replace(pairs, teachers=teachers, accuracy=pairs.accuracy[:, kept], rungs=rungs)
+    return pairs.of_teachers(kept)
 
 
 def _subjects(space: Space, pairs: PairTable, store: Store, memory: int | None) -> Subjects:

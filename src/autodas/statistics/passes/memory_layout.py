@@ -28,7 +28,7 @@ def _written_past(module: nn.Module) -> bool:
 
     For a convolution of 1 × 1 with a stride, whose input has fewer channels than a register, it
     writes beyond its workspace: two threads then write into each other's, now and then, and one may
-    crash (uxlfoundation/oneDNN, issue 6035; open in November 2026).
+    crash (oneDNN #6035; not mended in November 2026).
     """
     return (
         isinstance(module, nn.Conv2d)

@@ -38,7 +38,7 @@ PartName: TypeAlias = Literal["all", "search", "validation", "report"]
 
 HIGHER_IS_BETTER = 1
 FEW = 20
-"""Of fewer architectures nothing is said to be no better: it is not shown."""
+"""Of fewer architectures nothing is said to be no better, nor two discoveries to differ."""
 
 
 def rows(

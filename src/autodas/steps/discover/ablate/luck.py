@@ -19,12 +19,9 @@ from scipy import stats
 from autodas.core.intervals import CONFIDENCE, Ends, mean_interval
 from autodas.fitness.bootstrap import Resamples
 
-__all__ = ["FEWEST", "interval_and_p", "scores_of", "spread", "spread_of_mean"]
+__all__ = ["interval_and_p", "scores_of", "spread", "spread_of_mean"]
 
 RESAMPLES = 1000
-FEWEST = 20
-"""Architectures below which a difference is not called one."""
-
 Scores: TypeAlias = Mapping[str, tuple[float, float]]
 """Architecture -> score and accuracy."""
 

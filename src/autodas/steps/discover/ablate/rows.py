@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autodas.core.intervals import Ends, mean_interval
+from autodas.steps.benchmark.comparison import FEW
 from autodas.steps.discover.ablate.luck import (
-    FEWEST,
     Scores,
     interval_and_p,
     scores_of,
@@ -182,7 +182,7 @@ def _gap(name: str, differences: Sequence[float], luck: float, n: int) -> dict[s
     ends, p = interval_and_p(differences, luck)
     mean, low, high = _within(2.0, ends)
     found = "better" if (low or 0.0) > 0.0 else "worse" if (high or 0.0) < 0.0 else "open"
-    told = {f"{name}_p": p, "significance": found if n >= FEWEST else "open"}
+    told = {f"{name}_p": p, "significance": found if n >= FEW else "open"}
     return _ends(name, (mean, low, high)) | told
 
 
@@ -250,7 +250,7 @@ def _told(gap: Row) -> str:
     note = ""
     if gap["significance"] == "open" and low <= 0.0 <= high:
         note = ", includes 0"
-    elif gap["n"] < FEWEST:
+    elif gap["n"] < FEW:
         note = f", but only {gap['n']} architectures"
     elif gap["significance"] == "open":
         note = ", as much as luck in so many comparisons"
