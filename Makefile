@@ -47,9 +47,9 @@ fuzz: $(STAMP)  ## a million inputs for everything that reads text
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[fuzz]"
 	$(BIN)/python tests/reliability/fuzz.py --inputs 1000000
 
-mutants: $(STAMP)  ## hours: which wrong lines no test notices (SAMPLE=200, ROOM=fitness)
+mutants: $(STAMP)  ## hours: which wrong lines no test notices (SAMPLE=200, ROOM=fitness, ALL=1)
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutants]"
-	$(BIN)/python tests/reliability/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) \
+	$(BIN)/python tests/reliability/mutants.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(ALL),--all) \
 		$(foreach room,$(ROOM),--room $(room))
 
 lint: $(STAMP)  ## style and types

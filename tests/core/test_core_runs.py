@@ -70,6 +70,39 @@ def test_another_configuration_is_refused(
         pass
 
 
+def test_an_error_before_anything_was_found_leaves_the_folder_to_others(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(InvalidInput), RunDirectory(out, "discover", CONFIG):
+        raise InvalidInput("no such teacher")
+    assert {each.name for each in out.iterdir()} == {"lock"}
+    with RunDirectory(out, "discover", {**CONFIG, "seed": 4}) as run:
+        run.journal.append({"unit": 0})
+
+
+@pytest.mark.parametrize("what", ["journal", "folder", "earlier", "interrupted", "defect"])
+def test_what_was_found_stays_with_its_configuration(tmp_path: Path, what: str) -> None:
+    error = {"interrupted": KeyboardInterrupt, "defect": ValueError}.get(what, InvalidInput)
+    if what == "earlier":
+        with RunDirectory(tmp_path, "discover", CONFIG):
+            pass
+
+    def find() -> None:
+        with RunDirectory(tmp_path, "discover", CONFIG) as run:
+            if what == "journal":
+                run.journal.append({"unit": 0})
+            if what == "folder":
+                (tmp_path / "search").mkdir()
+            raise error("too late")
+
+    with pytest.raises(error):
+        find()
+    with (
+        pytest.raises(InvalidInput, match="seed=3, now 4"),
+        RunDirectory(tmp_path, "discover", {**CONFIG, "seed": 4}),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("left_out", "words"),
     [

@@ -1,9 +1,10 @@
-"""Which wrong lines do the tests not notice? ``make mutants [SAMPLE=200] [ROOM=fitness]``.
+"""Which wrong lines do the tests not notice? ``make mutants [SAMPLE=200] [ROOM=fitness] [ALL=1]``.
 
 Where mathematics is done and where data could be lost, single operators, numbers and decorators
 are changed, one at a time (by cosmic-ray), and those tests of that room that reach the changed line
 are run on the changed copy. A mutant whose tests all pass survived: a defect of that kind would not
-be noticed. All of them take hours; what is done is kept in a database for each room, and the same
+be noticed. Every place is changed once, in one of the ways there are, drawn evenly; ``--all`` tries
+all of them. Either takes hours; what is done is kept in a database for each room, and the same
 command goes on. A sample is the beginning of one fixed random order, so that a larger one contains
 the smaller ones.
 """
@@ -66,12 +67,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--sample", type=int, help="mutants of all rooms together; all by default")
     options.add_argument("--room", choices=ROOMS, action="append", help="this one; all by default")
+    options.add_argument("--all", action="store_true", help="every change of a place, not one")
     options.add_argument("--seed", type=int, default=0, help="of the order of the sample")
     chosen = options.parse_args()
     names = chosen.room or list(ROOMS)
     sessions = {name: Session(name) for name in names}
     mutant_tests.load_what_is_slow()
-    keys = [(key, name) for name, each in sessions.items() for key in each.ordered(chosen.seed)]
+    keys = [(key, name) for name, each in sessions.items()
+            for key in each.ordered(chosen.seed, every=chosen.all)]  # fmt: skip
     todo = sorted(keys)[: chosen.sample]
     for name, session in sessions.items():
         session.run([key for key, room in todo if room == name])
@@ -83,6 +86,11 @@ def order(spec: MutationSpec, seed: int) -> str:
     """What a mutant is sorted by: as good as random, and the same on every machine."""
     what = (spec.module_path.as_posix(), spec.operator_name, spec.occurrence, seed)
     return hashlib.sha256(repr(what).encode()).hexdigest()
+
+
+def place(spec: MutationSpec) -> tuple[Path, tuple[int, int], tuple[int, int]]:
+    """Which text a mutant changes: file, and (line, column) of start and end."""
+    return spec.module_path, spec.start_pos, spec.end_pos
 
 
 def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -150,8 +158,8 @@ class Session:
             init(modules, database, {})
         return database
 
-    def ordered(self, seed: int) -> list[str]:
-        """The keys of what is run, by :func:`order`."""
+    def ordered(self, seed: int, *, every: bool) -> list[str]:
+        """The keys of what is run, by :func:`order`: every change, or the first of each place."""
         os.chdir(self.tree)
         types: dict[Path, Any] = {}
         self.items = {}
@@ -162,6 +170,11 @@ class Session:
                 types[path] = annotations(path.read_text(encoding="utf-8"))
             if is_run(spec, types[path]):
                 self.items[order(spec, seed)] = item
+        if not every:
+            places = {
+                place(self.items[key].mutations[0]): key for key in sorted(self.items, reverse=True)
+            }
+            self.items = {key: self.items[key] for key in places.values()}
         return sorted(self.items)
 
     def run(self, keys: Sequence[str]) -> None:

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from autodas.core.digest import canonical_json, digest
-from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.files import json_text, refuse_linked_folders
 from autodas.core.journal import OWNER_DIGITS, Journal
 from autodas.core.locks import locked
 from autodas.core.plugins import asked_for
-from autodas.core.seals import read_checked, write_checked
+from autodas.core.seals import DIGESTS, read_checked, write_checked
 from autodas.core.toml import leaves, parse_toml
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class RunDirectory:
     """A folder that holds one run, locked while this object is open.
 
     Use as a context manager. Opening a folder that already holds a run with the same
-    configuration resumes it; a different configuration is refused.
+    configuration resumes it; a different configuration is refused. A run that ends in an error of
+    its input before it has found anything does not keep the folder from the next.
 
     Args:
         path: The folder.
@@ -155,12 +156,22 @@ class RunDirectory:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._fresh and kind is not None and issubclass(kind, AutodasError):
+            self._leave()
         self._lock.close()
+
+    def _leave(self) -> None:
+        """Make the folder anybody's again, if nothing is in it but whose it is."""
+        mine = ("config.toml", "environment.json", DIGESTS)
+        if all(each.name in (*mine, "lock") for each in self.path.iterdir()):
+            for name in mine:  # the first one decides whose it is
+                (self.path / name).unlink(missing_ok=True)
 
     def _adopt(self) -> None:
         config_file = self.path / "config.toml"
-        if not config_file.exists():
+        self._fresh = not config_file.exists()
+        if self._fresh:
             _write(self.path / "environment.json", json_text(environment()))
             _write(config_file, to_toml(self.config))
         found = parse_toml(read_checked(config_file), config_file)

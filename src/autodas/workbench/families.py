@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from autodas.backends import Jobs
 from autodas.core.digest import digest
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.plugins import is_reference, is_trusted
 from autodas.core.progress import Progress, Silent
 from autodas.core.tasks import CLASSIFICATION, OF_TARGET, Task
@@ -240,7 +240,11 @@ def remade_teachers(
         progress: Is told as well.
     """
     then = {each["name"]: each.get("digest") for t in targets for each in _said_of(table, t)}
-    now = digests_of(_not_code(name, table.name) for name in then)
+    try:
+        now = digests_of(_not_code(name, table.name) for name in then)
+    except FileProblem as error:
+        why = f"it taught in table {table.name!r}, and more than the student is asked for"
+        raise FileProblem(error.path, f"{error.why}; {why}") from error
     told = tuple(
         f"The teacher {name} is another network (digest {now[name][:12]}) than the one that has "
         f"taught the students of {table.name} ({digest[:12]}): statistics look at the new one."

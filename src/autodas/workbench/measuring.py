@@ -169,6 +169,9 @@ def measure_beside(
         AutodasError: a network cannot be built or run; nothing measured so far is lost.
     """
     ways = _ways_to_compare(teachers)
+    if not all(STATISTICS.get(name).alone for name in names):  # else nobody looks at them
+        for way in ways:
+            refuse_twins(way)
     members = tuple(dict.fromkeys(name for way in ways for name in way))
     protocol = resolved(replace(protocol, teacher=members[0], more_teachers=()), space)
     folder, asked = cache_folder(cache) / "statistics", tuple(dict.fromkeys(names))
@@ -196,12 +199,10 @@ def measure_beside(
 
 
 def _ways_to_compare(teachers: Sequence[str]) -> list[Way]:
-    """What each of the teachers is made of; refused if it is nobody, or somebody twice."""
+    """What each of the teachers is made of; refused if it is nobody."""
     ways = [way_of(each) for each in teachers]
     if () in ways:
         raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
-    for way in ways:
-        refuse_twins(way)
     return ways
 
 

@@ -18,7 +18,7 @@ from autodas.core.results import Failed, Ok, Result
 from autodas.scores import SCORES, Subjects
 from autodas.scores.score import Values
 from autodas.spaces import Space
-from autodas.statistics import Store
+from autodas.statistics import STATISTICS, Store
 from autodas.tables import Part, Split, Table, Target, Training, split
 from autodas.tables.labels import NO_TEACHER
 from autodas.tables.pairs import PairTable, is_pairs, pairs_of, split_pairs
@@ -101,11 +101,14 @@ def load_pairs(
     """
     table, _ = parted(name, space, limit=limit, sample=sample)
     students, (pairs, protocols) = space_of(table, space), taught(table, protocol)
-    told = remade_teachers(table, pairs.teachers, progress)
+    names = tuple(dict.fromkeys([*SIZES, *leaves]))
+    # What looks at the student alone is known without the teachers, whose files few people have.
+    alone = all(STATISTICS.get(each).alone for each in names)
+    told = () if alone else remade_teachers(table, pairs.teachers, progress)
     measured = measure_beside(
         students,
         pairs.students,
-        tuple(dict.fromkeys([*SIZES, *leaves])),
+        names,
         replace(protocol, data=protocols[0].data),
         [str(each.teacher) for each in protocols],
         cache=cache,

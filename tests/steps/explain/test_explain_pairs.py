@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import FileProblem, InvalidInput
 from autodas.fitness import COMPARISONS, PairGoodness
 from autodas.reports import build
 from autodas.spaces import get_space
@@ -149,6 +149,17 @@ def test_a_benchmark_tells_what_short_trainings_of_pairs_knew(table, tmp_path: P
     for comparison, tau in parts.items():
         assert found[comparison, "early:agreement@1/9"]["tau"] == pytest.approx(tau)
         assert "no rung 1/3, the table has 1/9" in found[comparison, "early:1/3"]["failed"]
+
+
+def test_what_looks_at_students_alone_needs_no_teacher(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where nobody has trained the teachers of the shipped table
+    asked = {"table": ("digits-pairs-cnn:pairs",), "protocol": FEW, "sample": 8}
+    out = tmp_path / "run"
+    with pytest.raises(FileProblem, match="it taught in table 'digits-pairs-cnn'"):
+        benchmark.run(benchmark.BenchmarkConfig(scores=("kd",), out=out, **asked))
+    found = benchmark.run(benchmark.BenchmarkConfig(scores=("params",), out=out, **asked))
+    row = next(each for each in found["rows"] if each["score"] == "params")
+    assert "failed" not in row or row["failed"] is None
 
 
 def test_a_proxy_is_judged_on_pairs_that_did_not_guide_it(table, tmp_path: Path) -> None:
