@@ -25,6 +25,7 @@ import numpy as np
 from autodas.core.errors import AutodasError, MissingData
 from autodas.core.results import Ok
 from autodas.core.rng import derive
+from autodas.data.validation import VALIDATION_SHARE
 from autodas.evolution import SuccessiveHalving
 from autodas.spaces import get_space
 from autodas.tables.labels import NO_TEACHER
@@ -106,12 +107,21 @@ class Pairs:
         """Number of the way without a teacher."""
         return self.table.teachers.index(NO_TEACHER)
 
+    @property
+    def images(self) -> int:
+        """How many images the students learn from."""
+        return int(str(self.table.meta["dataset"]).partition("/")[2] or 200)
+
+    @property
+    def judged(self) -> int:
+        """How many of them short trainings leave out and are judged on."""
+        return round(VALIDATION_SHARE * self.images)
+
     @cached_property
     def ladder(self) -> Ladder:
         """As the command plans it, on the rungs that there are."""
         recipe = self.table.meta["recipe"]
-        images = int(str(self.table.meta["dataset"]).partition("/")[2] or 200)
-        steps = recipe["epochs"] * -(-images // recipe["batch_size"])
+        steps = recipe["epochs"] * -(-self.images // recipe["batch_size"])
         return Ladder.priced({each.fidelity: each.cost for each in self.table.rungs}, steps)
 
     def rung(self, what: str, fidelity: Fraction) -> Any:
@@ -197,6 +207,7 @@ def contest(
     *,
     everyone: bool = True,
     trainings: Fraction = Fraction(TRAININGS),
+    lead: float = 0.0,
 ) -> int:
     """The way that short trainings of one student choose.
 
@@ -208,6 +219,8 @@ def contest(
         everyone: Try all ways, as autodas teachers does; else as many as a contest of finalists
             would.
         trainings: What it may cost with the final training.
+        lead: By how much the winner must be ahead of the most accurate teacher, times the
+            square root of how many images say so; else that one is taken.
     """
     arms = in_order(pairs)
     plan = (plan_for_all if everyone else Ladder.plan)(pairs.ladder, trainings, len(arms))
@@ -226,11 +239,21 @@ def contest(
             halving.tell(each.key, each.fidelity, Ok(score(each.arm, each.fidelity)))
     if not isinstance(halving.winner, Ok):
         raise ValueError("no arm of a table fails")
+    if lead:
+        return _or_most_accurate(pairs, halving, lead / np.sqrt(pairs.judged))
     if not plan.again:
         return halving.winner.value
     best = [each.arm for each in halving.ranking[: plan.again]]
     last = halving.history[-1].fidelity
     return max(best, key=lambda way: score(way, last) + score(way, last, 1))
+
+
+def _or_most_accurate(pairs: Pairs, halving: SuccessiveHalving[int], lead: float) -> int:
+    """The winner, or the most accurate where that is not further behind on their last rung."""
+    winner, usual = halving.winner.value, int(np.nanargmax(pairs.accuracy))
+    known = [dict(zip(each.arms, each.results, strict=True)) for each in halving.history]
+    last = next(each for each in reversed(known) if {str(winner), str(usual)} <= each.keys())
+    return winner if last[str(winner)].value - last[str(usual)].value > lead else usual
 
 
 def lost(pairs: Pairs, chosen: Any) -> Any:
@@ -257,6 +280,11 @@ def regrets(pairs: Pairs, draws: int, rules: Sequence[str]) -> dict[str, Any]:
         f"contest by {name}": (name, {}) for name in DECIDERS
     }
     contests["the same, as among finalists"] = (USUAL, {"everyone": False})
+    for lead in (0.25, 1.0):
+        contests[f"the same, if ahead of the most accurate by {lead:g}/√images"] = (
+            USUAL,
+            {"lead": lead},
+        )
     contests["the same, at six trainings"] = (USUAL, {"trainings": Fraction(6)})
     for label, (name, options) in contests.items():
         chosen = [

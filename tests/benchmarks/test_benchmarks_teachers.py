@@ -125,6 +125,14 @@ def test_a_contest_goes_by_what_decides(decider, everyone, chosen):
     assert WAYS[found] == chosen
 
 
+@pytest.mark.parametrize(("lead", "chosen"), [(2.0, "good"), (3.0, "famous")])
+def test_a_winner_may_have_to_be_clearly_ahead_of_the_most_accurate(lead, chosen):
+    """It is by 0.4 nats, and 40 images say so: by 2.5 over their square root."""
+    decide = teachers.DECIDERS["calibrated cross-entropy"]
+    found = teachers.contest(made_up(), 1, decide, derive(0, "test"), lead=lead)
+    assert WAYS[found] == chosen
+
+
 def test_of_equal_accuracy_the_lower_loss_decides():
     seen = {"accuracy": 50.0, "cross_entropy": 1.0, "calibrated_cross_entropy": 1.0, "brier": 0.5}
     for name in ("accuracy, then cross-entropy", "accuracy, then calibrated"):
