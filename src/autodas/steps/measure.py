@@ -15,6 +15,7 @@ from autodas.spaces import get_space
 from autodas.statistics import STATISTICS
 from autodas.workbench.measuring import measure_beside, space_sample
 from autodas.workbench.protocol import Protocol, resolved
+from autodas.workbench.ways import refuse_twins, way_of
 
 __all__ = ["Config", "MeasureConfig", "run"]
 
@@ -60,6 +61,8 @@ def run(config: MeasureConfig, progress: Progress = Silent()) -> dict[str, Any]:
         )
     architectures = space_sample(space, config.students, config.seed)
     teachers = list(config.teachers) or [str(resolved(config.protocol, space).teacher)]
+    for each in teachers:
+        refuse_twins(way_of(each))
     start = time.perf_counter()
     measured = measure_beside(
         space,

@@ -35,7 +35,7 @@ from autodas.statistics.store.settle import settled
 from autodas.workbench.addresses import Shelf, weights_of
 from autodas.workbench.protocol import Protocol, batch_of, resolved, teacher_of
 from autodas.workbench.shared_folder import Home, forget_the_dead, home, unpack
-from autodas.workbench.ways import NO_TEACHER, Way, in_words, refuse_twins, way_of
+from autodas.workbench.ways import NO_TEACHER, in_words, refuse_twins, way_of
 
 __all__ = [
     "LARGEST",
@@ -120,9 +120,12 @@ def measure_space(
         progress: Hears of every architecture.
 
     Raises:
-        AutodasError: a network cannot be built or run; nothing measured so far is lost.
+        InvalidInput: two of the teachers are one network.
+        AutodasError: a network cannot be built or run, or a teacher is not there, whether anything
+            is compared with it or not; nothing measured so far is lost.
     """
     way = way_of(str(resolved(protocol, space).teacher))
+    refuse_twins(way)
     shared: dict[str, Any] = {"cache": cache, "jobs": jobs}
     together = measure_beside(
         space, architectures, names, protocol, [in_words(way)], progress=progress, **shared
@@ -156,7 +159,7 @@ def measure_beside(
         names: Statistics.
         protocol: Batch and initialisation.
         teachers: T of them; of several joined by ``+``, what depends on the teacher is the mean
-            over them.
+            over them. What looks at students alone needs none of them.
         cache: Folder of the cache; the user's usual one by default.
         jobs: Processes, or workers, for what is not in the cache.
         progress: Hears of every student.
@@ -168,10 +171,9 @@ def measure_beside(
     Raises:
         AutodasError: a network cannot be built or run; nothing measured so far is lost.
     """
-    ways = _ways_to_compare(teachers)
-    if not all(STATISTICS.get(name).alone for name in names):  # else nobody looks at them
-        for way in ways:
-            refuse_twins(way)
+    ways = [way_of(each) for each in teachers]
+    if () in ways:
+        raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
     members = tuple(dict.fromkeys(name for way in ways for name in way))
     protocol = resolved(replace(protocol, teacher=members[0], more_teachers=()), space)
     folder, asked = cache_folder(cache) / "statistics", tuple(dict.fromkeys(names))
@@ -196,14 +198,6 @@ def measure_beside(
             called.append(text if len(teachers) == 1 else f"{text} beside {teacher}")
             pairs.append({**alone, **mean_of([by_name[name] for name in way])})
     return MeasuredSpace(columns(called, pairs, names), len(todo), seconds)
-
-
-def _ways_to_compare(teachers: Sequence[str]) -> list[Way]:
-    """What each of the teachers is made of; refused if it is nobody."""
-    ways = [way_of(each) for each in teachers]
-    if () in ways:
-        raise InvalidInput(f"{NO_TEACHER} is no teacher that a student could be compared with")
-    return ways
 
 
 def _instead(folder: Path, progress: Progress) -> Path:

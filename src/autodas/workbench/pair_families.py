@@ -35,6 +35,7 @@ from autodas.workbench.families import (
 from autodas.workbench.ground_truth import space_of
 from autodas.workbench.measuring import measure_beside
 from autodas.workbench.protocol import Protocol
+from autodas.workbench.ways import refuse_twins, way_of
 
 __all__ = ["ALL_PAIRS", "PairFamily", "asks_for_pairs", "load_pairs", "simple_rules", "taught"]
 
@@ -105,6 +106,8 @@ def load_pairs(
     # What looks at the student alone is known without the teachers, whose files few people have.
     alone = all(STATISTICS.get(each).alone for each in names)
     told = () if alone else remade_teachers(table, pairs.teachers, progress)
+    for each in () if alone else protocols:
+        refuse_twins(way_of(str(each.teacher)))
     measured = measure_beside(
         students,
         pairs.students,

@@ -68,6 +68,12 @@ class Protocol:
     task: Task = CLASSIFICATION
     more_teachers: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> list[str]:
+        """The teachers that somebody asked for, none of whom may be missing."""
+        asked = (self.teacher, *self.more_teachers)
+        return [name for text in asked if text for name in way_of(text)]
+
 
 DIGITS = Protocol("digits", "digits-cnn-teacher", 60)
 CIFAR10 = Protocol("cifar10-sample", "cifar10-resnet56", 64)

@@ -30,6 +30,7 @@ from autodas.steps.benchmark.pair_run import PairRun
 from autodas.steps.benchmark.table import Pair, TableDone, TableRun, pairs_of
 from autodas.steps.benchmark.text import summary_table, to_csv, to_latex
 from autodas.workbench.pair_families import ALL_PAIRS
+from autodas.workbench.ways import digests_of
 
 __all__ = ["BenchmarkConfig", "Config", "machine", "run", "summary_table"]
 
@@ -52,10 +53,11 @@ def run(config: BenchmarkConfig, progress: Progress = Silent()) -> dict[str, Any
     check_config(config)
     compared = contenders(config.scores)
     pairs = pairs_of(config.table, config.target, config.space)
-    # A formula, proxy file or table of one name may have changed.
+    # A formula, proxy file, table or teacher of one name may have changed.
     meant = {
         "formulas": {each.name: each.formula for each in compared.each if isinstance(each, Score)},
         "tables": {pair.table: pair.digest for pair in pairs},
+        "teachers": digests_of(config.protocol.named),
     }
     with RunDirectory(config.out, "benchmark", deciding(config), resolved=meant) as directory:
         start = time.perf_counter()

@@ -32,6 +32,7 @@ from autodas.workbench.ground_truth import load_table, space_of
 from autodas.workbench.measuring import space_sample
 from autodas.workbench.pair_families import PairFamily, asks_for_pairs, load_pairs
 from autodas.workbench.protocol import Protocol, resolved
+from autodas.workbench.ways import digests_of
 
 __all__ = ["Config", "ExplainConfig", "run", "score_and_terms"]
 
@@ -50,7 +51,7 @@ def run(config: ExplainConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """
     score, terms = score_and_terms(config.proxy)
     ground = _ground(config, score, progress)
-    meant = {"formula": score.formula}
+    meant = {"formula": score.formula, "teachers": digests_of(config.protocol.named)}
     with RunDirectory(config.out, "explain", deciding(config), resolved=meant) as directory:
         start = time.perf_counter()
         results: dict[str, Any] = {"score": config.proxy, "formula": None, "graph": None}

@@ -138,7 +138,9 @@ def _teachers(config: SearchConfig, space: Space, score: Score) -> list[str]:
 
     Raises:
         InvalidInput: finalists are to learn from one what it cannot teach.
+        AutodasError: one that was named is not there, even if nobody looks at it.
     """
+    digests_of(config.protocol.named)
     chooses = Trainings.parsed(config.trainings).chooses
     if not score.asks_teacher and not chooses:
         return []
