@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from autodas.core.errors import InvalidInput
 from autodas.fitness import budgets_of, expected_best, top1_regret
 
-few = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=6)
+few = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2)), min_size=1, max_size=6)
 
 
 @given(few, st.data())
