@@ -303,5 +303,9 @@ def test_every_correlation_of_a_row_has_the_interval_of_its_own_resamples(name, 
     assert found == pytest.approx(expected, abs=1e-12)
 
 
-def test_one_resample_will_do():
+def test_one_resample_will_do_such_as_the_sample_itself():
     assert Resamples(5, 1).weights.shape == (1, 5)
+    x, y = np.random.default_rng(11).integers(9, size=(2, 30)).astype(float)
+    whole = Resamples.whole(30)
+    assert whole.rhos(x, y) == pytest.approx([scipy.stats.spearmanr(x, y).statistic])
+    assert whole.weighted_taus(x, y) == pytest.approx([weighted(x, y).statistic])

@@ -128,3 +128,17 @@ def test_a_failure_keeps_its_reason_and_nonsense_is_refused():
         Goodness(truth, lift=True)
     with pytest.raises(InvalidInput, match="sizes"):
         BeyondSize(truth, params)
+
+
+def test_sizes_that_are_not_asked_for_change_nothing():
+    params, macs, hidden, truth = world(10)
+    few = Goodness(truth[:5], np.array([params, macs])[:, :5])
+    assert few(hidden[:5]) == Goodness(truth[:5])(hidden[:5])
+    assert few.floor == 0.0
+
+
+def test_where_all_are_of_one_size_lift_is_counted_from_nothing():
+    _, _, hidden, truth = world(11)
+    same = Goodness(truth, np.ones((2, 40)), lift=True)
+    assert same.floor == 0.0
+    assert same(hidden) == Goodness(truth)(hidden)

@@ -1,5 +1,7 @@
 """How well scores order pairs, worked by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,11 @@ def test_a_student_that_was_drawn_twice_counts_twice_and_not_four_times():
     drawn = measured._samples([1.0, 2.0, 1.0, 2.0]).value[TEACHERS][1]
     assert set(np.round(drawn[np.isfinite(drawn)], 12)) == {-1.0, 0.0, 1.0}
     three = PairIntervals(np.array([1.0, 2, 2, 1, 2, 1]), np.repeat([0, 1, 2], 2), [0, 1] * 3)
-    drawn = three._samples([1.0, 2.0] * 3).value[TEACHERS][1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # not even where one teacher was drawn twice
+        drawn = three._samples([1.0, 2.0] * 3).value[TEACHERS][1]
+    assert len(drawn) == 1000
+    assert np.isnan(drawn).any()
     # One of three right: drawn k times of three, (2k − 3) / 3.
     assert set(np.round(drawn[np.isfinite(drawn)], 6)) == set(np.round([-1, -1 / 3, 1 / 3, 1], 6))
 

@@ -73,7 +73,7 @@ def test_resampled_partial_taus_equal_a_regression_of_the_drawn_rows():
     rng = np.random.default_rng(3)
     x, y, p, m = rng.integers(6, size=(4, 15)).astype(float)
     weights = Resamples(15, 10).weights.astype(float)
-    given = GivenSize(y, p, m, n_boot=10)
+    given = GivenSize(y, p, m, n_boot=10, seed=0)
     taus = given._resampled(given._residuals.of(x))
     for weight, found in zip(weights, taus, strict=True):
         rows = np.repeat(np.arange(15), weight.astype(int))
@@ -225,9 +225,9 @@ def test_small_and_large_tables_in_order_are_in_order_in_every_resample(n, way):
         assert (found.value, found.low, found.high) == pytest.approx((sign,) * 3)
 
 
-def test_eight_architectures_can_be_controlled_and_a_score_alone_gets_what_its_row_says():
-    rng = np.random.default_rng(8)
-    score, truth, params, macs = rng.normal(size=(4, 8))
+@pytest.mark.parametrize("n", [8, 30])
+def test_eight_architectures_can_be_controlled_and_a_score_alone_gets_what_its_row_says(n):
+    score, truth, params, macs = np.random.default_rng(n).normal(size=(4, n))
     found = tau_given_size(score, truth, params, macs).value
     row = Yardstick(truth, params, macs).row(score).value
     assert (found.value, found.low, found.high) == (

@@ -149,8 +149,8 @@ class GivenSize:
         params: npt.ArrayLike,
         macs: npt.ArrayLike,
         *,
-        n_boot: int = 1000,
-        seed: int = 0,
+        n_boot: int,
+        seed: int,
     ) -> None:
         self._truth = np.asarray(truth, dtype=np.float64)
         sizes = np.stack(_sizes(truth, params, macs))
