@@ -282,3 +282,30 @@ def test_the_more_architectures_the_fewer_resamples(monkeypatch, n, resamples):
     # Nothing is computed for a truth that orders nothing.
     row.Yardstick(np.zeros(n), np.ones(n), np.ones(n))
     assert drawn == [(n, resamples)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("tau", scipy.stats.kendalltau),
+        ("rho", scipy.stats.spearmanr),
+        ("weighted_tau", weighted),
+    ],
+)
+def test_every_correlation_of_a_row_has_the_interval_of_its_own_resamples(name, measure):
+    rng, params, macs = sized(10, n=30)
+    truth = np.log(params) + rng.normal(size=30)
+    score = truth + rng.normal(size=30)
+    row = honest_row(score, truth, params, macs, n_boot=100).value.to_json()
+    samples = plain(Resamples(30, 100), score, truth, measure)
+    found = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
+    expected = [measure(score, truth).statistic, *np.quantile(samples, [0.025, 0.975])]
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_resample_will_do_such_as_the_sample_itself():
+    assert Resamples(5, 1).weights.shape == (1, 5)
+    x, y = np.random.default_rng(11).integers(9, size=(2, 30)).astype(float)
+    whole = Resamples.whole(30)
+    assert whole.rhos(x, y) == pytest.approx([scipy.stats.spearmanr(x, y).statistic])
+    assert whole.weighted_taus(x, y) == pytest.approx([weighted(x, y).statistic])

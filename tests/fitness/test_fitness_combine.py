@@ -152,7 +152,9 @@ def test_the_path_ends_before_it_would_need_another_term():
     assert boosted([FamilyFeatures(np.zeros((80, 3)), part.truth, "flat")], 3) == []
 
 
-@pytest.mark.parametrize(("parts", "terms", "rate"), [([], 1, 0.1), (0, 0, 0.1), (0, 1, 0.0)])
+@pytest.mark.parametrize(
+    ("parts", "terms", "rate"), [([], 1, 0.1), (0, 0, 0.1), (0, 1, 0.0), (0, 1, 1.1)]
+)
 def test_nonsense_is_refused(parts, terms, rate):
     with pytest.raises(InvalidInput):
         boosted([made(0)] if parts == 0 else parts, terms, rate=rate)
@@ -199,7 +201,9 @@ def test_good_enough_is_what_lies_within_one_standard_error(blur, within):
     gap = (means[1] - means[0]) / error
     assert (0.5 < gap < 0.9) if within else (1.1 < gap < 2.0)
     assert number == (0 if within else 1)
-    assert simplest([part], [[simple], [good]], resamples=400) == (number, means, errors)
+    told = simplest([part], [[simple], [good]], resamples=400, seed=0)
+    assert told == (number, means, errors)
+    assert simplest([part], [[simple], [good]], seed=1)[2] != errors
 
 
 def test_families_count_by_weight_when_sums_are_compared():
@@ -234,3 +238,42 @@ def test_a_constant_sum_counts_as_knowing_nothing():
 def test_nothing_to_choose_from_is_refused():
     with pytest.raises(InvalidInput):
         simplest([made(0)], [])
+
+
+def test_ranks_are_centred_so_that_a_constant_explains_nothing_of_them():
+    for truth in (np.arange(7.0), np.array([3.0, 1.0, 1.0, 2.0])):
+        assert boosted([FamilyFeatures(np.ones((len(truth), 1)), truth, "a")], 1) == []
+
+
+def test_two_architectures_can_be_fitted_and_one_cannot():
+    features = np.array([[-0.5], [0.5]])
+    # Their ranks are -1/4 and 1/4.
+    (found,) = boosted([FamilyFeatures(features, np.array([1.0, 9.0]), "a")], 1, rate=1.0)
+    assert found.weights == pytest.approx([0.5])
+    with pytest.raises(InvalidInput, match="at least two architectures"):
+        boosted([FamilyFeatures(features, np.array([1.0, np.nan]), "a")], 1)
+
+
+@pytest.mark.parametrize("one", [0, 11])
+def test_every_architecture_may_be_drawn_again(one):
+    truth = np.arange(12.0)
+    other = truth.copy()
+    other[one] = 5.5
+    part = FamilyFeatures(np.zeros((12, 1)), truth, "a")
+    # Both sums say the same of all architectures but one.
+    _, _, errors = simplest([part], [[other], [truth]], resamples=100)
+    assert errors[0] > 0.01
+
+
+def test_families_of_one_table_are_drawn_together():
+    rng = np.random.default_rng(0)
+    truth, one, other = rng.normal(size=(3, 40))
+    for group, alike in (("a", True), ("b", False)):
+        parts = [
+            FamilyFeatures(np.zeros((40, 1)), truth, "a"),
+            FamilyFeatures(np.zeros((40, 1)), -truth, group),
+        ]
+        # What a sum gains in one family it loses in the other, where the same rows are drawn.
+        _, means, errors = simplest(parts, [[one, one], [other, other]], resamples=50)
+        assert means == pytest.approx([0.0, 0.0])
+        assert (max(errors) < 1e-9) == alike

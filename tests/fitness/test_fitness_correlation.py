@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from autodas.core.errors import InvalidInput
 from autodas.core.results import Failed, Ok
 from autodas.fitness import TauAgainst, correlate, gaps_last
-from autodas.fitness.correlation import LARGEST_MASK
+from autodas.fitness.correlation import LARGEST_MASK, best_first
 
 small = st.integers(-3, 3).map(float)
 pairs = st.lists(st.tuples(small, small), min_size=3, max_size=40)
@@ -141,3 +141,7 @@ def test_the_score_is_not_changed():
     x = np.array([1.0, np.nan, 2.0])
     gaps_last(x)
     assert np.isnan(x[1])
+
+
+def test_the_best_has_the_first_rank_and_equal_ones_keep_their_order():
+    assert best_first(np.array([2.0, 5.0, 2.0, 7.0])).tolist() == [2, 1, 3, 0]

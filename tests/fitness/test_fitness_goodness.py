@@ -119,11 +119,26 @@ def test_a_failure_keeps_its_reason_and_nonsense_is_refused():
     failed = Objective([goal], size_control=0.5).either_way({"a": np.full(40, np.nan)})
     assert isinstance(failed, Failed)
     assert "finite" in failed.reason
-    few = BeyondSize(truth[:5], [params[:5]])(hidden[:5])
-    assert isinstance(few, Failed)
-    with pytest.raises(InvalidInput, match=r"1\.5"):
-        Goodness(truth, size_control=1.5)
+    assert isinstance(BeyondSize(truth[:7], [params[:7]])(hidden[:7]), Failed)
+    assert isinstance(BeyondSize(truth[:8], [params[:8]])(hidden[:8]), Ok)
+    for share in (-0.1, 1.1):
+        with pytest.raises(InvalidInput, match=str(share)):
+            Goodness(truth, np.array([params, macs]), size_control=share)
     with pytest.raises(InvalidInput, match="sizes"):
         Goodness(truth, lift=True)
     with pytest.raises(InvalidInput, match="sizes"):
         BeyondSize(truth, params)
+
+
+def test_sizes_that_are_not_asked_for_change_nothing():
+    params, macs, hidden, truth = world(10)
+    few = Goodness(truth[:5], np.array([params, macs])[:, :5])
+    assert few(hidden[:5]) == Goodness(truth[:5])(hidden[:5])
+    assert few.floor == 0.0
+
+
+def test_where_all_are_of_one_size_lift_is_counted_from_nothing():
+    _, _, hidden, truth = world(11)
+    same = Goodness(truth, np.ones((2, 40)), lift=True)
+    assert same.floor == 0.0
+    assert same(hidden) == Goodness(truth)(hidden)

@@ -1,5 +1,7 @@
 """Intervals of what a choice loses: resamples in which somebody else is the best that was drawn."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -79,3 +81,23 @@ def test_means_over_budgets_are_those_of_the_table_and_lie_within():
     for each in found.values():
         assert each.low < each.value < each.high
     assert lost_on_average(np.full(60, np.nan), truth, size, regrets, Resamples(59)) == {}
+
+
+def test_a_resample_without_anybody_who_fits_is_left_out_and_warns_nobody():
+    score, truth, cost = [1.0, 3.0, 2.0, 4.0], [70.0, 80.0, 76.0, 90.0], [1.0, 2.0, 3.0, 4.0]
+    regrets = top1_regret(score, truth, cost, [2.0, 4.0]).value
+    # All: 80 of the cheap two, whose mean is 75, and 90 of all, whose mean is 79. Of the cheap two
+    # the first only: 70, and 90 of all, the third twice among them, whose mean is 78.
+    resamples = drawn([0, 0, 2, 2], [1, 1, 1, 1], [1, 0, 2, 1], [0, 0, 0, 4])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = lost_on_average(score, truth, cost, regrets, resamples)
+    for name, samples in (
+        ("lost", [0.0, 0.0]),
+        ("over_random", [(5.0 + 11.0) / 2, (0.0 + 12.0) / 2]),
+        ("random_lost", [(5.0 + 11.0) / 2, (0.0 + 12.0) / 2]),
+        ("largest_lost", [0.0, 0.0]),
+    ):
+        ends = np.quantile(samples, [0.025, 0.975])
+        assert (found[name].low, found[name].high) == pytest.approx(ends)
+    assert lost_on_average(score, truth, cost, [], resamples) == {}

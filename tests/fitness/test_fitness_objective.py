@@ -20,7 +20,7 @@ def test_the_mean_is_weighted_and_parts_are_told():
 
 
 def test_the_minimum_is_that_of_the_worst_family():
-    found = Objective([A, B], "min")({"a": PERFECT, "b": Ok(SWAPPED)}).value
+    found = Objective(goals=[A, B], combine="min")({"a": PERFECT, "b": Ok(SWAPPED)}).value
     assert found.value == pytest.approx(4 / 6)
 
 
@@ -67,3 +67,19 @@ def test_the_order_of_architectures_does_not_decide_the_last_digit():
         objective = Objective([goal], measure="rho", size_control=0.5)
         found.add(objective({"a": scores[order]}).value.value)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("shape", [(3,), (5,), (1, 4), (4, 1)])
+@pytest.mark.parametrize("rows", [None, np.array([0, 1, 2])])
+def test_scores_are_of_all_architectures_even_if_some_rows_count(shape, rows):
+    objective = Objective([Goal("a", A.truth, rows)])
+    message = rf"^a: scores must have the shape \(4,\), got \{str(shape)[:-1]}\)$"
+    with pytest.raises(InvalidInput, match=message):
+        objective({"a": np.arange(np.prod(shape)).reshape(shape)})
+
+
+@pytest.mark.parametrize(("weight", "value"), [(2e-9, 0.999999996), (4e-11, 1.0)])
+def test_a_fitness_is_told_to_nine_decimals(weight, value):
+    # 1 in one family and -1 in another of so little weight: 1 - 2 · weight.
+    goals = [A, Goal("b", -A.truth, weight=weight)]
+    assert Objective(goals)({"a": PERFECT, "b": PERFECT}).value.value == value

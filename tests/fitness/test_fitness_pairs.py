@@ -1,5 +1,7 @@
 """How well scores order pairs, worked by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,11 @@ def test_a_student_that_was_drawn_twice_counts_twice_and_not_four_times():
     drawn = measured._samples([1.0, 2.0, 1.0, 2.0]).value[TEACHERS][1]
     assert set(np.round(drawn[np.isfinite(drawn)], 12)) == {-1.0, 0.0, 1.0}
     three = PairIntervals(np.array([1.0, 2, 2, 1, 2, 1]), np.repeat([0, 1, 2], 2), [0, 1] * 3)
-    drawn = three._samples([1.0, 2.0] * 3).value[TEACHERS][1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # not even where one teacher was drawn twice
+        drawn = three._samples([1.0, 2.0] * 3).value[TEACHERS][1]
+    assert len(drawn) == 1000
+    assert np.isnan(drawn).any()
     # One of three right: drawn k times of three, (2k − 3) / 3.
     assert set(np.round(drawn[np.isfinite(drawn)], 6)) == set(np.round([-1, -1 / 3, 1 / 3, 1], 6))
 
@@ -124,3 +130,52 @@ def test_nothing_is_shared_where_nothing_differs():
     )
     with pytest.raises(InvalidInput, match="once with every teacher"):
         variance_shares(TRUTH[:5], STUDENT[:5], TEACHER[:5])
+
+
+def test_shapes_that_do_not_fit_are_told_apart():
+    with pytest.raises(InvalidInput, match=r"got \(6,\), \(5,\) and \(4,\)$"):
+        PairGoodness(TRUTH, STUDENT[:5], TEACHER[:4])
+    with pytest.raises(InvalidInput, match=r"got \(6,\), \(6,\) and \(5,\)$"):
+        PairGoodness(TRUTH, STUDENT, TEACHER[:5])
+    with pytest.raises(InvalidInput, match=r"got \(6,\), \(5,\) and \(6,\)$"):
+        PairGoodness(TRUTH, STUDENT[:5], TEACHER)
+    with pytest.raises(InvalidInput, match=r"one shape \(P,\), got \(2, 3\), "):
+        PairGoodness(*(each.reshape(2, 3) for each in (TRUTH, STUDENT, TEACHER)))
+
+
+@pytest.mark.parametrize("make", [PairGoodness, PairIntervals])
+def test_one_pair_or_none_of_known_accuracy_orders_nothing(make):
+    for truth in (np.full(6, np.nan), np.array([np.nan, 60.0, *[np.nan] * 4])):
+        judge = make(truth, STUDENT, TEACHER)
+        found = judge(TRUTH) if make is PairGoodness else judge.of(TRUTH)
+        assert found == Failed("constant score")
+
+
+def test_where_nothing_is_compared_there_is_no_interval_and_no_difference():
+    one = PairIntervals(TRUTH[:3], STUDENT[:3], TEACHER[:3])
+    nothing = Failed("no two students of one teacher differ in accuracy")
+    assert one.of([1, 2, 3]) == one.difference([1, 2, 3], [3, 2, 1]) == nothing
+    measured = PairIntervals(TRUTH, STUDENT, TEACHER)
+    assert measured.difference(TRUTH, np.ones(6)) == Failed("nothing to compare with")
+    assert measured.difference(np.ones(6), TRUTH) == Failed("constant score")
+
+
+def test_variance_is_shared_in_a_large_table_without_holes_and_copies():
+    student, teacher = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
+    values = np.where(student % 2, 1.0, -1.0)
+    assert variance_shares(values, student, teacher).value == pytest.approx((1.0, 0.0))
+    hole = values.copy()
+    hole[7] = np.nan
+    twice = [np.append(each, each[0]) for each in (values, student, teacher)]
+    for wrong in ((hole, student, teacher), twice):
+        with pytest.raises(InvalidInput, match="once with every teacher"):
+            variance_shares(*wrong)
+
+
+@pytest.mark.parametrize(("gap", "same"), [(1e-7, True), (1e-5, False)])
+def test_what_differs_by_the_rounding_of_single_precision_is_the_same(gap, same):
+    found = variance_shares(-8.0 * (1 + gap * STUDENT), STUDENT, TEACHER)
+    if same:
+        assert found == Failed("it is the same for all pairs")
+    else:
+        assert found.value == pytest.approx((1.0, 0.0))

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodas.core.errors import InvalidInput
-from autodas.fitness import expected_best, top1_regret
+from autodas.fitness import budgets_of, expected_best, top1_regret
 
-few = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=6)
+few = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 2)), min_size=1, max_size=6)
 
 
 @given(few, st.data())
@@ -63,3 +63,17 @@ def test_a_perfect_score_loses_nothing_and_random_gains_from_trying_more():
         assert each.score == each.top5.score == 0.0
         assert each.top5.random < each.random
         assert each.top5.k == np.ceil(each.n / 20)
+
+
+def test_all_may_fit_a_budget_and_no_more_than_all():
+    cost = np.arange(1.0, 9.0)
+    assert budgets_of(cost, (0.01, 1.0)) == [1.0, 8.0]
+    with pytest.raises(InvalidInput, match=r"shares must lie in \(0, 1\]"):
+        budgets_of(cost, (1.01,))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 9])
+def test_of_equals_exactly_their_value_is_expected(k):
+    assert expected_best([91.3] * 10, np.zeros(10), k) == 91.3
+    # Of any two at least one is among the best three.
+    assert expected_best([91.3] * 10 + [4.7], np.zeros(11), k + 1) == 91.3

@@ -73,7 +73,7 @@ def test_resampled_partial_taus_equal_a_regression_of_the_drawn_rows():
     rng = np.random.default_rng(3)
     x, y, p, m = rng.integers(6, size=(4, 15)).astype(float)
     weights = Resamples(15, 10).weights.astype(float)
-    given = GivenSize(y, p, m, n_boot=10)
+    given = GivenSize(y, p, m, n_boot=10, seed=0)
     taus = given._resampled(given._residuals.of(x))
     for weight, found in zip(weights, taus, strict=True):
         rows = np.repeat(np.arange(15), weight.astype(int))
@@ -214,3 +214,43 @@ def test_what_is_known_of_the_public_resnets():
     budgets = [150e3, 200e3, 300e3, 400e3, 500e3, 600e3]
     lost = [each.largest for each in top1_regret(params, distilled, params, budgets).value]
     assert lost == pytest.approx([0.0, 0.45, 0.0, 0.44, 0.38, 0.0], abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [60, 300])
+@pytest.mark.parametrize("way", [1, -1])
+def test_small_and_large_tables_in_order_are_in_order_in_every_resample(n, way):
+    same, ordered = np.ones(n), np.arange(float(n))[::way]
+    for sign in (1.0, -1.0):
+        found = tau_given_size(sign * ordered, ordered, same, same, n_boot=5).value
+        assert (found.value, found.low, found.high) == pytest.approx((sign,) * 3)
+
+
+@pytest.mark.parametrize("n", [8, 30])
+def test_eight_architectures_can_be_controlled_and_a_score_alone_gets_what_its_row_says(n):
+    score, truth, params, macs = np.random.default_rng(n).normal(size=(4, n))
+    found = tau_given_size(score, truth, params, macs).value
+    row = Yardstick(truth, params, macs).row(score).value
+    assert (found.value, found.low, found.high) == (
+        row.tau_given_size, row.tau_given_size_low, row.tau_given_size_high
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "bins"), [(8, 1), (15, 1), (16, 2), (200, 10)])
+def test_there_are_as_many_bins_as_can_be_filled_but_ten_at_most(n, bins):
+    x = np.random.default_rng(n).permutation(np.arange(float(n)))
+    found = tau_within_bins(x, x, x).value
+    assert (found.value, found.bins, found.n) == (pytest.approx(1.0), bins, n)
+
+
+def test_a_bin_may_be_of_two():
+    truth = np.arange(4.0)
+    found = tau_within_bins([0.0, 1.0, 3.0, 2.0], truth, [1.0, 2.0, 3.0, 4.0], least=2).value
+    assert (found.value, found.bins, found.n) == (0.0, 2, 4)
+
+
+def test_a_bin_that_says_nothing_does_not_end_the_others():
+    # Five are too few, nine larger ones are equally accurate, twelve larger yet are in order.
+    params = np.repeat([1.0, 2.0, 3.0], [5, 9, 12])
+    truth = np.concatenate([np.arange(5.0), np.full(9, 7.0), np.arange(12.0)])
+    found = tau_within_bins(np.arange(26.0), truth, params).value
+    assert (found.value, found.bins, found.n) == (1.0, 1, 12)

@@ -110,3 +110,47 @@ def test_measures_of_ones_own_are_functions_of_scores_and_accuracies(tmp_path, m
         check_measure("kendal")
     with pytest.raises(InvalidInput, match="'no_such_module' cannot be imported"):
         check_measure("no_such_module:f")
+
+
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_the_regret_of_random_ones_is_the_mean_over_all_of_their_sets(k):
+    lost = [92.0 - max(chosen) for chosen in itertools.combinations(TRUTH, k)]
+    assert top_of_list(TRUTH, TRUTH, k).value.random == pytest.approx(np.mean(lost))
+
+
+def test_the_share_gained_back_is_of_what_random_ones_lose():
+    truth = [0.0, 0.0, 0.0, 0.0, 2.0, 8.0]
+    judge = judge_of("regret", truth)
+    # Of 20 sets of three ten have the 8, six have the 2 without it, and four have neither.
+    at_random = (6 * 6.0 + 4 * 8.0) / 20
+    assert judge([3.0, 2.0, 1.0, 0.0, 4.0, 0.0]).value == pytest.approx(1 - 6.0 / at_random)
+    assert judge([3.0, 2.0, 4.0, 0.0, 1.0, 0.0]).value == -1.0  # 1 - 8 / 3.4 is less
+    most_are_best = judge_of("regret", [1.0, 1.0, 1.0, 0.0])([1.0, 2.0, 3.0, 4.0])
+    assert most_are_best == Failed("the best of random ones is the best of all")
+
+
+def test_ten_are_looked_at_unless_more_or_fewer_are_asked_for():
+    rng = np.random.default_rng(0)
+    truth, score = rng.normal(size=(2, 60))
+    assert top_of_list(score, truth).value == top_of_list(score, truth, 10).value
+    assert top_of_list(score, truth).value.k == 10
+    lost = truth.max() - truth[np.argsort(-score)[:10]].max()
+    assert top_of_list(score, truth).value.regret == pytest.approx(lost)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["json", "json:", ":loads", "json.:loads", ".json:loads", "json:a.b", "j-n:loads", "a b:c"],
+)
+def test_what_is_no_name_of_a_function_is_not_looked_for(name):
+    with pytest.raises(InvalidInput, match=r"must be one of tau, rho, .* or module:function, got"):
+        check_measure(name)
+
+
+def test_of_an_error_of_ones_own_measure_the_first_line_is_told(tmp_path, monkeypatch):
+    (tmp_path / "my_fitness_22.py").write_text(
+        "def wordy(score, truth):\n    raise ValueError('what is wrong\\nwhere\\nwhy')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match=r"fails \(ValueError: what is wrong\)$"):
+        judge_of("my_fitness_22:wordy", TRUTH)(TRUTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from autodas.core.errors import InvalidInput
 from autodas.fitness.combine import FamilyFeatures, boosted
@@ -78,3 +79,56 @@ def test_boosting_ends_when_nothing_is_gained_on_the_worst_space():
     ]
     assert len(boosted(parts, 10)) > 1
     assert boosted(parts, 10, unseen="min") == []
+
+
+def test_gains_do_not_depend_on_the_unit_of_a_term():
+    rng = np.random.default_rng(1)
+    aligned, scales = rng.normal(size=(3, 4)), rng.uniform(1, 2, size=(3, 4))
+    for how in ("sure", "min"):
+        found = gains_unseen(aligned, scales, "abc", RATE, how)
+        shorter = gains_unseen(aligned / 1e3, scales / 1e6, "abc", RATE, how)
+        assert shorter == pytest.approx(found)
+
+
+def test_noise_on_the_others_is_no_gain_of_a_term_that_only_one_space_has():
+    # A constant but for rounding there, which happens to go along with what is left.
+    aligned, scales = np.array([[1.0], [1e-7], [1e-7]]), np.array([[1.0], [1e-14], [1e-14]])
+    for how in ("sure", "min"):
+        assert gains_unseen(aligned, scales, "abc", RATE, how)[0] <= 0
+
+
+def slope_of(target: np.ndarray, values: np.ndarray) -> float:
+    return max(0.0, float(target @ values) / float(values @ values)) if values.any() else 1.0
+
+
+@pytest.mark.parametrize("how", ["sure", "min"])
+def test_with_slopes_gains_on_spaces_left_out_are_those_under_the_slopes_of_the_families(how):
+    rng = np.random.default_rng(2)
+    n, terms, parts = 40, 6, []
+    for unit, name in ((0.3, "a"), (1.0, "b"), (4.0, "c")):
+        features = rng.normal(size=(n, terms))
+        truth = features @ np.linspace(1.0, 0.2, terms) + rng.normal(size=n)
+        features -= features.mean(axis=0)
+        parts.append(FamilyFeatures(unit * features, truth, name, space=name))
+    share = np.sqrt(1 / (3 * n))  # every family has a third of the weight
+    ranks = [(scipy.stats.rankdata(p.truth) - (n + 1) / 2) / n for p in parts]
+    weighed = [(share * p.features, share * r) for p, r in zip(parts, ranks, strict=True)]
+    names = np.repeat(["a", "b", "c"], n)
+    path = boosted(parts, terms, rate=RATE, steps=12, slopes=True, unseen=how)
+    before = np.zeros(terms)
+    for each in path:
+        slopes = [slope_of(y, x @ before) for x, y in weighed]
+        stacked = np.concatenate([b * x for b, (x, _) in zip(slopes, weighed, strict=True)])
+        left = np.concatenate([y for _, y in weighed]) - stacked @ before
+        saved = np.array(
+            [[error_saved(stacked[:, t], left, names == s) for s in "abc"] for t in range(terms)]
+        )
+        surely = saved.mean(1) - saved.std(1, ddof=1) / np.sqrt(3)
+        best = int(np.argmax(surely if how == "sure" else saved.min(1)))
+        after = np.zeros(terms)
+        after[list(each.chosen)] = each.weights
+        assert np.flatnonzero(after - before).tolist() == [best]
+        fit = np.linalg.lstsq(stacked[:, [best]], left, rcond=None)[0][0]
+        assert (after - before)[best] == pytest.approx(RATE * fit)
+        before = after
+    assert len(path[-1].chosen) > 2

@@ -134,9 +134,9 @@ def _stacked(
 
 
 def _explained(aligned: Floats, scale: Floats) -> Floats:
-    """``(N,)`` how much of what is left each term explains; -1 of one that does not vary."""
-    found: Floats = np.full(len(scale), -1.0)
-    np.divide(aligned**2, scale, out=found, where=scale > TINY)
+    """``(N,)`` how much of what is left each term explains; 0 of one that does not vary."""
+    nothing = np.zeros_like(scale)
+    found: Floats = np.divide(aligned**2, scale, out=nothing, where=scale > TINY)
     return found
 
 

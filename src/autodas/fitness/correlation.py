@@ -163,7 +163,6 @@ class TauAgainst:
         self._truth = values[known]
         self.n = len(self._truth)
         self._better: npt.NDArray[np.bool_] | None = None
-        self._untied = 0
         if self.n <= LARGEST_MASK:
             self._better = self._truth[:, None] > self._truth[None, :]
             self._worse = np.ascontiguousarray(self._better.T)

@@ -26,7 +26,7 @@ def false_discovery_rates(p_values: Sequence[float]) -> npt.NDArray[np.float64]:
     order = np.argsort(-p, kind="stable")
     ranks = np.arange(len(p), 0, -1)
     found = np.empty(len(p))
-    found[order] = np.minimum(1.0, np.minimum.accumulate(p[order] * len(p) / ranks))
+    found[order] = np.minimum.accumulate(p[order] * len(p) / ranks)
     return found
 
 

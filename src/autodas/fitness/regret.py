@@ -108,13 +108,14 @@ def expected_best(values: npt.ArrayLike, order: npt.ArrayLike, k: int) -> float:
     pool = np.sort(y[by == last])[::-1]
     drawn, left = k - len(surely), len(pool)
     # The i-th best of the pool is the best drawn with probability C(left - i, drawn - 1) / C(left,
-    # drawn), each of which follows from the one before.
-    chance, expected = drawn / left, 0.0
-    for i, value in enumerate(pool[: left - drawn + 1], start=1):
-        expected += chance * max(float(value), floor)
+    # drawn), each of which follows from the one before. What each lacks is added up, which is 0
+    # exactly, without rounding, where all that can be drawn are equal.
+    best, chance, lacking = max(float(pool[0]), floor), drawn / left, 0.0
+    for i, value in enumerate(pool, start=1):
+        lacking += chance * (best - max(float(value), floor))
         if i < left:
             chance *= (left - i - drawn + 1) / (left - i)
-    return expected
+    return best - lacking
 
 
 def top1_regret(

@@ -149,8 +149,8 @@ class GivenSize:
         params: npt.ArrayLike,
         macs: npt.ArrayLike,
         *,
-        n_boot: int = 1000,
-        seed: int = 0,
+        n_boot: int,
+        seed: int,
     ) -> None:
         self._truth = np.asarray(truth, dtype=np.float64)
         sizes = np.stack(_sizes(truth, params, macs))
@@ -231,7 +231,7 @@ def tau_within_bins(
     if least < 2:
         raise InvalidInput(f"a bin needs at least 2 architectures, got least={least}")
     x, y = pairs.value
-    edges = np.quantile(size, np.linspace(0.0, 1.0, min(10, max(1, len(x) // least)) + 1)[1:-1])
+    edges = np.quantile(size, np.linspace(0.0, 1.0, min(10, len(x) // least) + 1)[1:-1])
     bin_of = np.searchsorted(np.unique(edges), size, side="right")
     total, weight, used, n = 0.0, 0, 0, 0
     for number in np.unique(bin_of):

@@ -74,7 +74,7 @@ def top_of_list(score: npt.ArrayLike, truth: npt.ArrayLike, k: int = DEFAULT_TOP
         Top(
             k=k,
             ndcg=float(_mean_at(places, x, gain) @ _discounts(k) / ideal),
-            precision=float(min(1.0, _mean_at(places, x, among_best).mean())),
+            precision=float(_mean_at(places, x, among_best).mean()),
             best=best,
             regret=float(y.max()) - best,
             random=float(y.max()) - expected_best(y, np.zeros(len(y)), k),

@@ -45,7 +45,8 @@ def gains_unseen(
     own, length = members @ aligned, members @ scales
     others, room = own.sum(axis=0) - own, length.sum(axis=0) - length
     usable = room > TINY
-    step = rate * np.where(usable, others / np.where(usable, room, 1.0), 0.0)
+    step = rate * others / np.where(usable, room, np.inf)
+    # Below 0 where no other space has the term, lest noise of the others makes up for that.
     gains = np.where(usable, 2.0 * step * own - step**2 * length, -1.0)
     if unseen == "min":
         return np.asarray(gains.min(axis=0))
