@@ -159,7 +159,7 @@ def test_the_largest_drawn_is_called_so(tmp_path: Path) -> None:
     run = read_run(fake_runs.write_run(tmp_path, results))
     (finding,) = sentences.gained(run)
     assert "the largest drawn reaches 95.0" in finding.text
-    assert "+1.0 points to the largest drawn" in sentences.gain(run)
+    assert "+1.0 points over the largest drawn" in sentences.gain(run)
 
 
 def findings_of(tmp_path: Path, results: dict[str, Any]) -> list[sentences.Finding]:
@@ -243,9 +243,28 @@ def test_the_largest_is_not_compared_with_itself(tmp_path: Path) -> None:
     assert finding.text.endswith("reaches 88.9 % (teacher 98.0 %); it is the largest that fits.")
     run = read_run(fake_runs.write_run(tmp_path / "b", results))
     assert "gains nothing over the largest that fits, which it is" in sentences.gain(run)
-    untaught = results["students"][0] | {"taught": False}
-    other, *_ = findings_of(tmp_path / "c", distilled(untaught, largest))
-    assert "0.0 points (95 % interval" in other.text
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_the_largest_taught_is_the_chosen_one_taught(tmp_path: Path, both: bool) -> None:
+    """Paired by seed where the other way was trained, too, and told once."""
+    largest = student("largest", 80.0, 86.0)
+    chosen = student("chosen", 82.0, 88.5) | {"arch": largest["arch"], "taught": False}
+    chosen |= {"vanilla": [82.0, 88.5], "with_teacher": None}
+    if both:
+        gain = {"mean": -2.25, "low": -5.4, "high": 0.9}
+        chosen |= {"with_teacher": [80.0, 86.0], "gain": gain}
+    results = distilled(chosen, largest)
+    (finding,) = findings_of(tmp_path / "a", results)
+    told = sentences.gain(read_run(fake_runs.write_run(tmp_path / "b", results)))
+    assert "points over the largest that fits, the same student with the teacher (" in told
+    if both:
+        assert "; it is the largest that fits, with the teacher it reaches 83.0 %" in finding.text
+        assert "+2.2 points (95 % interval [−0.9, +5.4])" in finding.text
+        assert "+2.2 points over" in told
+        assert "[−0.9, +5.4]" in told
+    else:
+        assert "the largest that fits, the same student with the teacher, reaches" in finding.text
 
 
 def test_equal_trainings_have_no_interval_of_chance(tmp_path: Path) -> None:

@@ -270,6 +270,19 @@ def test_the_verdict_gives_every_difference_its_interval_over_seeds():
     assert alone == "s: 1.00 points above the largest that fits (95.00 %; one seed, no interval)"
 
 
+def test_the_verdict_does_not_call_the_chosen_one_taught_another_student():
+    chosen = {"role": "chosen", "arch": "a", "accuracy": 50.0, "accuracies": [50.0]}
+    largest = chosen | {"role": "largest", "accuracy": 47.0, "accuracies": [47.0], "taught": True}
+    chosen |= {"taught": False, "with_teacher": [47.0], "vanilla": [50.0]}
+    _, line = verdict_of("s", [chosen | {"gain": gain_of([47.0], [50.0])}, largest])
+    assert line == "s: the largest that fits is the same student with the teacher"
+    _, line = verdict_of("s", [chosen | {"gain": None}, largest])
+    assert line == (
+        "s: 3.00 points above the largest that fits, the same student with the teacher (47.00 %; "
+        "one seed, no interval)"
+    )
+
+
 @pytest.mark.parametrize("side", [65, 96, 224])
 def test_students_of_large_colour_images_are_not_dear(side):
     assert run._space_for((3, 32, 32)) == run._space_for((3, 64, 64)) == "resnet"

@@ -211,7 +211,11 @@ def _accuracy_gain(results: Row) -> list[str]:
             continue
         theirs = [value for student in students for value in student["accuracies"]]
         ends = difference_interval(first["accuracies"], theirs)
-        parts.append(f"{difference(ends[0], 1)} points to {called} ({_between(ends)})")
+        same = ""
+        if _is_itself(first, students[0]):
+            same = f", the same student {_way(students[0])}"
+            ends = _other_way(first) or ends
+        parts.append(f"{difference(ends[0], 1)} points over {called}{same} ({_between(ends)})")
     if not parts:
         return []
     return [f"the student of {results['space']} gains {' and '.join(parts)}"]
@@ -256,8 +260,11 @@ def _against_students(results: Row) -> Iterator[Finding]:
     random = [student for role, student in by_role.items() if role.startswith("random")]
     others = {}
     largest = by_role.get("largest")
-    if largest is not None and not _is_same(first, largest):
-        others[f"{largest_called(largest)} reaches"] = [largest]
+    other = _other_way(first)
+    itself = largest is not None and _is_itself(first, largest)
+    if largest is not None and not _is_same(first, largest) and not (itself and other):
+        same = f", the same student {_way(largest)}," if itself else ""
+        others[f"{largest_called(largest)}{same} reaches"] = [largest]
     others["random ones that fit reach"] = random
     taught = is_taught(first)
     start = (
@@ -271,16 +278,36 @@ def _against_students(results: Row) -> Iterator[Finding]:
             theirs = [value for student in students for value in student["accuracies"]]
             ends = difference_interval(first["accuracies"], theirs)
             yield _against(start, name, float(np.mean(theirs)), ends)
-    other = accuracies_by_way(first)[taught]
     if other:
-        # The run paired the trainings by seed: an interval of ours would contradict it.
-        gain = first.get("gain") or {}
-        low, high = gain.get("low"), gain.get("high")
-        mean = float(np.mean(other))
         name = f"{'without a' if taught else 'with the'} teacher it reaches"
-        if not taught and low is not None and high is not None:
-            low, high = -high, -low  # the gain is that of the teacher
-        yield _against(start, name, mean, (first["accuracy"] - mean, low, high))
+        if largest is not None and itself:
+            start += f"; it is {largest_called(largest)}"
+        yield _against(start, name, first["accuracy"] - other[0], other)
+
+
+def _other_way(student: Row) -> Ends | None:
+    """How far a student is ahead of itself trained the other way; None if it was not.
+
+    The run paired the trainings by seed: an interval of ours would contradict it.
+    """
+    taught = is_taught(student)
+    other = accuracies_by_way(student)[taught]
+    if not other:
+        return None
+    gain = student.get("gain") or {}
+    low, high = gain.get("low"), gain.get("high")
+    if not taught and low is not None and high is not None:
+        low, high = -high, -low  # the gain is that of the teacher
+    return student["accuracy"] - float(np.mean(other)), low, high
+
+
+def _way(student: Row) -> str:
+    return "with the teacher" if is_taught(student) else "from labels alone"
+
+
+def _is_itself(student: Row, other: Row) -> bool:
+    """Whether two students are one, trained the other way."""
+    return student["arch"] == other["arch"] and is_taught(student) != is_taught(other)
 
 
 def _is_same(student: Row, other: Row) -> bool:

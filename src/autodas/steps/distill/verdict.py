@@ -96,16 +96,32 @@ def _worse(chosen: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _compared(chosen: Mapping[str, Any], students: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    largest = [s for s in students if s["role"] == "largest"]
-    for role, others in (
-        ((largest[0].get("called") if largest else "") or "the largest that fits", largest),
-        ("random students", [s for s in students if s["role"].startswith("random")]),
-    ):
-        if others:
-            gap = _gap_of(chosen["accuracies"], [a for each in others for a in each["accuracies"]])
-            mean = chosen["accuracy"] - gap["mean"]
-            if gap["mean"]:
-                far = f"{abs(gap['mean']):.2f} points {'above' if gap['mean'] > 0 else 'below'}"
-                yield f"{far} {role} ({mean:.2f} %; {_within(gap)})"
-            else:
-                yield f"as good as {role} ({mean:.2f} %)"
+    for largest in (s for s in students if s["role"] == "largest"):
+        called = largest.get("called") or "the largest that fits"
+        if not _is_itself(chosen, largest):
+            yield _far_from(called, chosen, [largest])
+            continue
+        same = (
+            f"the same student {'with the teacher' if largest['taught'] else 'from labels alone'}"
+        )
+        if chosen["gain"] is None:
+            yield _far_from(f"{called}, {same}", chosen, [largest])
+        else:  # how far, paired by seed, was told with what the teacher adds
+            yield f"{called} is {same}"
+    random = [s for s in students if s["role"].startswith("random")]
+    if random:
+        yield _far_from("random students", chosen, random)
+
+
+def _is_itself(chosen: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether another student is the chosen architecture, trained the other way."""
+    return chosen["taught"] != other["taught"] and chosen["arch"] == other["arch"]
+
+
+def _far_from(role: str, chosen: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    gap = _gap_of(chosen["accuracies"], [a for each in others for a in each["accuracies"]])
+    mean = chosen["accuracy"] - gap["mean"]
+    if not gap["mean"]:
+        return f"as good as {role} ({mean:.2f} %)"
+    far = f"{abs(gap['mean']):.2f} points {'above' if gap['mean'] > 0 else 'below'}"
+    return f"{far} {role} ({mean:.2f} %; {_within(gap)})"
