@@ -43,7 +43,7 @@ SHOWN = 60
 LARGEST = 1 << 29  # bytes; the largest public table has a fifth of it
 # How the public files abbreviate their data sets.
 DATASETS = {
-    "": "cifar100",
+    "": "unknown",
     "c100": "cifar100",
     "flower": "flowers102",
     "imagenet16": "imagenet16-120",
@@ -265,7 +265,7 @@ def read_sheet(path: Path, data: bytes | None = None, spelling: Spelling = as_it
 def meaning(column: str) -> tuple[str, Training, Part] | None:
     """Data set, training and part of an accuracy column; None if it is not one.
 
-    ``c100_kd_acc`` is CIFAR-100, distilled, test; ``kd_acc`` alone means CIFAR-100 too.
+    ``c100_kd_acc`` is CIFAR-100, distilled, test; ``kd_acc`` alone names none.
     """
     for ending, (training, part) in ENDINGS.items():
         if column == ending or column.endswith(f"_{ending}"):
