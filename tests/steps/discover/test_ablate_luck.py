@@ -32,6 +32,13 @@ def test_both_kinds_of_luck_add_up_as_variances():
     assert low == pytest.approx(0.1 - 1.959964 * 0.02)
 
 
+@pytest.mark.parametrize("score", [None, [None, None]])
+def test_a_proxy_that_is_not_defined_on_a_table_says_nothing_of_it(score):
+    cloud = {"space": "s", "target": "t", "architectures": ["a", "b"], "score": score}
+    cloud |= {"part": ["report", "report"], "accuracy": [50.0, 60.0]}
+    assert scores_of({"scatter": [cloud]}, "s", "t") == {}
+
+
 def test_architectures_are_drawn_for_both_sides_alike():
     rng = np.random.default_rng(0)
     accuracy = rng.normal(size=30)

@@ -33,9 +33,12 @@ def scores_of(results: Mapping[str, Any], space: str, target: str) -> Scores:
         results: What the discovery left in ``results.json``.
         space: Of a table.
         target: Of the table.
+
+    Returns:
+        Nothing where the proxy is not defined.
     """
     for cloud in results.get("scatter") or ():
-        if (cloud["space"], cloud["target"]) == (space, target):
+        if (cloud["space"], cloud["target"]) == (space, target) and cloud["score"] is not None:
             columns = (cloud[name] for name in ("architectures", "part", "score", "accuracy"))
             return {
                 text: (float(score), float(accuracy))
