@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from evolution_toys import ALGORITHMS, ONE_MAX, SYMBOLIC, one_max, rng, search, step, symbolic
+from evolution_toys import (
+    ALGORITHMS,
+    NUMBERS,
+    ONE_MAX,
+    SYMBOLIC,
+    one_max,
+    rng,
+    search,
+    step,
+    symbolic,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +23,11 @@ from autodas.evolution import (
     AdaptiveElite,
     EliteEvolution,
     FixedElite,
+    Individual,
     Rates,
     RegularisedEvolution,
     Tournament,
+    by_fitness,
     crowding_distance,
     evolve,
     non_dominated_fronts,
@@ -138,6 +150,18 @@ def test_a_failed_child_ages_nobody_out():
     assert algorithm.population[9].value == 3.0
 
 
+@pytest.mark.parametrize(("fine", "asked"), [(15, 5), (18, 3), (20, 3), (0, 20)])
+def test_a_population_that_failures_left_too_small_is_filled_up_at_random(fine, asked):
+    algorithm = RegularisedEvolution(
+        NUMBERS, population=20, generations=3, seed=0, sample=3, children=3
+    )
+    algorithm.ask()
+    algorithm.tell([Ok(float(i)) if i < fine else Failed("crash") for i in range(20)])
+    origins = [str(each.origin) for each in algorithm.ask()]
+    bred = ["mutation"] * 3 if fine else []
+    assert origins == bred + ["random"] * (asked - len(bred))
+
+
 points = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25
 )
@@ -235,6 +259,26 @@ def test_evolve_runs_to_the_end_and_reports_each_generation():
     assert len(journal) == 8
 
 
+def test_evolve_stops_once_so_many_generations_are_told():
+    algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=8)
+    told = []
+    for until in (3, 3, 2, 5, 99):
+        evolve(
+            algorithm,
+            lambda candidates: [one_max(each.genome) for each in candidates],
+            until=until,
+        )
+        told.append(algorithm.generation)
+    assert told == [3, 3, 3, 5, 8]
+
+
+def test_a_failure_is_below_every_number():
+    candidate = ALGORITHMS["random"](ONE_MAX).ask()[0]
+    failed = Individual(candidate, Failed("crash"))
+    assert failed.value == -np.inf
+    assert by_fitness([failed, Individual(candidate, Ok(-1e308))])[0].value == -1e308
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -246,12 +290,19 @@ def test_evolve_runs_to_the_end_and_reports_each_generation():
         (lambda: FixedElite(0.5, -1.0), r"pressure must lie in \[0, 1\], got -1.0"),
         (lambda: Tournament(0), "at least 1 contestant, got 0"),
         (lambda: Rates(crossover=1.1), r"crossover must lie in \[0, 1\], got 1.1"),
+        (lambda: Rates(crossover=-0.1), r"crossover must lie in \[0, 1\], got -0.1"),
+        (lambda: Rates(mutation=1.1), r"mutation must lie in \[0, 1\], got 1.1"),
+        (lambda: Rates(mutation=-0.1), r"mutation must lie in \[0, 1\], got -0.1"),
+        (lambda: AdaptiveElite(0.5, 0.1, 1.1), r"pressure must lie in \[0, 1\], got 1.1"),
+        (lambda: AdaptiveElite(0.5, 0.1, -0.1), r"pressure must lie in \[0, 1\], got -0.1"),
+        (lambda: FixedElite(1.1), r"p must lie in \(0, 1\], got 1.1"),
         (lambda: ALGORITHMS["elite_adaptive"](ONE_MAX, newcomers=1.0), "newcomers"),
         (lambda: ALGORITHMS["nsga2"](ONE_MAX, newcomers=-0.1), "newcomers"),
         (lambda: ALGORITHMS["elite_adaptive"](ONE_MAX, twins=0), "twins must be at least 1"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, sample=21), "sample must lie in"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, sample=0), "sample must lie in"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, children=0), "children must lie in"),
+        (lambda: ALGORITHMS["regularised"](ONE_MAX, children=21), "children must lie in"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, message):

@@ -20,6 +20,13 @@ def test_it_is_a_set(added, asked):
     ]
 
 
+def test_a_file_name_that_is_no_text_can_be_asked():
+    found = Asked()
+    found.update(["\udcff"])
+    assert "\udcff" in found
+    assert "\udcfe" not in found
+
+
 def test_a_copy_goes_its_own_way():
     found = Asked()
     found.update(["a"])

@@ -79,6 +79,16 @@ def test_a_fresh_island_asks_at_random():
         restore(algorithm, Snapshot(), Asked(), genome)
 
 
+@pytest.mark.parametrize("told", [8, 9])
+def test_an_island_that_was_told_all_generations_or_more_is_finished(told):
+    algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=8)
+    restore(algorithm, Snapshot(told, 180, (resident(5),)), Asked(), genome)
+    assert algorithm.finished
+    assert algorithm.progress == 1.0
+    with pytest.raises(InvalidInput, match=f"finished after {told} generations"):
+        algorithm.ask()
+
+
 @pytest.mark.parametrize("record", [{}, {"generation": "x"}, {"generation": 1, "asked": 2}])
 def test_a_record_that_is_none_is_refused(record):
     with pytest.raises(InvalidInput, match="not a record of an island"):
