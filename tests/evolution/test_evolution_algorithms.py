@@ -189,6 +189,15 @@ def test_crowding_distance_by_hand():
     assert crowding_distance(front) == pytest.approx(expected)
 
 
+def test_both_ends_of_an_objective_are_infinitely_far_from_the_others():
+    assert crowding_distance(np.array([[4.0], [0.0], [1.0]])) == pytest.approx([np.inf, np.inf, 1])
+    # Objective 2 has its ends elsewhere: the fourth is lower than the first.
+    front = np.array([[0.0, 4.0], [1.0, 0.0], [2.0, 3.0], [4.0, 5.0]])
+    expected = [np.inf, np.inf, (4 - 1) / 4 + (4 - 0) / 5, np.inf]
+    assert crowding_distance(front) == pytest.approx(expected)
+    assert crowding_distance(np.array([[3.0, 1.0]])) == pytest.approx([0.0])
+
+
 def test_an_objective_that_is_constant_says_nothing_of_crowding():
     assert crowding_distance(np.array([[1.0], [1.0], [1.0]])) == pytest.approx([0.0, 0.0, 0.0])
 

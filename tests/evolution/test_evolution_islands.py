@@ -6,6 +6,7 @@ import pytest
 from evolution_toys import ALGORITHMS, ONE_MAX, one_max, search, step
 
 from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed, Ok
 from autodas.evolution import Asked, Resident, Snapshot, merged, restore, snapshot
 
 # Where a population grows old, when somebody was born matters, which a snapshot does not say.
@@ -77,6 +78,31 @@ def test_a_fresh_island_asks_at_random():
     assert {each.origin for each in algorithm.ask()} == {"random"}
     with pytest.raises(InvalidInput, match="only a fresh search"):
         restore(algorithm, Snapshot(), Asked(), genome)
+
+
+def test_the_best_goes_along_where_the_population_lost_it():
+    first = ALGORITHMS["regularised"](ONE_MAX, population=2, sample=1, children=2)
+    first.ask()
+    first.tell([Ok(99.0), Ok(1.0)])
+    first.ask()
+    first.tell([Ok(2.0), Ok(3.0)])
+    earlier = Snapshot.from_json(json.loads(json.dumps(snapshot(first).to_json())))
+    assert [each.fitness for each in earlier.residents] == [2.0, 3.0]
+    assert earlier.best.fitness == 99.0
+    second = ALGORITHMS["regularised"](ONE_MAX, population=2, sample=1, children=2)
+    restore(second, earlier, Asked(), genome)
+    assert second.best.value == 99.0
+    assert second.best.candidate.key == first.best.candidate.key
+
+
+def test_an_island_on_which_all_failed_has_no_best():
+    first = ALGORITHMS["elite_adaptive"](ONE_MAX)
+    first.tell([Failed("crash")] * len(first.ask()))
+    earlier = Snapshot.from_json(json.loads(json.dumps(snapshot(first).to_json())))
+    assert earlier == Snapshot(generation=1, asked=20, residents=(), best=None)
+    second = ALGORITHMS["elite_adaptive"](ONE_MAX)
+    restore(second, earlier, Asked(), genome)
+    assert second.best is None
 
 
 @pytest.mark.parametrize("told", [8, 9])
