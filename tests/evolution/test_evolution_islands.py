@@ -72,6 +72,12 @@ def test_immigrants_of_two_epochs_have_different_numbers():
     assert [each.candidate.id for each in second.population] == [-1, -2, -3, 0]
 
 
+def test_immigrants_of_a_fresh_island_are_numbered_below_zero():
+    algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX)
+    restore(algorithm, Snapshot(), Asked(), genome, [resident(9), resident(8)])
+    assert [each.candidate.id for each in algorithm.population] == [-1, -2]
+
+
 def test_a_fresh_island_asks_at_random():
     algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX)
     restore(algorithm, Snapshot(), Asked(), genome)

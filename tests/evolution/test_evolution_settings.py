@@ -14,6 +14,7 @@ from autodas.core.results import Ok
 from autodas.evolution import (
     NSGA2,
     AdaptiveElite,
+    Algorithm,
     ArmResult,
     Bracket,
     Candidate,
@@ -86,7 +87,8 @@ def test_nsga2_draws_a_tenth_anew_and_crosses_nine_tenths_of_the_rest():
     assert found["crossover"] == pytest.approx(0.81, abs=0.05)
 
 
-def test_nsga2_mutates_half_of_the_children_of_two():
+def mutated_of_two(kind, **settings):
+    """The share of the children of two parents that were mutated as well."""
     touched = []
     counted = Variation(
         NUMBERS.random,
@@ -94,10 +96,22 @@ def test_nsga2_mutates_half_of_the_children_of_two():
         NUMBERS.crossover,
         str,
     )
-    candidates = bred(NSGA2(counted, population=300, generations=3, seed=0), falling(300))
+    algorithm = kind(counted, population=300, generations=3, seed=0, **settings)
+    candidates = bred(algorithm, falling(300))
     crossed = sum(len(each.parents) == 2 for each in candidates)
     of_one = sum(len(each.parents) == 1 for each in candidates)
-    assert (len(touched) - of_one) / crossed == pytest.approx(0.5, abs=0.1)
+    return (len(touched) - of_one) / crossed
+
+
+def test_half_of_the_children_of_two_are_mutated_unless_told_otherwise():
+    assert mutated_of_two(NSGA2) == pytest.approx(0.5, abs=0.1)
+    assert mutated_of_two(EliteEvolution) == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(("rate", "tolerance"), [(0.0, 0.0), (0.1, 0.06), (1.0, 0.0)])
+def test_as_many_of_the_children_of_two_are_mutated_as_the_rate_says(rate, tolerance):
+    share = mutated_of_two(NSGA2, rates=Rates(crossover=1.0, mutation=rate))
+    assert share == pytest.approx(rate, abs=tolerance)
 
 
 def test_parents_of_nsga2_win_tournaments_of_two():
@@ -162,6 +176,15 @@ def test_those_from_elsewhere_are_newcomers(number, origin):
     assert found == Individual(
         Candidate(number, 7, "7", Origin(origin), parents=(), generation=0), Ok(1.0), (2.0,)
     )
+
+
+@pytest.mark.parametrize("name", ["_propose", "_survivors"])
+def test_an_algorithm_says_both_what_it_asks_and_what_it_keeps(name):
+    parts = {"_propose": RandomSearch._propose, "_survivors": RandomSearch._survivors}
+    assert type("Whole", (Algorithm,), dict(parts))(NUMBERS, population=2, generations=1, seed=0)
+    part = type("Part", (Algorithm,), {name: parts[name]})
+    with pytest.raises(TypeError, match="abstract"):
+        part(NUMBERS, population=2, generations=1, seed=0)
 
 
 def drawn_by(selection, **settings):

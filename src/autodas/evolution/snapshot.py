@@ -122,9 +122,9 @@ def restore(
             many individuals the algorithm keeps the fittest.
     """
     known = {each.key for each in earlier.residents}
-    lowest = min((each.id for each in earlier.residents), default=0)
+    lowest = min([0, *(each.id for each in earlier.residents)])
     arrived = [
-        Resident(min(lowest, 0) - 1 - number, each.key, each.fitness, each.objectives)
+        Resident(lowest - 1 - number, each.key, each.fitness, each.objectives)
         for number, each in enumerate(each for each in immigrants if each.key not in known)
     ]
     everyone = [revived(each, genome) for each in (*earlier.residents, *arrived)]
