@@ -43,10 +43,14 @@ def test_the_adaptive_ratio_by_hand():
 
 def test_the_ratio_falls_from_its_maximum_to_its_minimum_over_a_run():
     algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=6)
+    assert algorithm.progress == 0.0
     search(algorithm, one_max)
     ratios = [record.elite_ratio for record in algorithm.history]
     assert ratios[0] is None
     assert ratios[1:] == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.1])
+    short = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=3)
+    search(short, one_max)
+    assert [record.elite_ratio for record in short.history] == [None, 0.5, pytest.approx(0.1)]
 
 
 @pytest.mark.parametrize("generations", [1, 2])
@@ -58,7 +62,15 @@ def test_a_run_too_short_to_have_a_schedule_still_runs(generations):
 
 @pytest.mark.parametrize(
     ("ratio", "n", "size"),
-    [(0.07, 100, 7), (0.5, 20, 10), (0.3, 10, 3), (0.05, 10, 1), (1.0, 7, 7)],
+    [
+        (0.07, 100, 7),
+        (0.5, 20, 10),
+        (0.3, 10, 3),
+        (0.05, 10, 1),
+        (1.0, 7, 7),
+        (1e-12, 9, 1),
+        (1.0, 1, 1),
+    ],
 )
 def test_elite_sizes_by_hand(ratio, n, size):
     assert elite_size(ratio, n) == size
@@ -200,6 +212,9 @@ def test_both_ends_of_an_objective_are_infinitely_far_from_the_others():
 
 def test_an_objective_that_is_constant_says_nothing_of_crowding():
     assert crowding_distance(np.array([[1.0], [1.0], [1.0]])) == pytest.approx([0.0, 0.0, 0.0])
+    # What comes after it is still said.
+    points = np.array([[1.0, 0.0], [1.0, 3.0], [1.0, 4.0]])
+    assert crowding_distance(points) == pytest.approx([np.inf, 1.0, np.inf])
 
 
 def trade(bits):

@@ -81,7 +81,10 @@ def test_immigrants_of_a_fresh_island_are_numbered_below_zero():
 def test_a_fresh_island_asks_at_random():
     algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX)
     restore(algorithm, Snapshot(), Asked(), genome)
-    assert {each.origin for each in algorithm.ask()} == {"random"}
+    assert (algorithm.generation, algorithm.asked) == (0, 0)
+    candidates = algorithm.ask()
+    assert {each.origin for each in candidates} == {"random"}
+    assert [each.id for each in candidates] == list(range(20))
     with pytest.raises(InvalidInput, match="only a fresh search"):
         restore(algorithm, Snapshot(), Asked(), genome)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
 
 import numpy as np
@@ -152,6 +152,11 @@ def test_regularised_evolution_holds_tournaments_of_ten_different_ones_and_only_
     assert shares(bred(algorithm, falling(40))) == {"mutation": 1.0}
 
 
+def test_regularised_evolution_asks_for_one_child_at_a_time_as_real_et_al_do():
+    algorithm = RegularisedEvolution(NUMBERS, population=10, generations=3, seed=0)
+    assert len(bred(algorithm, falling(10))) == 1
+
+
 def record(median=None, **counts):
     return GenerationRecord(
         generation=1, evaluated=4, best=1.0, best_now=1.0, median=median, elite_ratio=None,
@@ -163,6 +168,12 @@ def test_the_median_of_islands_is_the_middle_one():
     assert merged([record(each) for each in (0.9, 0.1, None, 0.4)]).median == 0.4
     assert merged([record(each) for each in (5.0, 1.0, 4.0, 2.0, 3.0)]).median == 3.0
     assert merged([record()]).median is None
+
+
+def test_the_elite_of_islands_is_that_of_those_that_bred():
+    first, second = replace(record(), elite_ratio=0.3), record()
+    assert merged([first, second]).elite_ratio == merged([second, first]).elite_ratio == 0.3
+    assert merged([second]).elite_ratio is None
 
 
 def test_counts_of_islands_are_added_up_by_name():
