@@ -1,5 +1,6 @@
 """Every loss against the formula of its paper, in plain loops over numbers."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,7 +9,13 @@ import torch
 
 from autodas.core.errors import UnknownName
 from autodas.distill import LOSSES
-from autodas.distill.losses.stages import Adapters, as_map, same_size, stage_pairs
+from autodas.distill.losses.stages import (
+    Adapters,
+    as_map,
+    same_size,
+    stage_pairs,
+    without_prefix,
+)
 
 T = 3.0
 
@@ -116,7 +123,7 @@ def rkd(student, teacher):
         b = len(points)
         d = [[math.dist(p, q) for q in points] for p in points]
         mu = sum(map(sum, d)) / (b * (b - 1))
-        distances.append([v / mu for row in d for v in row])
+        distances.append([v / mu if mu else 0.0 for row in d for v in row])
         angles.append([])
         for j in range(b):
             for i in range(b):
@@ -193,6 +200,29 @@ def test_equal_images_have_a_gradient():
     assert torch.isfinite(student.grad).all()
 
 
+@pytest.mark.parametrize("batch", [2, 4])
+def test_equal_images_are_at_no_distance_from_each_other(batch):
+    student, teacher = np.ones((batch, 3, 2, 2)), features([(batch, 3, 2, 2)])[0]
+    found = LOSSES.get("rkd").of_features(torch.from_numpy(student), torch.from_numpy(teacher))
+    assert found.item() == pytest.approx(rkd(student, teacher), rel=1e-6)
+
+
+def test_a_single_image_has_no_relations():
+    both = (torch.from_numpy(x) for x in features([(1, 3, 2, 2), (1, 3, 2, 2)]))
+    assert LOSSES.get("rkd").of_features(*both).item() == 0
+
+
+def test_adapters_are_one_matrix_at_every_position():
+    adapters = Adapters([(2, 3, 4, 5)], [(2, 2, 4, 5)], seed=0)
+    weight = next(adapters.parameters()).detach()
+    mine = torch.from_numpy(features([(2, 3, 4, 5)])[0]).float()
+    (found,) = adapters([mine])
+    expected = np.zeros((2, 2, 4, 5))
+    for b, c, i, j in np.ndindex(2, 2, 4, 5):
+        expected[b, c, i, j] = sum(float(weight[c, k]) * float(mine[b, k, i, j]) for k in range(3))
+    assert found.detach().numpy() == pytest.approx(expected, abs=1e-5)
+
+
 def test_tokens_are_rows_of_the_image():
     tokens = torch.arange(8.0).reshape(1, 4, 2)  # token n has channels 2n and 2n + 1
     assert as_map(tokens)[0, 0].tolist() == [[0, 2], [4, 6]]
@@ -206,10 +236,43 @@ def test_the_larger_map_is_averaged_down():
     assert same.shape == (1, 1, 2, 2)
 
 
+def test_height_and_width_are_averaged_down_by_themselves():
+    wide = torch.arange(12.0).reshape(1, 1, 2, 6)
+    narrow, low = same_size(wide, torch.arange(12.0).reshape(1, 1, 4, 3))
+    assert narrow[0, 0].tolist() == [[0.5, 2.5, 4.5], [6.5, 8.5, 10.5]]
+    assert low[0, 0].tolist() == [[1.5, 2.5, 3.5], [7.5, 8.5, 9.5]]
+    # As high as the other one, and still as wide as it was.
+    narrow, kept = same_size(wide, torch.arange(6.0).reshape(1, 1, 2, 3))
+    assert narrow[0, 0].tolist() == [[0.5, 2.5, 4.5], [6.5, 8.5, 10.5]]
+    assert kept[0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+    # The same width, another height.
+    low, _ = same_size(torch.arange(12.0).reshape(1, 1, 4, 3), torch.zeros(1, 1, 2, 3))
+    assert low[0, 0].tolist() == [[1.5, 2.5, 3.5], [7.5, 8.5, 9.5]]
+
+
+def test_tokens_that_are_no_patches_are_left_out_and_maps_are_whole():
+    tokens = torch.arange(10.0).reshape(1, 5, 2)
+    assert without_prefix(tokens, 1)[0].tolist() == [[2, 3], [4, 5], [6, 7], [8, 9]]
+    assert without_prefix(tokens, 0).shape == (1, 5, 2)
+    assert without_prefix(torch.zeros(1, 5, 2, 2), 1).shape == (1, 5, 2, 2)
+
+
 def test_the_last_stage_is_matched_with_the_last():
     assert stage_pairs(3, 3) == [(0, 0), (1, 1), (2, 2)]
     assert stage_pairs(2, 4) == [(0, 1), (1, 3)]
     assert stage_pairs(4, 3) == [(0, 0), (1, 1), (3, 2)]
+
+
+def test_losses_that_compare_channel_with_channel_are_adapted_and_no_others():
+    # FitNet and ICKD need as many channels as the teacher has; the others do without.
+    assert [loss.name for loss in LOSSES if loss.adapted] == ["fitnet", "ickd"]
+    # Triplets take the cube of the batch, and so see the last stage alone.
+    assert [loss.name for loss in LOSSES if loss.stages == "last"] == ["rkd"]
+
+
+def test_a_loss_that_all_recipes_share_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        LOSSES.get("kd").adapted = True
 
 
 def test_every_loss_says_what_it_is():

@@ -43,6 +43,14 @@ def one_max(bits):
     return Ok(float(sum(bits)))
 
 
+# So many genomes that none is drawn twice.
+NUMBERS = Variation(
+    lambda source: int(source.integers(1 << 60)),
+    lambda genome, source: int(source.integers(1 << 60)),
+    lambda one, other, source: int(source.integers(1 << 60)),
+    str,
+)
+
 # Expressions: "x", "1" or (operator, left, right).
 OPERATORS = ("+", "*", "-")
 

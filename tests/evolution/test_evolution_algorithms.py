@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from evolution_toys import ALGORITHMS, ONE_MAX, SYMBOLIC, one_max, rng, search, step, symbolic
+from evolution_toys import (
+    ALGORITHMS,
+    NUMBERS,
+    ONE_MAX,
+    SYMBOLIC,
+    one_max,
+    rng,
+    search,
+    step,
+    symbolic,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +23,11 @@ from autodas.evolution import (
     AdaptiveElite,
     EliteEvolution,
     FixedElite,
+    Individual,
     Rates,
     RegularisedEvolution,
     Tournament,
+    by_fitness,
     crowding_distance,
     evolve,
     non_dominated_fronts,
@@ -31,10 +43,14 @@ def test_the_adaptive_ratio_by_hand():
 
 def test_the_ratio_falls_from_its_maximum_to_its_minimum_over_a_run():
     algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=6)
+    assert algorithm.progress == 0.0
     search(algorithm, one_max)
     ratios = [record.elite_ratio for record in algorithm.history]
     assert ratios[0] is None
     assert ratios[1:] == pytest.approx([0.5, 0.4, 0.3, 0.2, 0.1])
+    short = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=3)
+    search(short, one_max)
+    assert [record.elite_ratio for record in short.history] == [None, 0.5, pytest.approx(0.1)]
 
 
 @pytest.mark.parametrize("generations", [1, 2])
@@ -46,7 +62,15 @@ def test_a_run_too_short_to_have_a_schedule_still_runs(generations):
 
 @pytest.mark.parametrize(
     ("ratio", "n", "size"),
-    [(0.07, 100, 7), (0.5, 20, 10), (0.3, 10, 3), (0.05, 10, 1), (1.0, 7, 7)],
+    [
+        (0.07, 100, 7),
+        (0.5, 20, 10),
+        (0.3, 10, 3),
+        (0.05, 10, 1),
+        (1.0, 7, 7),
+        (1e-12, 9, 1),
+        (1.0, 1, 1),
+    ],
 )
 def test_elite_sizes_by_hand(ratio, n, size):
     assert elite_size(ratio, n) == size
@@ -138,6 +162,18 @@ def test_a_failed_child_ages_nobody_out():
     assert algorithm.population[9].value == 3.0
 
 
+@pytest.mark.parametrize(("fine", "asked"), [(15, 5), (18, 3), (20, 3), (0, 20)])
+def test_a_population_that_failures_left_too_small_is_filled_up_at_random(fine, asked):
+    algorithm = RegularisedEvolution(
+        NUMBERS, population=20, generations=3, seed=0, sample=3, children=3
+    )
+    algorithm.ask()
+    algorithm.tell([Ok(float(i)) if i < fine else Failed("crash") for i in range(20)])
+    origins = [str(each.origin) for each in algorithm.ask()]
+    bred = ["mutation"] * 3 if fine else []
+    assert origins == bred + ["random"] * (asked - len(bred))
+
+
 points = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=25
 )
@@ -165,8 +201,20 @@ def test_crowding_distance_by_hand():
     assert crowding_distance(front) == pytest.approx(expected)
 
 
+def test_both_ends_of_an_objective_are_infinitely_far_from_the_others():
+    assert crowding_distance(np.array([[4.0], [0.0], [1.0]])) == pytest.approx([np.inf, np.inf, 1])
+    # Objective 2 has its ends elsewhere: the fourth is lower than the first.
+    front = np.array([[0.0, 4.0], [1.0, 0.0], [2.0, 3.0], [4.0, 5.0]])
+    expected = [np.inf, np.inf, (4 - 1) / 4 + (4 - 0) / 5, np.inf]
+    assert crowding_distance(front) == pytest.approx(expected)
+    assert crowding_distance(np.array([[3.0, 1.0]])) == pytest.approx([0.0])
+
+
 def test_an_objective_that_is_constant_says_nothing_of_crowding():
     assert crowding_distance(np.array([[1.0], [1.0], [1.0]])) == pytest.approx([0.0, 0.0, 0.0])
+    # What comes after it is still said.
+    points = np.array([[1.0, 0.0], [1.0, 3.0], [1.0, 4.0]])
+    assert crowding_distance(points) == pytest.approx([np.inf, 1.0, np.inf])
 
 
 def trade(bits):
@@ -235,6 +283,26 @@ def test_evolve_runs_to_the_end_and_reports_each_generation():
     assert len(journal) == 8
 
 
+def test_evolve_stops_once_so_many_generations_are_told():
+    algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=8)
+    told = []
+    for until in (3, 3, 2, 5, 99):
+        evolve(
+            algorithm,
+            lambda candidates: [one_max(each.genome) for each in candidates],
+            until=until,
+        )
+        told.append(algorithm.generation)
+    assert told == [3, 3, 3, 5, 8]
+
+
+def test_a_failure_is_below_every_number():
+    candidate = ALGORITHMS["random"](ONE_MAX).ask()[0]
+    failed = Individual(candidate, Failed("crash"))
+    assert failed.value == -np.inf
+    assert by_fitness([failed, Individual(candidate, Ok(-1e308))])[0].value == -1e308
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -246,12 +314,19 @@ def test_evolve_runs_to_the_end_and_reports_each_generation():
         (lambda: FixedElite(0.5, -1.0), r"pressure must lie in \[0, 1\], got -1.0"),
         (lambda: Tournament(0), "at least 1 contestant, got 0"),
         (lambda: Rates(crossover=1.1), r"crossover must lie in \[0, 1\], got 1.1"),
+        (lambda: Rates(crossover=-0.1), r"crossover must lie in \[0, 1\], got -0.1"),
+        (lambda: Rates(mutation=1.1), r"mutation must lie in \[0, 1\], got 1.1"),
+        (lambda: Rates(mutation=-0.1), r"mutation must lie in \[0, 1\], got -0.1"),
+        (lambda: AdaptiveElite(0.5, 0.1, 1.1), r"pressure must lie in \[0, 1\], got 1.1"),
+        (lambda: AdaptiveElite(0.5, 0.1, -0.1), r"pressure must lie in \[0, 1\], got -0.1"),
+        (lambda: FixedElite(1.1), r"p must lie in \(0, 1\], got 1.1"),
         (lambda: ALGORITHMS["elite_adaptive"](ONE_MAX, newcomers=1.0), "newcomers"),
         (lambda: ALGORITHMS["nsga2"](ONE_MAX, newcomers=-0.1), "newcomers"),
         (lambda: ALGORITHMS["elite_adaptive"](ONE_MAX, twins=0), "twins must be at least 1"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, sample=21), "sample must lie in"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, sample=0), "sample must lie in"),
         (lambda: ALGORITHMS["regularised"](ONE_MAX, children=0), "children must lie in"),
+        (lambda: ALGORITHMS["regularised"](ONE_MAX, children=21), "children must lie in"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, message):

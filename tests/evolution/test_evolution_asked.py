@@ -20,6 +20,19 @@ def test_it_is_a_set(added, asked):
     ]
 
 
+def test_a_file_name_that_is_no_text_can_be_asked():
+    found = Asked()
+    found.update(["\udcff"])
+    assert "\udcff" in found
+    assert "\udcfe" not in found
+
+
+def test_64_bits_are_kept_of_each():
+    found = Asked()
+    found.update(["a", "a" * 1000])
+    assert {8 * len(each) for each in found._digests} == {64}
+
+
 def test_a_copy_goes_its_own_way():
     found = Asked()
     found.update(["a"])

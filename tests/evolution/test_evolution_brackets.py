@@ -80,7 +80,18 @@ def test_every_bracket_ends_with_full_trainings_and_begins_no_lower_than_allowed
         assert bracket.cost == sum(rung.arms * rung.fidelity for rung in bracket.rungs)
 
 
+def test_brackets_are_reduced_by_3_unless_told_otherwise():
+    assert hyperband(Fraction(1, 81)) == hyperband(Fraction(1, 81), 3)
+
+
 # ----------------------------------------------------------------------------------- plans
+
+
+def test_a_plan_goes_up_to_full_trainings_and_is_reduced_by_3_unless_told_otherwise():
+    # 18 arms for 4 of 100 steps, 6 for 12 and 2 for 36, and the same up to a full training.
+    plan = plan_bracket(2.2, 50, steps=100, smallest=Fraction(1, 27))
+    assert units(plan, 100) == [(19, 4), (6, 12), (2, 36)]
+    assert units(plan_bracket(2, 2, steps=10, smallest=0.1), 10) == [(2, 10)]
 
 
 def test_a_plan_worked_by_hand():
@@ -217,6 +228,16 @@ def test_of_equally_dear_brackets_short_of_the_budget_the_one_with_more_rungs_is
     assert units(plan, 2) == [(5, 1), (2, 2)]
 
 
+@pytest.mark.parametrize(("budget", "rungs"), [("216/95", 3), ("217/95", 2)])
+def test_95_percent_of_the_budget_are_enough_for_more_rungs_and_less_is_not(budget, rungs):
+    # 18 arms for 4 of 100 steps, 6 for 12 and 2 for 36 cost 2.16 trainings. There is no 19th arm,
+    # and for five steps it would be 2.7; 18 and 6 arms cost 2.16 for six steps and 2.52 for seven,
+    # but 17 and 5 cost 2.24 for seven.
+    plan = plan_bracket(Fraction(budget), 18, steps=100, smallest=Fraction(1, 27))
+    assert len(plan.rungs) == rungs
+    assert plan.cost == (Fraction(216, 100) if rungs == 3 else Fraction(224, 100))
+
+
 def test_no_fidelity_is_above_the_largest():
     plan = plan_bracket(2, 40, steps=100, smallest=0.01, largest=0.1)
     assert max(rung.fidelity for rung in plan.rungs) <= Fraction(1, 10)
@@ -260,3 +281,22 @@ def test_a_plan_refuses_what_makes_no_sense(change, complaint):
 def test_a_bracket_must_narrow_down(rungs, complaint):
     with pytest.raises(InvalidInput, match=complaint):
         Bracket(tuple(Rung(Fraction(f), arms, Fraction(1)) for arms, f in rungs))
+
+
+def test_a_bracket_may_keep_all_its_arms_down_to_one_that_is_trained_in_full():
+    one = Bracket((Rung(Fraction(1, 100), 1, Fraction(1, 100)), Rung(Fraction(1), 1, Fraction(1))))
+    assert one.arms == 1
+    assert one.cost == Fraction(101, 100)
+    assert (Bracket().arms, Bracket().cost) == (0, 0)
+
+
+@pytest.mark.parametrize("price", [0, -1])
+def test_a_rung_costs_something(price):
+    with pytest.raises(InvalidInput, match=f"must be above 0, got {price}"):
+        Rung(Fraction(1), 2, Fraction(price))
+
+
+def test_the_least_that_can_be_planned_is_one_arm_for_one_whole_step():
+    # Every argument at the edge of its range.
+    assert plan_bracket(0, 1, steps=1, smallest=1, largest=1) == Bracket()
+    assert units(plan_bracket(2, 2, steps=1, smallest=1, largest=1, eta=1.001), 1) == [(2, 1)]

@@ -6,6 +6,7 @@ import pytest
 from evolution_toys import ALGORITHMS, ONE_MAX, one_max, search, step
 
 from autodas.core.errors import InvalidInput
+from autodas.core.results import Failed, Ok
 from autodas.evolution import Asked, Resident, Snapshot, merged, restore, snapshot
 
 # Where a population grows old, when somebody was born matters, which a snapshot does not say.
@@ -71,12 +72,56 @@ def test_immigrants_of_two_epochs_have_different_numbers():
     assert [each.candidate.id for each in second.population] == [-1, -2, -3, 0]
 
 
+def test_immigrants_of_a_fresh_island_are_numbered_below_zero():
+    algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX)
+    restore(algorithm, Snapshot(), Asked(), genome, [resident(9), resident(8)])
+    assert [each.candidate.id for each in algorithm.population] == [-1, -2]
+
+
 def test_a_fresh_island_asks_at_random():
     algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX)
     restore(algorithm, Snapshot(), Asked(), genome)
-    assert {each.origin for each in algorithm.ask()} == {"random"}
+    assert (algorithm.generation, algorithm.asked) == (0, 0)
+    candidates = algorithm.ask()
+    assert {each.origin for each in candidates} == {"random"}
+    assert [each.id for each in candidates] == list(range(20))
     with pytest.raises(InvalidInput, match="only a fresh search"):
         restore(algorithm, Snapshot(), Asked(), genome)
+
+
+def test_the_best_goes_along_where_the_population_lost_it():
+    first = ALGORITHMS["regularised"](ONE_MAX, population=2, sample=1, children=2)
+    first.ask()
+    first.tell([Ok(99.0), Ok(1.0)])
+    first.ask()
+    first.tell([Ok(2.0), Ok(3.0)])
+    earlier = Snapshot.from_json(json.loads(json.dumps(snapshot(first).to_json())))
+    assert [each.fitness for each in earlier.residents] == [2.0, 3.0]
+    assert earlier.best.fitness == 99.0
+    second = ALGORITHMS["regularised"](ONE_MAX, population=2, sample=1, children=2)
+    restore(second, earlier, Asked(), genome)
+    assert second.best.value == 99.0
+    assert second.best.candidate.key == first.best.candidate.key
+
+
+def test_an_island_on_which_all_failed_has_no_best():
+    first = ALGORITHMS["elite_adaptive"](ONE_MAX)
+    first.tell([Failed("crash")] * len(first.ask()))
+    earlier = Snapshot.from_json(json.loads(json.dumps(snapshot(first).to_json())))
+    assert earlier == Snapshot(generation=1, asked=20, residents=(), best=None)
+    second = ALGORITHMS["elite_adaptive"](ONE_MAX)
+    restore(second, earlier, Asked(), genome)
+    assert second.best is None
+
+
+@pytest.mark.parametrize("told", [8, 9])
+def test_an_island_that_was_told_all_generations_or_more_is_finished(told):
+    algorithm = ALGORITHMS["elite_adaptive"](ONE_MAX, generations=8)
+    restore(algorithm, Snapshot(told, 180, (resident(5),)), Asked(), genome)
+    assert algorithm.finished
+    assert algorithm.progress == 1.0
+    with pytest.raises(InvalidInput, match=f"finished after {told} generations"):
+        algorithm.ask()
 
 
 @pytest.mark.parametrize("record", [{}, {"generation": "x"}, {"generation": 1, "asked": 2}])

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import FrozenInstanceError, replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from evolution_toys import rng
+from evolution_toys import NUMBERS, rng
 
 from autodas.core.results import Ok
 from autodas.evolution import (
     NSGA2,
     AdaptiveElite,
+    Algorithm,
+    ArmResult,
+    Bracket,
+    Candidate,
     EliteEvolution,
     FixedElite,
+    Individual,
+    Origin,
+    RandomSearch,
     Rates,
     RegularisedEvolution,
+    Request,
     Resident,
+    Rung,
+    RungRecord,
+    Snapshot,
+    Standing,
+    Told,
     Tournament,
     Variation,
     merged,
     revived,
 )
 from autodas.evolution.history import GenerationRecord
-
-# So many genomes that none is drawn twice.
-NUMBERS = Variation(
-    lambda source: int(source.integers(1 << 60)),
-    lambda genome, source: int(source.integers(1 << 60)),
-    lambda one, other, source: int(source.integers(1 << 60)),
-    str,
-)
 
 
 def bred(algorithm, points):
@@ -57,6 +64,7 @@ def test_elites_are_those_of_the_paper_unless_named():
     draws = np.bincount([Tournament().draw(4, 0.0, source) for _ in range(8000)])
     # the best of three even draws from 4: ranks 0..3 with probability 37, 19, 7, 1 of 64
     assert draws / 8000 == pytest.approx(np.array([37, 19, 7, 1]) / 64, abs=0.02)
+    assert Tournament().ratio(0.5) == 1.0  # anyone can become a parent
 
 
 def test_an_elite_of_one_has_the_best_as_every_parent_whatever_the_pressure():
@@ -79,7 +87,8 @@ def test_nsga2_draws_a_tenth_anew_and_crosses_nine_tenths_of_the_rest():
     assert found["crossover"] == pytest.approx(0.81, abs=0.05)
 
 
-def test_nsga2_mutates_half_of_the_children_of_two():
+def mutated_of_two(kind, **settings):
+    """The share of the children of two parents that were mutated as well."""
     touched = []
     counted = Variation(
         NUMBERS.random,
@@ -87,10 +96,22 @@ def test_nsga2_mutates_half_of_the_children_of_two():
         NUMBERS.crossover,
         str,
     )
-    candidates = bred(NSGA2(counted, population=300, generations=3, seed=0), falling(300))
+    algorithm = kind(counted, population=300, generations=3, seed=0, **settings)
+    candidates = bred(algorithm, falling(300))
     crossed = sum(len(each.parents) == 2 for each in candidates)
     of_one = sum(len(each.parents) == 1 for each in candidates)
-    assert (len(touched) - of_one) / crossed == pytest.approx(0.5, abs=0.1)
+    return (len(touched) - of_one) / crossed
+
+
+def test_half_of_the_children_of_two_are_mutated_unless_told_otherwise():
+    assert mutated_of_two(NSGA2) == pytest.approx(0.5, abs=0.1)
+    assert mutated_of_two(EliteEvolution) == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(("rate", "tolerance"), [(0.0, 0.0), (0.1, 0.06), (1.0, 0.0)])
+def test_as_many_of_the_children_of_two_are_mutated_as_the_rate_says(rate, tolerance):
+    share = mutated_of_two(NSGA2, rates=Rates(crossover=1.0, mutation=rate))
+    assert share == pytest.approx(rate, abs=tolerance)
 
 
 def test_parents_of_nsga2_win_tournaments_of_two():
@@ -131,6 +152,11 @@ def test_regularised_evolution_holds_tournaments_of_ten_different_ones_and_only_
     assert shares(bred(algorithm, falling(40))) == {"mutation": 1.0}
 
 
+def test_regularised_evolution_asks_for_one_child_at_a_time_as_real_et_al_do():
+    algorithm = RegularisedEvolution(NUMBERS, population=10, generations=3, seed=0)
+    assert len(bred(algorithm, falling(10))) == 1
+
+
 def record(median=None, **counts):
     return GenerationRecord(
         generation=1, evaluated=4, best=1.0, best_now=1.0, median=median, elite_ratio=None,
@@ -140,7 +166,14 @@ def record(median=None, **counts):
 
 def test_the_median_of_islands_is_the_middle_one():
     assert merged([record(each) for each in (0.9, 0.1, None, 0.4)]).median == 0.4
+    assert merged([record(each) for each in (5.0, 1.0, 4.0, 2.0, 3.0)]).median == 3.0
     assert merged([record()]).median is None
+
+
+def test_the_elite_of_islands_is_that_of_those_that_bred():
+    first, second = replace(record(), elite_ratio=0.3), record()
+    assert merged([first, second]).elite_ratio == merged([second, first]).elite_ratio == 0.3
+    assert merged([second]).elite_ratio is None
 
 
 def test_counts_of_islands_are_added_up_by_name():
@@ -150,4 +183,124 @@ def test_counts_of_islands_are_added_up_by_name():
 
 @pytest.mark.parametrize(("number", "origin"), [(-1, "newcomer"), (0, "random"), (1, "random")])
 def test_those_from_elsewhere_are_newcomers(number, origin):
-    assert revived(Resident(number, "7", 1.0), int).candidate.origin.value == origin
+    found = revived(Resident(number, "7", 1.0, (2.0,)), int)
+    assert found == Individual(
+        Candidate(number, 7, "7", Origin(origin), parents=(), generation=0), Ok(1.0), (2.0,)
+    )
+
+
+@pytest.mark.parametrize("name", ["_propose", "_survivors"])
+def test_an_algorithm_says_both_what_it_asks_and_what_it_keeps(name):
+    parts = {"_propose": RandomSearch._propose, "_survivors": RandomSearch._survivors}
+    assert type("Whole", (Algorithm,), dict(parts))(NUMBERS, population=2, generations=1, seed=0)
+    part = type("Part", (Algorithm,), {name: parts[name]})
+    with pytest.raises(TypeError, match="abstract"):
+        part(NUMBERS, population=2, generations=1, seed=0)
+
+
+def drawn_by(selection, **settings):
+    """A search that crosses whatever it can, and how often it drew a parent for a generation."""
+    drawn = []
+
+    class Counted:
+        ratio = selection.ratio
+
+        def draw(self, *arguments):
+            drawn.append(selection.draw(*arguments))
+            return drawn[-1]
+
+    algorithm = EliteEvolution(
+        NUMBERS, population=10, generations=3, seed=0, selection=Counted(), newcomers=0.0,
+        rates=Rates(1.0, 0.0), **settings,
+    )  # fmt: skip
+    return bred(algorithm, falling(10)), drawn
+
+
+def test_a_mother_that_is_the_whole_elite_is_given_up_after_eight_more_draws():
+    candidates, drawn = drawn_by(FixedElite(0.1))
+    assert shares(candidates) == {"mutation": 1.0}
+    assert drawn == [0] * 10 * (1 + 8)
+
+
+@pytest.mark.parametrize(("attempts", "times"), [(1, 1), (3, 3), (None, 50)])
+def test_what_is_known_is_bred_again_so_often_and_then_drawn(attempts, times):
+    calls = []
+    fresh = iter(range(4))
+
+    def random(source):
+        calls.append("random")
+        return next(fresh)
+
+    def mutate(genome, source):
+        calls.append("mutate")
+        return genome
+
+    settings = {} if attempts is None else {"attempts": attempts}
+    variation = Variation(random, mutate, NUMBERS.crossover, str)
+    algorithm = EliteEvolution(
+        variation, population=2, generations=3, seed=0, newcomers=0.0,
+        rates=Rates(0.0, 0.0), **settings,
+    )  # fmt: skip
+    algorithm.ask()
+    algorithm.tell([Ok(0.0)] * 2)
+    calls.clear()
+    # Both places breed what is known; the first draw for either is new.
+    assert [each.key for each in algorithm.ask()] == ["2", "3"]
+    assert calls == [*["mutate"] * times, "random"] * 2
+
+
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_a_place_stays_empty_once_nothing_new_was_drawn_as_often(attempts):
+    calls = []
+
+    def random(source):
+        calls.append("random")
+        return 7
+
+    variation = Variation(random, NUMBERS.mutate, NUMBERS.crossover, str)
+    algorithm = RandomSearch(variation, population=2, generations=3, seed=0, attempts=attempts)
+    assert [each.genome for each in algorithm.ask()] == [7]
+    # Once for the first place; for the second it is known, proposed or drawn.
+    assert len(calls) == 1 + 2 * attempts
+
+
+def test_the_least_of_every_setting_is_allowed_and_the_most():
+    least = {"population": 2, "generations": 1, "seed": 0, "attempts": 1}
+    assert RegularisedEvolution(NUMBERS, sample=1, children=1, **least).sample == 1
+    assert RegularisedEvolution(NUMBERS, sample=2, children=2, **least).children == 2
+    assert EliteEvolution(NUMBERS, newcomers=0.0, twins=1, **least).twins == 1
+    assert (AdaptiveElite(1.0, 1.0, 0.0).p_min, AdaptiveElite(1.0, 1.0, 1.0).pressure) == (1, 1)
+    assert (FixedElite(1.0, 0.0).p, FixedElite(1.0, 1.0).pressure) == (1, 1)
+    assert Tournament(1).draw(1, 0.0, rng()) == 0
+    assert (Rates(0.0, 0.0).crossover, Rates(1.0, 1.0).mutation) == (0, 1)
+
+
+SOMEONE = Individual(Candidate(0, 7, "7", Origin.RANDOM, (), 0), Ok(1.0))
+
+
+@pytest.mark.parametrize(
+    ("what", "field"),
+    [
+        (AdaptiveElite(), "p_max"),
+        (FixedElite(), "p"),
+        (Tournament(), "k"),
+        (Rates(), "crossover"),
+        (NUMBERS, "key"),
+        (SOMEONE, "fitness"),
+        (SOMEONE.candidate, "key"),
+        (Told(("7",), (Ok(1.0),)), "keys"),
+        (record(), "best"),
+        (Resident(0, "7", 1.0), "key"),
+        (Snapshot(), "asked"),
+        (Bracket(), "rungs"),
+        (Rung(Fraction(1), 1, Fraction(1)), "arms"),
+        (Request("a", "a", Fraction(1), 0), "rung"),
+        (ArmResult("a", Fraction(1), Ok(1.0)), "result"),
+        (RungRecord(0, Fraction(1), ("a",), (Ok(1.0),), ("a",), {}, Fraction(1)), "promoted"),
+        (Standing("a", "a", None, None), "rung"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_is_shared_cannot_be_changed(what, field):
+    with pytest.raises(FrozenInstanceError):
+        setattr(what, field, getattr(what, field))

@@ -133,6 +133,4 @@ class NSGA2(EliteEvolution[G]):
             kept += [int(i) for i in front[order][:room]]
             if number == 0:
                 self._front_size = len(kept)
-            if len(kept) == self.size:
-                break
         return [everyone[i] for i in kept]

@@ -51,7 +51,7 @@ class RegularisedEvolution(Algorithm[G]):
             raise InvalidInput(f"children must lie in [1, population={population}], got {children}")
         self.sample = sample
         self.children = children
-        self.rates = rates if rates is not None else Rates(crossover=0.0, mutation=1.0)
+        self.rates = rates if rates is not None else Rates(crossover=0.0)
 
     def _places(self) -> int:
         # Until the population is full, whether at the start or after failures, it is filled up.

@@ -39,7 +39,7 @@ class ParentSelection(Protocol):
 def elite_size(ratio: float, n: int) -> int:
     """How many of ``n`` are the elite: ⌈ratio · n⌉, at least 1."""
     # 0.07 * 100 is 7.000000000000001: rounding first keeps the ceiling what was meant.
-    return max(1, min(n, math.ceil(round(ratio * n, 9))))
+    return max(1, math.ceil(round(ratio * n, 9)))
 
 
 def _check_share(name: str, value: float) -> None:

@@ -122,9 +122,9 @@ def restore(
             many individuals the algorithm keeps the fittest.
     """
     known = {each.key for each in earlier.residents}
-    lowest = min((each.id for each in earlier.residents), default=0)
+    lowest = min([0, *(each.id for each in earlier.residents)])
     arrived = [
-        Resident(min(lowest, 0) - 1 - number, each.key, each.fitness, each.objectives)
+        Resident(lowest - 1 - number, each.key, each.fitness, each.objectives)
         for number, each in enumerate(each for each in immigrants if each.key not in known)
     ]
     everyone = [revived(each, genome) for each in (*earlier.residents, *arrived)]
@@ -145,7 +145,8 @@ def merged(records: Sequence[GenerationRecord]) -> GenerationRecord:
     """One record of the same generation on all islands.
 
     Numbers of candidates, genomes and fitness values are added up, so what two islands have in
-    common counts twice; ``median`` is the middle one of the islands' medians.
+    common counts twice; ``median`` is the middle one of the islands' medians, and ``elite_ratio``
+    that of the islands that had a population to breed from.
     """
     failures: dict[str, int] = {}
     origins: dict[str, int] = {}
@@ -160,7 +161,7 @@ def merged(records: Sequence[GenerationRecord]) -> GenerationRecord:
         best=_largest([each.best for each in records]),
         best_now=_largest([each.best_now for each in records]),
         median=medians[len(medians) // 2] if medians else None,
-        elite_ratio=records[0].elite_ratio,
+        elite_ratio=_largest([each.elite_ratio for each in records]),
         distinct_keys=sum(each.distinct_keys for each in records),
         distinct_fitness=sum(each.distinct_fitness for each in records),
         failures=dict(sorted(failures.items())),
