@@ -277,7 +277,9 @@ def test_labels_without_a_header_need_the_space(tmp_path):
     path.with_suffix(".json").unlink()
     with pytest.raises(FileProblem, match=r"its header a\.json is missing"):
         read_table(path)
-    assert read_table(path, "mine").space == "mine"
+    table = read_table(path, "mine")
+    assert (table.space, table.target("distilled").dataset) == ("mine", "unknown")
+    assert "dataset" not in table.meta  # measured with the images that the space is known by
 
 
 @pytest.mark.parametrize(
