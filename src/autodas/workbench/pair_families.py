@@ -192,9 +192,10 @@ def taught(
     protocols = [as_labelled(protocol, table, teacher) for teacher in pairs.teachers]
     for teacher, each in zip(pairs.teachers, protocols, strict=True):
         if each.teacher is None and not alone:
+            other = f", or taught on other data than {protocol.data!r}" if protocol.data else ""
             raise InvalidInput(
-                f"table {name!r} does not say who its teacher {teacher!r} is, or taught on other "
-                f"data than {protocol.data!r}"
+                f"table {name!r} does not say who its teacher {teacher!r} is{other}; its header "
+                "lists the 'members' of every teacher"
             )
     return pairs, protocols
 

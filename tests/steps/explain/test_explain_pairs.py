@@ -181,7 +181,7 @@ def test_teachers_that_are_mere_names_are_enough_for_what_does_not_look_at_them(
     path.with_suffix(".json").unlink()
     name = f"{path}:pairs"
     asked = {"table": (name,), "protocol": FEW, "space": "digits-cnn", "out": tmp_path / "run"}
-    with pytest.raises(InvalidInput, match="does not say who its teacher 'mine' is"):
+    with pytest.raises(InvalidInput, match="does not say who its teacher 'mine' is; its header"):
         benchmark.run(benchmark.BenchmarkConfig(scores=("kd",), **asked))
     found = benchmark.run(benchmark.BenchmarkConfig(scores=("naswot",), **asked))
     rows = {row["score"]: row for row in found["rows"]}
