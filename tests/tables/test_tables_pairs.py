@@ -106,9 +106,20 @@ def test_headers_that_do_not_fit_are_refused(tmp_path, teachers, message):
     assert "\n" not in str(why.value)
 
 
-def test_without_its_header_it_cannot_be_read(path):
+def test_without_its_header_teachers_are_names_and_the_space_must_be_told(path):
+    whole = pairs_of(read_table(path))
     path.with_suffix(".json").unlink()
-    with pytest.raises(FileProblem, match=r"its header mine\.json is missing"):
+    with pytest.raises(FileProblem, match=r"its header mine\.json is missing; name the space"):
+        read_table(path)
+    table = read_table(path, "digits-cnn")
+    pairs = pairs_of(table)
+    assert (pairs.students, pairs.teachers) == (whole.students, whole.teachers)
+    np.testing.assert_equal(pairs.accuracy, whole.accuracy)
+    assert pairs.facts["big"] == {"name": "big"}
+    target = table.targets["none"]
+    assert (str(target.training), target.dataset) == ("vanilla", "unknown")
+    path.write_text("arch,accuracy,seed,teacher\na,60,0,big\na,61,0,\n")
+    with pytest.raises(FileProblem, match="line 3, column teacher: the cell is empty"):
         read_table(path, "digits-cnn")
 
 

@@ -165,6 +165,10 @@ BAD = {
     "too few cells": (S0 + "577,70\n", "line 5: 2 cells, the header has 3 columns"),
     "a column twice": ("arch,kd_acc,kd_acc\n111,60,60\n", "column 'kd_acc' appears twice"),
     "bytes": (b"arch,kd_acc\n\xff\xfe,60\n", r"is not UTF-8 text \(byte 12\)"),
+    "semicolons and quotes": ('arch;kd_acc\n"{""depth"":[1,1]}";60\n', "has semicolons between"),
+    "semicolons and decimal commas": ("arch;kd_acc\n111;60,5\n", "save it with commas"),
+    "semicolons after a line of a spreadsheet": ("sep=;\narch;kd_acc\n111;60\n", "has semicolons"),
+    "tabs": ('"arch"\t"kd_acc"\n"1,1"\t60\n', "has tabs between its columns; save it with commas"),
     "an open quote": ('arch,kd_acc\n"111,60\n', "line 2: is not CSV"),
     "broken JSON": ('[{"arch": ', "is not valid JSON"),
     "an object": ('{"arch": 1}', "a JSON list with one object per architecture"),
@@ -273,7 +277,9 @@ def test_labels_without_a_header_need_the_space(tmp_path):
     path.with_suffix(".json").unlink()
     with pytest.raises(FileProblem, match=r"its header a\.json is missing"):
         read_table(path)
-    assert read_table(path, "mine").space == "mine"
+    table = read_table(path, "mine")
+    assert (table.space, table.target("distilled").dataset) == ("mine", "unknown")
+    assert "dataset" not in table.meta  # measured with the images that the space is known by
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def _command(given: list[str]) -> int:
     as_json = "--json" in given
     place: list[str] = []
     try:
-        _show(_run(given, place), as_json)
+        return _shown(_run(given, place), as_json)
     except SystemExit as asked_for_help:
         return int(asked_for_help.code or DONE)
     except KeyboardInterrupt as stopped:
@@ -118,7 +118,6 @@ def _command(given: list[str]) -> int:
 
         traceback.print_exc()
         return _failed(f"defect: {type(error).__name__}, please report it", DEFECT, as_json)
-    return DONE
 
 
 def _run(given: list[str], place: list[str]) -> dict[str, Any]:
@@ -153,11 +152,15 @@ def _with_report(results: dict[str, Any], out: str) -> dict[str, Any]:
     return {**results, "report": page, **summary}
 
 
-def _show(results: dict[str, Any], as_json: bool) -> None:
+def _shown(results: dict[str, Any], as_json: bool) -> int:
     if as_json:
         _print_json({key: value for key, value in results.items() if key != "summary"})
     else:
         _print_summary(results)
+    if results.get("usable", True):
+        return DONE
+    # All that was found is on standard output already, as JSON or not.
+    return _failed(f"error: {results['data']} cannot be used as it is", WRONG_USE, as_json=False)
 
 
 @contextlib.contextmanager

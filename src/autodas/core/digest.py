@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,12 @@ def digest(*parts: Any) -> str:  # noqa: ANN401
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content."""
+    """SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device, of which there may be no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

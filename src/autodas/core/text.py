@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autodas.core.errors import FileProblem
 
-__all__ = ["brief", "quotes_in", "text_of"]
+__all__ = ["brief", "csv_text", "quotes_in", "text_of"]
 
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of UTF-16 and UTF-32
 LONGEST = 48  # characters of a name that a sentence bears
@@ -33,6 +33,24 @@ def text_of(data: bytes, path: Path | str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileProblem(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def csv_text(data: bytes, path: Path | str) -> str:
+    """The same of a file of columns, which must be separated by commas.
+
+    Args:
+        data: The bytes of the file.
+        path: Named in messages.
+
+    Raises:
+        FileProblem: as of :func:`text_of`; or semicolons or tabs are in their place.
+    """
+    text = text_of(data, path)
+    first = text.lstrip().partition("\n")[0]
+    for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+        if mark in first and "," not in first:
+            raise FileProblem(path, f"has {called} between its columns; save it with commas")
+    return text
 
 
 def brief(name: str) -> str:

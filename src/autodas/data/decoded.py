@@ -183,8 +183,13 @@ def _checksum(file: Path, whole: str) -> str:
     return digest(file.stem, whole)
 
 
-def cached_file(name: str, sources: Iterable[Path]) -> Path:
+def cached_file(name: str, sources: Iterable[Path], *, absent: bool = False) -> Path:
     """Where the data set ``name`` lies decoded, as its files are now.
+
+    Args:
+        name: Of the data set.
+        sources: Its files.
+        absent: Whether some may be missing; another place is meant once they are there.
 
     Raises:
         MissingData: one of its files is missing.
@@ -194,9 +199,12 @@ def cached_file(name: str, sources: Iterable[Path]) -> Path:
     for source in sources:
         try:
             stat = source.stat()
-        except FileNotFoundError:
-            raise MissingData(f"{name} needs {source}, and there is no such file") from None
         except OSError as error:
+            if absent:
+                stamps.update(digest([str(source.absolute())]).encode())
+                continue
+            if isinstance(error, FileNotFoundError):
+                raise MissingData(f"{name} needs {source}, and there is no such file") from None
             raise FileProblem(source, f"cannot be read: {error.strerror or error}") from error
         # By its name and by what the name leads to: of a link the name says class and part. The
         # time of the last change of any kind shows a file that took another's place and date.

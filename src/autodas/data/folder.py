@@ -15,7 +15,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.places import cache_folder, expanded
 from autodas.data.decoded import Decoding, cached_file, image_data_in
 from autodas.data.hugging_face import layout_of_hub
 from autodas.data.images import IMAGENET, ImageData
-from autodas.data.layout import ImageLayout, Labelled, held_out, layout_of_csv, layout_of_folder
+from autodas.data.layout import (
+    TRAIN,
+    ImageLayout,
+    Labelled,
+    held_out,
+    layout_of_csv,
+    layout_of_folder,
+)
 from autodas.data.listing import Listing
 from autodas.data.pictures import decode_picture, picture_size
 
-__all__ = ["FOLDER", "PREFIXES", "ImageSource", "load_folder"]
+__all__ = ["FOLDER", "PREFIXES", "ImageSource", "load_folder", "parts_without"]
 
 FOLDER, CSV, HUB = "folder:", "csv:", "hf:"
 PREFIXES = (FOLDER, CSV, HUB)
@@ -86,15 +93,37 @@ class ImageSource:
         return cls(name, expanded(Path(path)), int(size) if size else None, share, skip, label)
 
     def layout(self) -> ImageLayout:
-        """The images, before any are held out.
+        """The images, before any are held out, and why they cannot be used as they are.
 
         Raises:
-            FileProblem: something is missing; the message names it.
-        AutodasError: as :func:`autodas.data.hugging_face.layout_of_hub`.
+            FileProblem: there is no such folder or list, or it says nothing of images.
+            AutodasError: as of :func:`autodas.data.hugging_face.layout_of_hub`.
         """
+        whole = self.path.with_name(f"{self.path.name}@{self.side}")
+        if self.side and whole.exists() and not self.path.exists():
+            kind = self.name.partition(":")[0]
+            why = f"is not there, but {whole.name} is: name a size after it, {kind}:{whole}@64"
+            raise FileProblem(self.path, why)
         if self.name.startswith(HUB):
-            return layout_of_hub(str(self.path), self.label)
-        return (layout_of_csv if self.name.startswith(CSV) else layout_of_folder)(self.path)
+            found = layout_of_hub(str(self.path), self.label)
+        else:
+            found = (layout_of_csv if self.name.startswith(CSV) else layout_of_folder)(self.path)
+        return replace(found, problems=(*found.problems, *self._of_share(found)))
+
+    def _of_share(self, layout: ImageLayout) -> Iterator[AutodasError]:
+        """What is wrong with the share that is held out, if anything."""
+        name = self.name
+        if len(layout.parts) == 1 and TRAIN in layout.parts and self.share is None:
+            hub = "labelled split val or test" if name.startswith(HUB) else "split val or test"
+            lacks = "folders train/ and val/ (or test/)" if name.startswith(FOLDER) else hub
+            yield FileProblem(
+                self.path,
+                f"has no {lacks}: say how much is held out to test on, "
+                f"--val-split 0.1 or {name},val-split=0.1",
+            )
+        if len(layout.parts) > 1 and self.share is not None:
+            parts = " and ".join(layout.parts)
+            yield InvalidInput(f"{name}: there is nothing to split, it has {parts} already")
 
 
 def _share(name: str, text: str) -> float:
@@ -119,19 +148,8 @@ def load_folder(name: str) -> ImageData:
             is broken or has another size; the message names it.
     """
     source = ImageSource.parsed(name)
-    layout = source.layout()
-    if len(layout.parts) < 2 and source.share is None:
-        hub = name.startswith(HUB)
-        lacks = "labelled split val or test" if hub else "folders train/ and val/ (or test/)"
-        raise FileProblem(
-            source.path,
-            f"has no {lacks}: say how much is held out to test on, "
-            f"--val-split 0.1 or {name},val-split=0.1",
-        )
-    if len(layout.parts) > 1 and source.share is not None:
-        parts = " and ".join(layout.parts)
-        raise InvalidInput(f"{name}: there is nothing to split, it has {parts} already")
-    file = cached_file(name, layout.files)
+    layout = source.layout().sound()
+    file = cached_file(name, layout.files, absent=source.skip_broken)
     beside, classes = file.with_name(f"{file.stem}.files.safetensors"), len(layout.classes)
     listing = Listing.read(beside)
     if listing is None:
@@ -150,22 +168,41 @@ def load_folder(name: str) -> ImageData:
 
 def _listed(source: ImageSource, layout: ImageLayout) -> Listing:
     """The parts, without what is broken if that is asked for."""
-    left_out: set[Path] = set()
-    if source.skip_broken:
-        left_out = {file for file in layout.files if _broken(file)}
-        kept = {
-            part: tuple(image for image in images if image.file not in left_out)
-            for part, images in layout.parts.items()
-        }
-        layout = ImageLayout(layout.classes, kept)
-    if source.share is not None:
-        layout = held_out(layout, source.share)
-    parts = dict(layout.parts)
-    test = parts.pop("test", None) or parts.pop("val")
-    every = [parts["train"], test, *([parts["val"]] if "val" in parts else [])]
+    broken = {str(file) for file in layout.files if source.skip_broken and _broken(file)}
+    every = parts_without(broken, source, layout)
     side = source.side
     size = (side, side) if side else _common_size(source.name, every)
-    return Listing.of(every, size, side, len(left_out))
+    skipped = sum(str(file) in broken for file in layout.files)
+    return Listing.of(every, size, side, skipped)
+
+
+def parts_without(
+    broken: Container[str], source: ImageSource, layout: ImageLayout
+) -> list[tuple[Labelled, ...]]:
+    """The images to train on, to test on and perhaps to choose on.
+
+    Args:
+        broken: Paths of what is left out.
+        source: Says what is held out.
+        layout: All images.
+
+    Raises:
+        AutodasError: nothing is left of a part, or of a class to train on.
+    """
+    kept = {
+        part: tuple(image for image in images if image.path not in broken)
+        for part, images in layout.parts.items()
+    }
+    if lost := [part for part, images in kept.items() if not images]:
+        raise FileProblem(source.path, f"no image of {lost[0]} can be read")
+    labels = [{image.label for image in some[TRAIN]} for some in (layout.parts, kept)]
+    if gone := sorted(labels[0] - labels[1]):
+        why = f"no image of the class {layout.classes[gone[0]]} to train on can be read"
+        raise FileProblem(source.path, why)
+    layout = replace(layout, parts=kept)
+    parts = dict((held_out(layout, source.share) if source.share else layout).parts)
+    test = parts.pop("test") if "test" in parts else parts.pop("val")
+    return [parts[TRAIN], test, *([parts["val"]] if "val" in parts else [])]
 
 
 def _decoding(source: ImageSource, listing: Listing, classes: int) -> Decoding:

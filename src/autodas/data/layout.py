@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from autodas.core.digest import digest_file
-from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.files import read_bytes
-from autodas.core.text import text_of
+from autodas.core.text import csv_text
 from autodas.data.validation import drawn_out
 
 __all__ = ["SUFFIXES", "ImageLayout", "Labelled", "held_out", "layout_of_csv", "layout_of_folder"]
@@ -33,6 +34,7 @@ PARTS: Mapping[str, str] = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """What parts are called in the wild -> what they are."""
+ORDER = (TRAIN, "val", "test")
 LITTER = frozenset({"__MACOSX"})  # what archives leave beside their content
 
 
@@ -61,58 +63,87 @@ class ImageLayout:
     Attributes:
         classes: Their names, in the order of the labels.
         parts: Images by part: ``train``, and as far as they are there ``val`` and ``test``.
+        problems: Why they cannot be used as they are; the rest is what was found all the same.
     """
 
     classes: tuple[str, ...]
     parts: Mapping[str, tuple[Labelled, ...]]
+    problems: tuple[AutodasError, ...] = ()
 
     @property
     def files(self) -> Iterator[Path]:
         """All files, in order."""
         return (image.file for part in self.parts.values() for image in part)
 
+    def sound(self) -> ImageLayout:
+        """The same, if it can be used.
+
+        Raises:
+            AutodasError: the first reason why not.
+        """
+        if self.problems:
+            raise self.problems[0]
+        return self
+
 
 def layout_of_folder(root: Path) -> ImageLayout:
     """The images in a folder.
 
+    Its problems are fewer than two classes, parts of different ones, two folders of one part, none
+    to train on, and empty classes.
+
     Raises:
-        FileProblem: the folder is missing, has fewer than two classes, the parts have different
-            ones, or a class is empty.
+        FileProblem: the folder is missing.
     """
-    folders = part_folders(root)
-    first = folders.get(TRAIN, root)
-    classes = class_folders(first)
+    folders, problems = _part_folders(root)
+    first = next(iter(folders.values()))
+    found = {part: class_folders(folder) for part, folder in folders.items()}
+    classes = next(iter(found.values()))
     if len(classes) < 2:
-        raise FileProblem(first, f"has {len(classes)} class folders, at least 2 are needed")
+        why = f"has {len(classes)} class folders, at least 2 are needed"
+        problems.append(FileProblem(first, why))
+    number: dict[str, int] = {}
     parts = {}
-    for part, folder in folders.items() or {TRAIN: root}.items():
-        found = class_folders(folder)
-        if missing := sorted(set(classes) - set(found)):
-            raise FileProblem(folder / missing[0], f"no such class folder, but {first} has it")
-        if extra := sorted(set(found) - set(classes)):
-            raise FileProblem(folder / extra[0], f"is a class that {first} does not have")
-        parts[part] = tuple(_images(folder, classes))
-    return ImageLayout(tuple(classes), parts)
+    for part, folder in folders.items():
+        lacks, extra = set(classes) - set(found[part]), set(found[part]) - set(classes)
+        for name in sorted(lacks):
+            problems.append(FileProblem(folder / name, f"no such class folder, but {first} has it"))
+        for name in sorted(extra):
+            problems.append(FileProblem(folder / name, f"is a class that {first} does not have"))
+        images: list[Labelled] = []
+        for name in found[part]:
+            label = number.setdefault(name, len(number))
+            mine = [Labelled(str(file), label) for file in _below(folder / name)]
+            if not mine:
+                known = " ".join(sorted(SUFFIXES))
+                problems.append(FileProblem(folder / name, f"holds no images ({known})"))
+            images += mine
+        parts[part] = tuple(images)
+    return ImageLayout(tuple(number), parts, tuple(problems))
 
 
-def part_folders(root: Path) -> dict[str, Path]:
-    """The folders of parts by what they are; none of a folder that is not parted.
+def _part_folders(root: Path) -> tuple[dict[str, Path], list[FileProblem]]:
+    """The folders of parts by what they are, and what is wrong with them.
+
+    A folder that is not parted is the part to train on.
 
     Raises:
-        FileProblem: there is no such folder, two are one part, or there is none to train on.
+        FileProblem: there is no such folder.
     """
-    if not root.is_dir():
+    if not is_folder(root):
         raise FileProblem(root, "no such folder")
     found: dict[str, Path] = {}
+    problems = []
     for folder in folders_in(root):
         part = PARTS.get(folder.name.lower())
         if part in found:
-            raise FileProblem(folder, f"is the same part as {found[part].name}/: which one counts?")
-        if part is not None:
+            why = f"is the same part as {found[part].name}/: which one counts?"
+            problems.append(FileProblem(folder, why))
+        elif part is not None:
             found[part] = folder
     if found and TRAIN not in found:
-        raise FileProblem(root, "has no folders train/ and val/ (or test/)")
-    return {part: found[part] for part in (TRAIN, "val", "test") if part in found}
+        problems.append(FileProblem(root, "has no folders train/ and val/ (or test/)"))
+    return {part: found[part] for part in ORDER if part in found} or {TRAIN: root}, problems
 
 
 def class_folders(folder: Path) -> list[str]:
@@ -139,22 +170,22 @@ def entries(folder: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Folders in it, by name."""
-    return [entry for entry in entries(folder) if entry.is_dir()]
+    """Folders in it, by name, without links to a folder around them, which would never end."""
+    return [each for each in entries(folder) if is_folder(each) and not _turns_back(each)]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is one, or a link to one; not where nobody can tell."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises if a name is too long or locked
+
+
+def _turns_back(folder: Path) -> bool:
+    return folder.is_symlink() and folder.resolve() in {each.resolve() for each in folder.parents}
 
 
 def images_in(folder: Path) -> list[Path]:
     """Images that lie directly in it, by name."""
     return [each for each in entries(folder) if each.suffix.lower() in SUFFIXES]
-
-
-def _images(part: Path, classes: Sequence[str]) -> Iterator[Labelled]:
-    for label, name in enumerate(classes):
-        images = [Labelled(str(file), label) for file in _below(part / name)]
-        if not images:
-            known = " ".join(sorted(SUFFIXES))
-            raise FileProblem(part / name, f"holds no images ({known})")
-        yield from images
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -166,12 +197,13 @@ def _below(folder: Path) -> Iterator[Path]:
 def layout_of_csv(file: Path) -> ImageLayout:
     """The images of a CSV file with the columns ``path``, ``label`` and perhaps ``split``.
 
-    Paths are relative to the file. Classes are numbered in the order of their names.
+    Paths are relative to the file. Classes are numbered in the order of their names. Its problems
+    are fewer than two classes, unknown parts, and none to train on.
 
     Raises:
-        FileProblem: the file cannot be read, a column is missing, or a part is unknown.
+        FileProblem: the file cannot be read, or a column is missing.
     """
-    rows = csv.DictReader(io.StringIO(text_of(read_bytes(file), file), newline=""))
+    rows = csv.DictReader(io.StringIO(csv_text(read_bytes(file), file), newline=""))
     columns = rows.fieldnames or ()
     for wanted in ("path", "label"):
         if wanted not in columns:
@@ -179,20 +211,23 @@ def layout_of_csv(file: Path) -> ImageLayout:
             raise FileProblem(file, f"has no column {wanted!r}; its columns are {named}")
     found = [(row["path"] or "", row["label"] or "", row.get("split") or TRAIN) for row in rows]
     classes = sorted({label for _, label, _ in found})
+    problems = []
     if len(classes) < 2:
-        raise FileProblem(file, f"has {len(classes)} different labels, at least 2 are needed")
+        why = f"has {len(classes)} different labels, at least 2 are needed"
+        problems.append(FileProblem(file, why))
+    for split in dict.fromkeys(split for *_, split in found):
+        if split.lower() not in PARTS:
+            why = f"has the split {split!r}; splits are train, val and test"
+            problems.append(FileProblem(file, why))
     number = {name: label for label, name in enumerate(classes)}
     parts: dict[str, list[Labelled]] = {}
     for path, label, split in found:
-        if (part := PARTS.get(split.lower())) is None:
-            raise FileProblem(file, f"has the split {split!r}; splits are train, val and test")
-        parts.setdefault(part, []).append(Labelled(str(file.parent / path), number[label]))
+        if (part := PARTS.get(split.lower())) is not None:
+            parts.setdefault(part, []).append(Labelled(str(file.parent / path), number[label]))
     if TRAIN not in parts:
-        raise FileProblem(file, "has no images of the split train")
-    order = (TRAIN, "val", "test")
-    return ImageLayout(
-        tuple(classes), {part: tuple(parts[part]) for part in order if part in parts}
-    )
+        problems.append(FileProblem(file, "has no images of the split train"))
+    ordered = {part: tuple(parts[part]) for part in ORDER if part in parts}
+    return ImageLayout(tuple(classes), ordered, tuple(problems))
 
 
 def held_out(layout: ImageLayout, share: float) -> ImageLayout:

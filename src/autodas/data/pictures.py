@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,9 @@ def _open(source: Path | bytes, where: Path | str) -> Image:
         with warnings.catch_warnings():
             # A small file that unpacks to gigabytes is only warned about otherwise.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Opening a pipe that nobody writes to would wait for ever.
+            if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+                raise FileProblem(where, "is not a regular file")
             opened = io.BytesIO(source) if isinstance(source, bytes) else source
             return Image.open(opened, formats=FORMATS)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

@@ -28,12 +28,13 @@ def run(config: CheckConfig, progress: Progress = Silent()) -> dict[str, Any]:
     """Look at every image: broken, tiny, huge, equal in training and test, of unread kinds, ….
 
     Returns:
-        ``images``, ``parts`` (images by part), ``classes`` (images to train on by class) and
-        ``odd`` (files by what is odd about them).
+        ``images``, ``parts`` (images by part), ``classes`` (images to train on by class), ``odd``
+        (files by what is odd about them) and ``usable`` (whether other commands take the images).
 
     Raises:
         InvalidInput: the name is not one of a folder or a list.
         FileProblem: there is no such folder or list.
+        MissingData: there is no such data set, or a package is missing.
     """
     if not config.data.startswith(PREFIXES):
         kinds = ", ".join(f"{prefix}…" for prefix in PREFIXES)
@@ -56,5 +57,6 @@ def run(config: CheckConfig, progress: Progress = Silent()) -> dict[str, Any]:
         "parts": found.parts,
         "classes": dict(found.classes),
         "odd": dict(found.odd),
+        "usable": found.usable,
         "summary": found.lines,
     }

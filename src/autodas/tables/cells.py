@@ -16,7 +16,7 @@ import numpy.typing as npt
 from autodas.core.digest import canonical_json, digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import parse_json, read_bytes
-from autodas.core.text import quotes_in, text_of
+from autodas.core.text import csv_text, quotes_in
 from autodas.tables.table import Part, Training
 
 __all__ = [
@@ -230,7 +230,7 @@ def read_sheet(path: Path, data: bytes | None = None, spelling: Spelling = as_it
         FileProblem: it cannot be read, is not UTF-8, or is not a table with a header.
     """
     content = read_file(path) if data is None else data
-    text = text_of(content, path)
+    text = csv_text(content, path)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         # A file of nothing but a byte order mark has no line.

@@ -6,6 +6,8 @@ says what the runs have in common, holds the SHA-256 of the CSV, and is sealed i
 
 A *table of pairs* has the column ``teacher`` in place of ``training``: who taught each run, by the
 names that the header gives its teachers. :mod:`autodas.tables.pairs` puts it into one array.
+
+Without a header the space must be named, and teachers are no more than names.
 """
 
 from __future__ import annotations
@@ -121,15 +123,14 @@ def write_labels(path: Path, rows: Iterable[LabelRow], header: Mapping[str, Any]
 def _header(sheet: Sheet, space: str | None, kind: str) -> Mapping[str, Any]:
     path = header_of(sheet.path)
     if not path.exists():
-        if kind == "teacher":
-            raise FileProblem(
-                sheet.path, f"its header {path.name} is missing: who the teachers are"
-            )
         if space is None:
             raise FileProblem(
                 sheet.path, f"its header {path.name} is missing; name the space (--space)"
             )
-        return {"space": space, "dataset": "unknown"}
+        if kind == "teacher":
+            teachers = dict.fromkeys(sheet.text("teacher"))
+            return {"space": space, "teachers": [{"name": name} for name in teachers]}
+        return {"space": space}
     header = read_sealed(path)
     if not isinstance(header, dict) or header.get("format") != FORMATS[kind]:
         raise FileProblem(
@@ -173,16 +174,14 @@ def read_labels(sheet: Sheet, space: str | None) -> Table:
     texts = sheet.architectures(sheet.text("arch"), "arch", header["space"])
     architectures = tuple(dict.fromkeys(texts))
     runs = _runs(sheet, texts, kind, ways)
-    targets = {}
+    targets, dataset = {}, header.get("dataset", "unknown")
     for name, training in ways.items():
         mine = {key: value for key, value in runs.items() if key[0] == name}
         if mine:
             values = _matrix(architectures, mine)
             reject_fractions(sheet.path, f"{kind} {name}", values.ravel())
             seeds = tuple(sorted({seed for _, _, seed in mine}))
-            targets[name] = Target(
-                name, header["dataset"], training, part, _means(values), seeds, values
-            )
+            targets[name] = Target(name, dataset, training, part, _means(values), seeds, values)
     return Table(
         name=sheet.path.stem,
         space=header["space"],

@@ -101,10 +101,10 @@ def load_pairs(
         InvalidInput: as of :func:`taught`.
     """
     table, _ = parted(name, space, limit=limit, sample=sample)
-    students, (pairs, protocols) = space_of(table, space), taught(table, protocol)
     names = tuple(dict.fromkeys([*SIZES, *leaves]))
     # What looks at the student alone is known without the teachers, whose files few people have.
     alone = all(STATISTICS.get(each).alone for each in names)
+    students, (pairs, protocols) = space_of(table, space), taught(table, protocol, alone=alone)
     told = () if alone else remade_teachers(table, pairs.teachers, progress)
     for each in () if alone else protocols:
         refuse_twins(way_of(str(each.teacher)))
@@ -113,7 +113,7 @@ def load_pairs(
         pairs.students,
         names,
         replace(protocol, data=protocols[0].data),
-        [str(each.teacher) for each in protocols],
+        pairs.teachers if alone else [str(each.teacher) for each in protocols],
         cache=cache,
         jobs=jobs,
         progress=progress,
@@ -145,7 +145,7 @@ def simple_rules(family: PairFamily) -> dict[str, Result[Values]]:
     """``(P,)`` what is known of pairs without measuring anything beside a teacher, by name."""
     members = [family.facts[name].get("members", ()) for name in family.teachers]
     stated = [[each.get("accuracy") for each in some] for some in members]
-    known = [float(np.mean(each)) if None not in each else np.nan for each in stated]
+    known = [float(np.mean(each)) if each and None not in each else np.nan for each in stated]
     accuracy = np.asarray(known)[family.teacher]
     found: dict[str, Result[Values]] = {
         name: SCORES.get(name).compute(family.subjects) for name in ("params", "depth")
@@ -164,8 +164,15 @@ def _owners(pairs: PairTable) -> tuple[Index, Index]:
     return np.repeat(np.arange(students), teachers), np.tile(np.arange(teachers), students)
 
 
-def taught(table: Table, protocol: Protocol) -> tuple[PairTable, list[Protocol]]:
+def taught(
+    table: Table, protocol: Protocol, *, alone: bool = False
+) -> tuple[PairTable, list[Protocol]]:
     """The pairs of a table that have a teacher, and for each teacher what they are measured with.
+
+    Args:
+        table: The pairs.
+        protocol: What is asked for.
+        alone: Whether only students are looked at, so that teachers may be mere names.
 
     Raises:
         InvalidInput: a teacher is asked for, those of the table cannot be had, or there are not two
@@ -184,10 +191,11 @@ def taught(table: Table, protocol: Protocol) -> tuple[PairTable, list[Protocol]]
     pairs = _with_teachers(pairs_of(table))
     protocols = [as_labelled(protocol, table, teacher) for teacher in pairs.teachers]
     for teacher, each in zip(pairs.teachers, protocols, strict=True):
-        if each.teacher is None:
+        if each.teacher is None and not alone:
+            other = f", or taught on other data than {protocol.data!r}" if protocol.data else ""
             raise InvalidInput(
-                f"table {name!r} does not say who its teacher {teacher!r} is, or taught on other "
-                f"data than {protocol.data!r}"
+                f"table {name!r} does not say who its teacher {teacher!r} is{other}; its header "
+                "lists the 'members' of every teacher"
             )
     return pairs, protocols
 

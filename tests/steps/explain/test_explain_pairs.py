@@ -162,6 +162,33 @@ def test_what_looks_at_students_alone_needs_no_teacher(tmp_path: Path, monkeypat
     assert "failed" not in row or row["failed"] is None
 
 
+def test_teachers_that_are_mere_names_are_enough_for_what_does_not_look_at_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.csv"
+    teachers = ("mine", "yours", "none")
+    rows = [
+        LabelRow(text, 50.0 + i + j, 0, teacher)
+        for i, text in enumerate(STUDENTS)
+        for j, teacher in enumerate(teachers)
+    ]
+    header = {
+        "space": "digits-cnn",
+        "dataset": "digits",
+        "teachers": [{"name": t} for t in teachers],
+    }
+    write_labels(path, rows, header)
+    path.with_suffix(".json").unlink()
+    name = f"{path}:pairs"
+    asked = {"table": (name,), "protocol": FEW, "space": "digits-cnn", "out": tmp_path / "run"}
+    with pytest.raises(InvalidInput, match="does not say who its teacher 'mine' is; its header"):
+        benchmark.run(benchmark.BenchmarkConfig(scores=("kd",), **asked))
+    found = benchmark.run(benchmark.BenchmarkConfig(scores=("naswot",), **asked))
+    rows = {row["score"]: row for row in found["rows"]}
+    assert rows["naswot"]["tau"] is not None
+    assert "does not state the accuracy" in rows["teacher_accuracy"]["failed"]
+
+
 def test_a_proxy_is_judged_on_pairs_that_did_not_guide_it(table, tmp_path: Path) -> None:
     asked = discover.DiscoverConfig(
         out=tmp_path / "d", tables=(table,), population=12, generations=1, protocol=FEW
