@@ -49,7 +49,7 @@ def test_a_sound_folder(root):
     assert found["classes"] == {"cat": 3, "dog": 3}
     assert found["summary"] == [
         "10 images (6 in train, 4 in val)",
-        "2 classes of 3 to 3 images to train on",
+        "2 classes of 3 images to train on",
         "nothing is odd about them",
     ]
 

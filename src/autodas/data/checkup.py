@@ -48,9 +48,9 @@ class Checkup:
         counts = sorted(self.classes.values())
         found = [f"{self.images:,} images" + (f" ({parts})" if parts else "")]
         if counts:
-            found.append(
-                f"{len(counts)} classes of {counts[0]:,} to {counts[-1]:,} images to train on"
-            )
+            classes = f"{len(counts)} class{'' if len(counts) == 1 else 'es'}"
+            each = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if counts[0] < counts[-1] else "")
+            found.append(f"{classes} of {each} images to train on")
         for what, files in self.odd.items():
             more = f", … ({len(files):,} in all)" if len(files) > SHOWN else ""
             found.append(f"{what}: {', '.join(files[:SHOWN])}{more}")
