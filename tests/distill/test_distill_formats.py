@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 
 import pytest
 import torch
@@ -33,6 +34,18 @@ def test_torch_export(tmp_path, make):
             expected = network(IMAGES[:count])
         assert torch.allclose(program(IMAGES[:count]), expected, atol=1e-4)
     assert [p.name for p in tmp_path.iterdir()] == ["student.pt2"]
+
+
+@pytest.mark.slow
+def test_exports_warn_of_nothing(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    network = vit()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        export_onnx(network, IMAGES[:2], tmp_path / "student.onnx")
+        export_program(network, IMAGES[:2], tmp_path / "student.pt2")
+    assert [str(each.message) for each in warned] == []
 
 
 @pytest.mark.slow

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.seals import sealed
@@ -19,6 +22,7 @@ from autodas.workbench.load_student import load_student
 
 TEACHER = "digits-cnn-teacher"
 VIT = '{"depth":1,"heads":2,"mlp_ratio":2.0,"width":24}'
+CNN = '{"depth":[3,3,3],"width":[16,16,16]}'
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +98,90 @@ def test_where_no_student_is_that_is_said(name, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileProblem, match=rf"{name}: no student there: name a run directory"):
         export.run(export.Config(run=tmp_path / name))
+
+
+def numbers_of(path):
+    """Of the file's tables of numbers: how many have eight bits, and how many 32."""
+    onnx = pytest.importorskip("onnx")
+    found = {onnx.TensorProto.INT8: 0, onnx.TensorProto.FLOAT: 0}
+    for each in onnx.load(path).graph.initializer:
+        if len(each.dims) > 1 and each.data_type in found:
+            found[each.data_type] += onnx.numpy_helper.to_array(each).size
+    return found[onnx.TensorProto.INT8], found[onnx.TensorProto.FLOAT]
+
+
+def largest_of(path):
+    """The largest weight of eight bits, without its sign."""
+    onnx = pytest.importorskip("onnx")
+    tables = [
+        onnx.numpy_helper.to_array(each).astype(int)
+        for each in onnx.load(path).graph.initializer
+        if each.data_type == onnx.TensorProto.INT8 and len(each.dims) > 1
+    ]
+    return max(abs(each).max() for each in tables)
+
+
+@pytest.mark.parametrize(("space", "arch"), [("digits-cnn", CNN), ("digits-vit", VIT)])
+def test_a_file_of_eight_bits_has_weights_of_eight_bits(space, arch, tmp_path):
+    pytest.importorskip("onnxruntime")
+    distill.run(
+        distill.DistillConfig(
+            out=tmp_path, space=space, arch=arch, epochs=4, seeds=1, vanilla=False, backend="serial"
+        )
+    )
+    found = export.run(export.Config(run=tmp_path, int8=True))
+    _, single, eight = found["programs"]
+    small, _ = numbers_of(tmp_path / "export" / eight["file"])
+    none, all_of_them = numbers_of(tmp_path / "export" / single["file"])
+    assert none == 0
+    assert small > 0.9 * all_of_them
+    assert eight["bytes"] < 0.7 * single["bytes"]
+    assert largest_of(tmp_path / "export" / eight["file"]) <= 64  # sums of more overflow on some
+    assert eight["same"] > 90
+    assert eight["accuracy"] > single["accuracy"] - 5
+    if space == "digits-cnn":  # dynamic quantisation leaves convolutions as they are
+        assert found["quantisation"] == "static"
+
+
+class Transposed(nn.Module):
+    """Most of its weights are in a transposed convolution, which quantisation leaves as it is."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 8, 3, 2, 1)
+        self.wide = nn.ConvTranspose2d(8, 32, 3)
+        self.head = nn.Linear(32, num_classes)
+
+    def forward(self, x):
+        return self.head(self.wide(self.stem(x).relu()).relu().mean((2, 3)))
+
+
+def test_where_no_way_makes_eight_bits_that_is_said_and_no_file_is_left(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    module = ModuleType("transposed_student")
+    module.Transposed = Transposed
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(Transposed, "__module__", module.__name__)
+    distill.run(
+        distill.DistillConfig(
+            out=tmp_path, student="transposed_student:Transposed", recipe="digits-cnn-short",
+            teacher="none", epochs=1, seeds=1, backend="serial",
+        )
+    )  # fmt: skip
+    old = tmp_path / "export" / "student-int8.onnx"
+    old.parent.mkdir()
+    old.write_bytes(b"of another export")
+    found = export.run(export.Config(run=tmp_path, int8=True))
+    assert [each["file"] for each in found["programs"]] == ["student.safetensors", "student.onnx"]
+    assert found["quantisation"] is None
+    assert not old.exists()
+    (line,) = (line for line in found["summary"] if "student-int8.onnx" in line)
+    # The convolution has 72 weights, the transposed one 8 · 32 · 9 = 2304, the classifier 320.
+    assert line == (
+        "no student-int8.onnx: 90 % of the weights must get eight bits, static gives them to 15 %, "
+        "dynamic gives them to 12 %"
+    )
+    assert line in (old.parent / "model-card.md").read_text()
 
 
 def test_onnx_in_all_precisions_is_run_and_named(student, tmp_path):

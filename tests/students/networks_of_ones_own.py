@@ -23,6 +23,30 @@ def of_ten():
     return Small(10)
 
 
+class Raises(Small):
+    def forward(self, x):
+        raise ValueError("as always")
+
+
+def broken(num_classes):
+    return Raises(num_classes)
+
+
+def unbuilt(num_classes):
+    raise ValueError("as always")
+
+
+class Of48(Small):
+    def forward(self, x):
+        if x.shape[-1] != 48:
+            raise ValueError("only 48 pixels")
+        return super().forward(x)
+
+
+def of_48(num_classes):
+    return Of48(num_classes, channels=3)
+
+
 def nothing(num_classes):
     return num_classes
 

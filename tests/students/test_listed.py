@@ -149,6 +149,23 @@ def test_a_function_that_makes_no_student_is_refused_at_once(tmp_path, name, mes
         get_space(listing(tmp_path, f'[[student]]\nnetwork = "networks_of_ones_own:{name}"\n'))
 
 
+@pytest.mark.parametrize("name", ["broken", "unbuilt"])
+def test_what_fails_with_all_images_is_told_of_those_of_the_data(tmp_path, name):
+    space = get_space(listing(tmp_path, f'[[student]]\nnetwork = "networks_of_ones_own:{name}"\n'))
+    (arch,) = space.enumerate()
+    with pytest.raises(InvalidInput, match=r"images of 3×32×32: ValueError: as always") as error:
+        space.cost(arch, num_classes=4, input_shape=(3, 32, 32))
+    assert "224" not in str(error.value)
+
+
+def test_a_student_for_images_of_one_uncommon_size_is_taken(tmp_path):
+    space = get_space(listing(tmp_path, '[[student]]\nnetwork = "networks_of_ones_own:of_48"\n'))
+    (arch,) = space.enumerate()
+    assert space.cost(arch, num_classes=4, input_shape=(3, 48, 48)).params > 0
+    with pytest.raises(InvalidInput, match=r"cannot be run on images of 3×32×32"):
+        space.cost(arch, num_classes=4, input_shape=(3, 32, 32))
+
+
 def test_one_function_is_a_space_of_one():
     space = get_space(OWN)
     assert (space.size, space.known_as) == (1, OWN)

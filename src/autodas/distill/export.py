@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -92,12 +94,13 @@ def export_program(network: nn.Module, images: Tensor, path: Path) -> Path:
     """
     network.eval()
     batch = torch.export.Dim("batch", min=1)
-    try:
-        program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},))
-    except Exception as error:
-        raise ExportFailed(f"torch.export cannot trace the student: {_first(error)}") from error
     held = io.BytesIO()
-    torch.export.save(program, held)
+    with _future_unheard():
+        try:
+            program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},))
+        except Exception as error:
+            raise ExportFailed(f"torch.export cannot trace the student: {_first(error)}") from error
+        torch.export.save(program, held)
     write_bytes(path, held.getvalue())
     return path
 
@@ -130,15 +133,16 @@ def export_onnx(
         ) from None
     network.eval()
     try:
-        program = torch.onnx.export(
-            network,
-            (images,),
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-            dynamo=True,
-            verbose=False,
-        )
+        with _future_unheard():
+            program = torch.onnx.export(
+                network,
+                (images,),
+                input_names=["images"],
+                output_names=["logits"],
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                dynamo=True,
+                verbose=False,
+            )
     except Exception as error:
         raise ExportFailed(f"ONNX cannot express the student: {_first(error)}") from error
     if program is None:
@@ -157,6 +161,14 @@ def export_onnx(
     except OSError as error:
         raise FileProblem(path, f"cannot be written: {error.strerror or error}") from error
     return path
+
+
+@contextlib.contextmanager
+def _future_unheard() -> Iterator[None]:
+    """Without what PyTorch says of the future of its own code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _first(error: Exception) -> str:

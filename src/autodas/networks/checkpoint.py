@@ -9,7 +9,7 @@ does not belong together is noticed by the digest.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ VERSION = 1
 # PyTorch counts batches in every normalisation; the count has no effect, and files leave it out.
 COUNTER = "num_batches_tracked"
 VARIANCE = "running_var"
-WRAPPERS = ("module.", "_orig_mod.")
+WRAPPERS = ("module.", "_orig_mod.", "model.")  # the last of networks that show stages, and others
 PICKLES = (".pth", ".pt", ".ckpt", ".bin")
 PICKLED = (b"PK\x03\x04", b"\x80")  # what files of torch.save begin with, new and old ones
 HUGE = 2**27  # bytes that may be taken and given back unnoticed
@@ -126,12 +126,14 @@ def load_weights(network: nn.Module, weights: Path, sha256: str) -> None:
             weights,
             f"has SHA-256 {found[:12]}…, expected {sha256[:12]}…: it is damaged or another file",
         )
-    tensors = _read(weights, data)
+    tensors = _read(weights, data, network.state_dict())
     _check(weights, network.state_dict(), tensors)
     network.load_state_dict(tensors, strict=False)
 
 
-def fill(network: nn.Module, weights: Path, head: str) -> None:
+def fill(
+    network: nn.Module, weights: Path, head: str, tensors: Mapping[str, Tensor] | None = None
+) -> None:
     """Let ``network`` begin with the tensors of ``weights``, in its own precision.
 
     Args:
@@ -139,12 +141,13 @@ def fill(network: nn.Module, weights: Path, head: str) -> None:
         weights: A safetensors file of its ``state_dict()``.
         head: Name of its classifier, which keeps its own tensors if the file has it for another
             number of classes.
+        tensors: What is in the file, if it has been read; then it may be of any format.
 
     Raises:
         FileProblem: as of :func:`load_weights`.
     """
-    tensors = _read(weights, read_bytes(weights))
     own = network.state_dict()
+    tensors = _read(weights, read_bytes(weights), own) if tensors is None else dict(tensors)
     for name, tensor in own.items():
         found = tensors.get(name)
         if name.startswith(f"{head}.") and found is not None and found.shape != tensor.shape:
@@ -155,18 +158,22 @@ def fill(network: nn.Module, weights: Path, head: str) -> None:
     network.load_state_dict(tensors, strict=False)
 
 
-def _read(weights: Path, data: bytes) -> dict[str, Tensor]:
+def _read(weights: Path, data: bytes, wanted: Collection[str]) -> dict[str, Tensor]:
     try:
-        return plainly_named(safetensors.torch.load(data))
+        return plainly_named(safetensors.torch.load(data), wanted)
     except SafetensorError as error:
         raise not_safetensors(weights, error) from None
 
 
-def plainly_named(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """``tensors`` without what ``DataParallel`` and ``torch.compile`` put before every name."""
+def plainly_named(tensors: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+    """``tensors`` without what wrappers put before every name, if not all that are wanted have it.
+
+    Wrappers are ``DataParallel``, ``torch.compile`` and networks that show their stages.
+    """
     found = dict(tensors)
     for prefix in (*WRAPPERS, *WRAPPERS):  # in either order
-        if all(name.startswith(prefix) for name in found):
+        own = all(name.startswith(prefix) for name in wanted)
+        if not own and all(name.startswith(prefix) for name in found):
             found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
     return found
 

@@ -7,6 +7,9 @@ instructions of it that make tensors and plain containers, and refuses all other
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from torch import Tensor
 
 from autodas.core.errors import FileProblem, MissingData
 from autodas.core.files import read_bytes
+from autodas.networks.checkpoint import PICKLED
 
 __all__ = ["read_weights"]
 
@@ -25,6 +29,14 @@ OLDEST = (2, 6)
 # Under which keys training scripts keep the weights, the averaged ones first.
 KEYS = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model_state",
         "model", "network", "net", "student", "weights", "params")  # fmt: skip
+WANTED = (
+    "wanted is a network's state_dict(), kept by torch.save or as safetensors by the program that "
+    "made it"
+)
+# What PyTorch says of a pickle that wants more than tensors and plain containers.
+MORE = re.compile(r"(?:GLOBAL|class|instantiate) ['\"]?((?:\w+\.)+\w+)")
+# Parts of archives that hold programs: of TorchScript, of torch.export.
+PROGRAMS = ("/constants.pkl", "/archive_format")
 # In front of all names: of DataParallel, torch.compile, Lightning, and of wrappers of one's own.
 PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
 
@@ -50,18 +62,39 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"files of torch.save are read safely by PyTorch {'.'.join(map(str, OLDEST))} and "
             f"later, here is {torch.__version__}"
         )
+    return _plain(_state(_loaded(path), path))
+
+
+def _loaded(path: Path) -> Any:  # noqa: ANN401 - whatever is in the file
+    """What was given to torch.save.
+
+    Raises:
+        FileProblem: it cannot be read, or holds more than data.
+    """
+    data = read_bytes(path)
+    why = ""
+    if not data.startswith(PICKLED):
+        why = f"is not a file of torch.save{', but empty' if not data else ''}"
+    elif _is_program(data):
+        why = "holds a program (TorchScript or torch.export)"
+    if why:
+        raise FileProblem(path, f"{why}; {WANTED}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise FileProblem(path, f"cannot be read ({error.strerror or error})") from None
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # of the unpickler, the archive or the tensors in it
-        why = " ".join(str(error).split())[:200]
-        raise FileProblem(
-            path,
-            "holds more than weights, or is damaged, and what it says is not run; save the "
-            f"network's state_dict() with the program that made it ({type(error).__name__}: {why})",
-        ) from None
-    return _plain(_state(content, path))
+        more = MORE.search(str(error))
+        why = "is damaged, or not of torch.save"
+        if more:
+            why = f"holds more than weights ({more[1][:100]}), which is not run"
+        raise FileProblem(path, f"{why}; {WANTED}") from None
+
+
+def _is_program(data: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any(name.endswith(PROGRAMS) for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
 
 
 def _version() -> tuple[int, int]:

@@ -69,10 +69,13 @@ def run(config: ConvertConfig, progress: Progress = Silent()) -> dict[str, Any]:
     if config.out.suffix != SUFFIX:
         raise InvalidInput(f"out must end in {SUFFIX}, got {str(config.out)!r}")
     state = read_weights(config.file)
-    write_bytes(config.out, safetensors.torch.save(state))
+    classes = None
+    if config.network is None:
+        write_bytes(config.out, safetensors.torch.save(state))
+    else:
+        classes = _as_teacher(config, config.network, state)
     numbers = sum(tensor.numel() for tensor in state.values())
     lines = [f"{config.out}: {len(state)} tensors, {numbers:,} numbers"]
-    classes = None if config.network is None else _as_teacher(config, config.network, state)
     if classes is not None:
         lines.append(f"it is a teacher of {classes} classes: --teacher {config.out}")
     return {
@@ -86,19 +89,19 @@ def run(config: ConvertConfig, progress: Progress = Silent()) -> dict[str, Any]:
 
 
 def _as_teacher(config: ConvertConfig, name: str, state: Mapping[str, Tensor]) -> int:
-    """Turn the weights that were written into a teacher; its number of classes.
+    """Write the weights as those of a teacher; its number of classes.
 
     Raises:
-        FileProblem: they are of another network; they are left as they are.
+        FileProblem: they are of another network; nothing is written.
     """
     blueprint = blueprint_of(f"{UNTRAINED}{name.removeprefix(UNTRAINED)}")
     with torch.device("meta"):
         head = _head(blueprint.build())
     if f"{head}.weight" not in state:
-        raise FileProblem(config.out, f"lacks {head}.weight, the classifier of {name}")
+        raise FileProblem(config.file, f"lacks {head}.weight, the classifier of {name}")
     blueprint = blueprint.with_classes(len(state[f"{head}.weight"]))
     network = seeded(blueprint.build, 0)
-    fill(getattr(network, "model", network), config.out, head)
+    fill(getattr(network, "model", network), config.file, head, state)
     about: dict[str, Any] = {"network": blueprint.to_json(), "description": f"{name}, converted"}
     if config.mean:
         about["normalisation"] = {"mean": list(config.mean), "std": list(config.std)}

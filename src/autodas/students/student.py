@@ -32,6 +32,7 @@ PRETRAINED = "pretrained"
 Shape = tuple[int, int, int]
 SIZES = (224, 64, 32, 28, 16, 8)  # pixels of images with which a network is tried
 CLASSES = 1000
+OF_IMAGES = ("cannot be run on images", "cannot be built for")  # problems with such images
 FIELDS = ("network", "weights", "arguments", "stages", "classifier", "prefix_tokens")
 
 
@@ -71,8 +72,11 @@ class Student:
     def input_shape(self) -> Shape:
         """(C, H, W) of images that it takes: of a network of one's own, the first that are tried.
 
+        If it takes none of those, they say nothing of other images: whoever builds it for some is
+        told what is wrong with these.
+
         Raises:
-            InvalidInput: it takes none of those, or something is missing in it.
+            InvalidInput: something is missing in it, whatever the images.
         """
         if self.is_timm:
             about = configuration(self.network.removeprefix(TIMM))
@@ -85,8 +89,10 @@ class Student:
                 return channels, size, size
             except InvalidInput as error:
                 problems.append(error)
-        # What is wrong with it, where that is more than the images.
-        raise next((p for p in problems if "cannot be run on images" not in str(p)), problems[0])
+        for problem in problems:
+            if not any(words in str(problem) for words in OF_IMAGES):
+                raise problem
+        return 3, SIZES[0], SIZES[0]
 
     @cached_property
     def weights_file(self) -> Path | None:

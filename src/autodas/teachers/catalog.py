@@ -17,7 +17,6 @@ from autodas.core.digest import digest
 from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.places import data_file, expanded
 from autodas.core.plugins import is_reference
-from autodas.data import Normalisation
 from autodas.networks import StagedNetwork, seeded
 from autodas.networks.checkpoint import (
     PICKLES,
@@ -31,7 +30,7 @@ from autodas.teachers.blueprint import BLUEPRINTS, Blueprint, Shape
 from autodas.teachers.limits import shown
 from autodas.teachers.own import load_own_teacher
 from autodas.teachers.public import PUBLIC, PublicCheckpoint
-from autodas.teachers.teacher import Teacher
+from autodas.teachers.teacher import Teacher, stated_normalisation
 from autodas.teachers.timm_teacher import TIMM, load_timm_teacher, timm_blueprint
 
 __all__ = [
@@ -200,20 +199,8 @@ def _assemble(
         accuracy=float(accuracy) if isinstance(accuracy, int | float) else None,
         trained=True,
         description=str(about.get("description", "")),
-        normalisation=_normalisation(weights, about.get("normalisation")),
+        normalisation=stated_normalisation(weights, about.get("normalisation")),
     )
-
-
-def _normalisation(weights: Path, stated: Any) -> Normalisation | None:  # noqa: ANN401 - JSON
-    """The normalisation that a description states as {"mean": […], "std": […]}."""
-    if stated is None or isinstance(stated, Normalisation):
-        return stated
-    try:
-        return Normalisation(tuple(map(float, stated["mean"])), tuple(map(float, stated["std"])))
-    except (TypeError, ValueError, KeyError, InvalidInput):
-        raise FileProblem(
-            description_of(weights), "'normalisation' needs 'mean' and 'std', C numbers each"
-        ) from None
 
 
 def _frozen(network: StagedNetwork) -> StagedNetwork:

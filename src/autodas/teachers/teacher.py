@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from autodas.core.digest import digest
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import FileProblem, InvalidInput
 from autodas.data import ImageData, Normalisation
 from autodas.data.images import resized
 from autodas.networks import StagedNetwork, VisionTransformer
+from autodas.networks.checkpoint import description_of
 
-__all__ = ["Renormalised", "Teacher", "at_native_size", "fitted", "matched", "native_size"]
+__all__ = [
+    "Renormalised",
+    "Teacher",
+    "at_native_size",
+    "fitted",
+    "matched",
+    "native_size",
+    "stated_normalisation",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +53,18 @@ class Teacher:
     trained: bool
     description: str
     normalisation: Normalisation | None = None
+
+
+def stated_normalisation(weights: Path, stated: Any) -> Normalisation | None:  # noqa: ANN401 - JSON
+    """The normalisation that a description states as {"mean": […], "std": […]}."""
+    if stated is None or isinstance(stated, Normalisation):
+        return stated
+    try:
+        return Normalisation(tuple(map(float, stated["mean"])), tuple(map(float, stated["std"])))
+    except (TypeError, ValueError, KeyError, InvalidInput):
+        raise FileProblem(
+            description_of(weights), "'normalisation' needs 'mean' and 'std', C numbers each"
+        ) from None
 
 
 class Renormalised(StagedNetwork):

@@ -10,6 +10,7 @@ network a model that was never fetched is reported as missing; ``untrained:timm:
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,15 @@ from autodas.core.errors import FileProblem
 from autodas.core.places import expanded
 from autodas.data import Normalisation
 from autodas.networks import seeded
-from autodas.networks.checkpoint import load_weights, not_safetensors, plainly_named
+from autodas.networks.checkpoint import (
+    load_weights,
+    not_safetensors,
+    plainly_named,
+    read_description,
+)
 from autodas.networks.timm_network import configuration, published_weights, timm_network
 from autodas.teachers.blueprint import Blueprint
-from autodas.teachers.teacher import Teacher
+from autodas.teachers.teacher import Teacher, stated_normalisation
 
 __all__ = ["TIMM", "load_timm_teacher", "timm_blueprint"]
 
@@ -79,8 +85,18 @@ def load_timm_teacher(name: str, *, features: bool = False) -> Teacher:
         accuracy=None,
         trained=True,
         description=f"{model} of timm, weights {own or about['hf_hub_id']}",
-        normalisation=Normalisation(tuple(about["mean"]), tuple(about["std"])),
+        normalisation=(own and _stated(own, sha256))
+        or Normalisation(tuple(about["mean"]), tuple(about["std"])),
     )
+
+
+def _stated(weights: Path, sha256: str) -> Normalisation | None:
+    """What the description beside the weights says, if it is theirs."""
+    with contextlib.suppress(FileProblem):
+        about = read_description(weights)
+        if about["sha256"] == sha256:
+            return stated_normalisation(weights, about.get("normalisation"))
+    return None
 
 
 def _parts(name: str) -> tuple[str, Path | None]:
@@ -94,7 +110,7 @@ def _classes(weights: Path, about: Mapping[str, Any], *, headless: bool) -> int:
     layer = f"{about.get('classifier') or 'head'}.weight"
     try:
         with safe_open(weights, framework="numpy") as file:
-            own = plainly_named({name: name for name in file.keys()})  # noqa: SIM118 - no mapping
+            own = plainly_named({name: name for name in file.keys()}, [layer])  # noqa: SIM118
             if layer not in own and headless:
                 return 0
             if layer not in own:

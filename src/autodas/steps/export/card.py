@@ -26,7 +26,7 @@ def card(licences: Licences, found: Mapping[str, Any]) -> str:
 
     Args:
         licences: Of what it was made from.
-        found: ``student``, ``programs``, ``quantisation`` and ``confusion``, as the step
+        found: ``student``, ``programs``, ``missing`` and ``confusion``, as the step
             writes them.
     """
     about = found["student"]
@@ -35,7 +35,7 @@ def card(licences: Licences, found: Mapping[str, Any]) -> str:
         f"# {about['arch']} of {about['space']}, distilled",
         _origin(licences, about),
         "## Images\n\n" + _images(about),
-        "## Files\n\n" + _files(found["programs"]),
+        "## Files\n\n" + "\n\n".join((_files(found["programs"]), *found["missing"])),
         "## Classes\n\n" + _classes(found["confusion"], about),
         "## Use\n\n" + _use(found["programs"], about),
     ]

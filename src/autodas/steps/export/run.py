@@ -17,8 +17,14 @@ from autodas.core.progress import Progress, Silent
 from autodas.data import ImageData, load_data
 from autodas.data.validation import for_choosing
 from autodas.distill.confusion import Confusion
-from autodas.distill.export import export_onnx, export_program
-from autodas.distill.onnx_program import Method, OnnxProgram, eight_bits, half_precision
+from autodas.distill.export import ExportFailed, export_onnx, export_program
+from autodas.distill.onnx_program import (
+    Method,
+    OnnxProgram,
+    eight_bit_share,
+    eight_bits,
+    half_precision,
+)
 from autodas.distill.shifted_views import predict
 from autodas.networks import StagedNetwork
 from autodas.steps.export.card import Licences, card
@@ -37,6 +43,7 @@ FILES = {
 }
 AT_ONCE = 256  # images in a pass
 MOST_JUDGES = 1024  # validation images that choose between two ways to eight bits
+ENOUGH = 0.9  # of the weights have eight bits in what is called so
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,8 @@ class ExportConfig:
     fp16: bool = False
     """Also ONNX in half precision."""
     int8: bool = False
-    """Also ONNX with whole numbers of eight bits, static or dynamic, whichever stays nearer to the
-    student on validation images."""
+    """Also ONNX with weights of eight bits: static or dynamic, of those that make at least 90 % of
+    the weights so the one that stays nearer to the student on validation images."""
     calibration: int = 256
     """Training images from which static quantisation learns the range of activations."""
     data: str | None = None
@@ -103,7 +110,8 @@ def run(config: ExportConfig, progress: Progress = Silent()) -> dict[str, Any]:
     Returns:
         ``out``, ``student`` (what its file says), ``programs`` (each with ``file``, ``kind``,
         ``bytes``, ``accuracy`` in percent with ``low`` and ``high``, ``same`` and ``latency`` in
-        seconds), ``quantisation`` (the method of eight bits) and ``confusion``.
+        seconds), ``quantisation`` (the method of eight bits), ``missing`` (why a file that was
+        asked for is not written) and ``confusion``.
 
     Raises:
         FileProblem: there is no student, or a file cannot be written.
@@ -121,7 +129,8 @@ def run(config: ExportConfig, progress: Progress = Silent()) -> dict[str, Any]:
         write_bytes(out / path.name, path.read_bytes())
     with tempfile.TemporaryDirectory() as scratch:
         for name in _wanted(config):
-            programs.append(maker.make(name, out, Path(scratch)))
+            made = maker.make(name, out, Path(scratch))
+            programs += [made] if made else []
             progress.advance()
     progress.finish()
     confusion = Confusion.of(maker.logits, data.test_labels)
@@ -130,13 +139,14 @@ def run(config: ExportConfig, progress: Progress = Silent()) -> dict[str, Any]:
         "student": about,
         "programs": told,
         "quantisation": maker.method,
+        "missing": maker.missing,
         "confusion": confusion.to_json(),
     }
     write_json(out / "export.json", found)
     write_text(
         out / "model-card.md", card(Licences(config.data_license, config.teacher_license), found)
     )
-    return found | {"out": str(out), "summary": list(_told(told, out))}
+    return found | {"out": str(out), "summary": [*_told(told), *maker.missing, _where(out)]}
 
 
 def _wanted(config: ExportConfig) -> list[str]:
@@ -177,9 +187,10 @@ class _Maker:
         self.example = data.ready(data.test_images[:2])
         self.logits = self._seen(network)
         self.method: Method | None = None
+        self.missing: list[str] = []
 
-    def make(self, name: str, out: Path, scratch: Path) -> Exported:
-        """The file called ``onnx``, ``torch``, ``fp16`` or ``int8``.
+    def make(self, name: str, out: Path, scratch: Path) -> Exported | None:
+        """The file called ``onnx``, ``torch``, ``fp16`` or ``int8``, if it can be had.
 
         Args:
             name: Which.
@@ -197,9 +208,12 @@ class _Maker:
             return self._measured(out / FILES[name], "ONNX")
         if name == "fp16":
             return self._measured(half_precision(single, out / FILES[name]), "ONNX, 16 bits")
-        made = self._nearer(single, scratch)
-        write_bytes(out / FILES[name], made.read_bytes())
-        return self._measured(out / FILES[name], f"ONNX, 8 bits, {self.method}")
+        made, path = self._nearer(single, scratch), out / FILES[name]
+        if made is None:
+            path.unlink(missing_ok=True)  # of an earlier export, and of no use beside the others
+            return None
+        write_bytes(path, made.read_bytes())
+        return self._measured(path, f"ONNX, 8 bits, {self.method}")
 
     def weights(self, path: Path, confusion: Confusion) -> Exported:
         """The student itself, to compare with."""
@@ -207,22 +221,34 @@ class _Maker:
         size, (low, high) = path.stat().st_size, confusion.interval
         return Exported(path.name, "weights", size, confusion.accuracy, low, high, 100.0, latency)
 
-    def _nearer(self, single: Path, scratch: Path) -> Path:
-        """Eight bits by the method that stays nearer to the student on validation images."""
+    def _nearer(self, single: Path, scratch: Path) -> Path | None:
+        """Eight bits by the method that stays nearer to the student on validation images.
+
+        A method that leaves weights as they are is near and nothing else, so it must not compete.
+        """
         choice = for_choosing(self.data)
         images = choice.ready(choice.train_images[: self.config.calibration])
         judges = choice.ready(choice.test_images[:MOST_JUDGES])
         wanted = predict(self.network, judges)
-        paths = {method: scratch / f"{method}.onnx" for method in METHODS}
-        apart = {
-            method: _divergence(
-                wanted, OnnxProgram(eight_bits(single, path, method, images))(judges)
-            )
-            for method, path in paths.items()
-        }
-        method = min(METHODS, key=apart.__getitem__)
-        self.method = method
-        return paths[method]
+        apart: dict[Method, float] = {}
+        why = []
+        for method in METHODS:
+            try:
+                path = eight_bits(single, scratch / f"{method}.onnx", method, images)
+            except ExportFailed as error:
+                why.append(str(error))
+                continue
+            share = eight_bit_share(path)
+            why.append(f"{method} gives them to {100 * share:.0f} %")
+            if share >= ENOUGH:
+                apart[method] = _divergence(wanted, OnnxProgram(path)(judges))
+        if not apart:
+            wanted_share = f"{100 * ENOUGH:.0f} % of the weights must get eight bits"
+            self.missing.append(f"no {FILES['int8']}: {wanted_share}, {', '.join(why)}")
+            return None
+        nearest = min(apart, key=apart.__getitem__)
+        self.method = nearest
+        return scratch / f"{nearest}.onnx"
 
     def _measured(self, path: Path, kind: str) -> Exported:
         program = OnnxProgram(path)
@@ -247,7 +273,7 @@ def _divergence(wanted: Tensor, given: Tensor) -> float:
     return float(torch.nn.functional.kl_div(*logs, reduction="batchmean", log_target=True))
 
 
-def _told(programs: list[dict[str, Any]], out: Path) -> Iterator[str]:
+def _told(programs: list[dict[str, Any]]) -> Iterator[str]:
     for each in programs:
         accuracy, same, latency = each["accuracy"], each["same"], each["latency"]
         measured = (
@@ -257,4 +283,7 @@ def _told(programs: list[dict[str, Any]], out: Path) -> Iterator[str]:
             f"as the student in {same:.1f} %, {latency['median'] * 1e3:.3g} ms an image"
         )
         yield f"{each['file']} ({each['kind']}): {each['bytes'] / 1024:,.0f} KiB, {measured}"
-    yield f"what its users must know: {out / 'model-card.md'}"
+
+
+def _where(out: Path) -> str:
+    return f"what its users must know: {out / 'model-card.md'}"
