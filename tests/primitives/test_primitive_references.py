@@ -13,7 +13,7 @@ import scipy.stats
 from primitive_samples import sample, segments_of
 
 from autodas.core.values import Kind
-from autodas.primitives import PRIMITIVES, Form, apply, matrices
+from autodas.primitives import PRIMITIVES, Form, apply, matrices, protect
 
 
 def each(function):
@@ -300,3 +300,10 @@ def test_what_does_not_care_for_the_order_of_two_is_declared_so():
         *("add", "mul", "max_of", "min_of", "l1_distance", "l2_distance", "smooth_l1", "cosine"),
         *("pearson", "inner_product", "cka"),
     }
+
+
+def test_sums_of_products_beyond_single_precision_are_those_of_double():
+    """3 · (1e-23)² and 3 · (1e25)² are no numbers of single precision, 0.0003 is."""
+    x = np.array([[1e-23] * 3, [1e25] * 3, [0.01] * 3], dtype=np.float32)
+    np.testing.assert_allclose(protect.dot(x, x), [3e-46, 3e50, 3e-4], rtol=1e-6)
+    assert protect.dot(x, -x)[1] == pytest.approx(-3e50, rel=1e-6)
