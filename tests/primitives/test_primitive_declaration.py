@@ -164,3 +164,16 @@ def test_the_costly_half_is_not_done_twice(catalog):
     whole = apply(PRIMITIVES.get("sum"), (column,)).data
     np.testing.assert_allclose(found, whole / 2, rtol=1e-5)
     assert len(calls) == len(column.layout.groups)
+
+
+def test_only_a_keyword_called_weight_asks_for_the_weights_of_a_sketch(catalog):
+    def halved(weight):
+        return weight / 2
+
+    def weighted(x, *, weight):
+        return bounded(x.sum(axis=1) * weight)
+
+    plain = primitive("halved", form="elementwise", catalog=catalog)(halved)
+    other = primitive("weighted", form="reduction", catalog=catalog)(weighted)
+    assert (plain.arity, plain.weighted) == (1, False)
+    assert (other.arity, other.weighted) == (1, True)

@@ -307,3 +307,14 @@ def test_sums_of_products_beyond_single_precision_are_those_of_double():
     x = np.array([[1e-23] * 3, [1e25] * 3, [0.01] * 3], dtype=np.float32)
     np.testing.assert_allclose(protect.dot(x, x), [3e-46, 3e50, 3e-4], rtol=1e-6)
     assert protect.dot(x, -x)[1] == pytest.approx(-3e50, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 0.01, 1e12])
+def test_what_is_normalised_has_length_one_whatever_its_scale(scale):
+    rows = scale * np.array([[3.0, 4.0], [0.0, 0.0], [1e-31 / scale, 0.0]])
+    right = [[0.6, 0.8], [0.0, 0.0], [0.0, 0.0]]
+    square = np.pad(rows, ((0, 0), (0, 1)))[None]
+    found = PRIMITIVES.get("row_normalise").function(square)[0]
+    np.testing.assert_allclose(found[:, :2], right, atol=1e-12)
+    found = PRIMITIVES.get("l2_normalise").function(rows, weight=np.ones((3, 1)))
+    np.testing.assert_allclose(found, right, atol=1e-12)

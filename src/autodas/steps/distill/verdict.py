@@ -115,7 +115,7 @@ def _compared(chosen: Mapping[str, Any], students: Sequence[Mapping[str, Any]]) 
 
 def _is_itself(chosen: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether another student is the chosen architecture, trained the other way."""
-    return chosen["taught"] != other["taught"] and chosen["arch"] == other["arch"]
+    return bool(chosen["taught"] != other["taught"] and chosen["arch"] == other["arch"])
 
 
 def _far_from(role: str, chosen: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
