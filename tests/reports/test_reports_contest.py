@@ -282,8 +282,9 @@ def test_what_the_teacher_takes_away_is_a_gain_of_doing_without(tmp_path: Path) 
     finding = sentences.gained(run)[-1]
     assert finding.judgement == "better"
     assert finding.text == (
-        "The chosen student of s, from labels alone, reaches 96.2 % (teacher 98.1 %), with the "
-        "teacher it reaches 95.2 %: +1.0 points (95 % interval [+0.8, +1.2])."
+        "The chosen student of s, from labels alone, reaches 96.2 % (teacher 98.1 %); it is the "
+        "largest that fits, with the teacher it reaches 95.2 %: +1.0 points (95 % interval "
+        "[+0.8, +1.2])."
     )
 
 

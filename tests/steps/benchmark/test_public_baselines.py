@@ -8,7 +8,7 @@ from autodas.steps.benchmark import run as benchmark
 from autodas.steps.benchmark.run import BenchmarkConfig
 from autodas.workbench.protocol import Protocol
 
-NOWHERE = Protocol(data="no such data", teacher="no such teacher")
+NOWHERE = Protocol(data="no such data")  # for which nobody knows a teacher
 
 
 @pytest.mark.parametrize(
