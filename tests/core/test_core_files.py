@@ -209,3 +209,16 @@ def test_a_new_file_that_was_swept_away_is_made_again(
     write_text(tmp_path / "a", "text")
     assert swept
     assert [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("place", ["figures", "figures/inner", "figures/inner/file.svg"])
+def test_nothing_is_written_below_a_folder_of_links(tmp_path: Path, place: str) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = run / place
+    link.parent.mkdir(parents=True)
+    files.refuse_linked_folders(run, ["figures"])
+    link.symlink_to(elsewhere)
+    with pytest.raises(FileProblem, match=link.name):
+        files.refuse_linked_folders(run, ["checkpoints", "figures"])
+    files.refuse_linked_folders(run, ["checkpoints"])

@@ -25,6 +25,10 @@ def test_intervals_of_differences_are_those_of_welch():
     found = difference_interval([96.0, 96.2, 96.4], [95.0, 95.2])
     assert found == pytest.approx((1.1, 1.1 - 0.4974, 1.1 + 0.4974), abs=2e-4)
     assert difference_interval([2.0, 2.0], [1.0, 1.0]) == (1.0, 1.0, 1.0)
+    # One side alone does not vary: standard error sqrt(0.5/2) = 0.5, one degree of freedom, 12.706.
+    for ours, theirs in (([2.0, 2.0], [0.5, 1.5]), ([1.5, 2.5], [1.0, 1.0])):
+        found = difference_interval(ours, theirs)
+        assert found == pytest.approx((1.0, 1.0 - 6.353, 1.0 + 6.353), abs=2e-3)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [([3.0], [1.0, 2.0]), ([3.0, 3.0], [1.5])])

@@ -43,9 +43,17 @@ def test_a_named_cache_needs_no_home(homeless, monkeypatch, tmp_path):
     assert places.stand_in() is None
 
 
-def of_others(folder):
+def of_others(folder, mode=0o777):
     folder.mkdir()
-    folder.chmod(0o777)
+    folder.chmod(mode)
+
+
+def of_a_group(folder):
+    of_others(folder, 0o720)
+
+
+def of_everybody_else(folder):
+    of_others(folder, 0o702)
 
 
 def link(folder):
@@ -53,7 +61,7 @@ def link(folder):
     folder.symlink_to(folder.parent / "elsewhere")
 
 
-@pytest.mark.parametrize("laid", [of_others, link, Path.touch])
+@pytest.mark.parametrize("laid", [of_others, of_a_group, of_everybody_else, link, Path.touch])
 def test_what_others_could_have_laid_there_is_no_cache(homeless, laid):
     laid(homeless)
     found = places.cache_folder()

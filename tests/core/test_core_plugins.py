@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autodas.core.errors import InvalidInput
-from autodas.core.plugins import load_plugins
+from autodas.core.plugins import load_plugins, named_object
 
 
 @pytest.fixture
@@ -55,6 +55,14 @@ def test_a_module_that_cannot_be_imported_is_told_in_one_line(
     with pytest.raises(InvalidInput, match="plug-in 'broken_plugin' cannot be imported") as caught:
         load_plugins(["broken_plugin"])
     assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1 / 0\n", "def f(:\n", "import nothing_of_that_name\n"])
+def test_an_object_of_a_module_that_raises_is_told_in_one_line(here: Path, text: str) -> None:
+    (here / "broken_space.py").write_text(text)
+    with pytest.raises(InvalidInput, match="space 'broken_space:SPACE': cannot import") as caught:
+        named_object("broken_space:SPACE", "space")
     assert "\n" not in str(caught.value)
 
 
