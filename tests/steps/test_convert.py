@@ -192,3 +192,13 @@ def test_a_converted_teacher_of_timm_may_be_named_as_weights_of_its_model():
     # Students begin with it just as well.
     student = Student("timm:test_resnet", "out.safetensors").build(5, (3, 32, 32)).eval()
     assert torch.equal(student(images), wanted.network(images))
+    # A description that was damaged is not passed over; what is none of ours says nothing.
+    for name, text in (
+        ("damaged", Path("out.json").read_text().replace("0.1", "0.9")),
+        ("log", "{}"),
+    ):
+        Path(f"{name}.safetensors").write_bytes(Path("out.safetensors").read_bytes())
+        Path(f"{name}.json").write_text(text)
+    with pytest.raises(FileProblem, match=r"damaged.json: was changed or damaged"):
+        load_teacher("timm:test_resnet@damaged.safetensors")
+    assert load_teacher("timm:test_resnet@log.safetensors").normalisation.mean != told["mean"]

@@ -10,7 +10,6 @@ network a model that was never fetched is reported as missing; ``untrained:timm:
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,14 @@ from safetensors import SafetensorError, safe_open
 from autodas.core.digest import digest, digest_file
 from autodas.core.errors import FileProblem
 from autodas.core.places import expanded
+from autodas.core.seals import read_sealed
 from autodas.data import Normalisation
 from autodas.networks import seeded
 from autodas.networks.checkpoint import (
+    description_of,
     load_weights,
     not_safetensors,
     plainly_named,
-    read_description,
 )
 from autodas.networks.timm_network import configuration, published_weights, timm_network
 from autodas.teachers.blueprint import Blueprint
@@ -91,12 +91,16 @@ def load_timm_teacher(name: str, *, features: bool = False) -> Teacher:
 
 
 def _stated(weights: Path, sha256: str) -> Normalisation | None:
-    """What the description beside the weights says, if it is theirs."""
-    with contextlib.suppress(FileProblem):
-        about = read_description(weights)
-        if about["sha256"] == sha256:
-            return stated_normalisation(weights, about.get("normalisation"))
-    return None
+    """What the description beside the weights says, if there is one and it is theirs.
+
+    Raises:
+        FileProblem: it was damaged; what else lies there under its name is none of ours.
+    """
+    path = description_of(weights)
+    about = read_sealed(path) if path.is_file() else None
+    if not isinstance(about, dict) or about.get("sha256") != sha256:
+        return None
+    return stated_normalisation(weights, about.get("normalisation"))
 
 
 def _parts(name: str) -> tuple[str, Path | None]:

@@ -39,6 +39,7 @@ from autodas.workbench.ways import NO_TEACHER, in_words, refuse_twins, way_of
 
 __all__ = [
     "LARGEST",
+    "MeasuredSpace",
     "measure_beside",
     "measure_space",
     "plugins_for_searches",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from autodas.workbench.families import (
     remade_teachers,
 )
 from autodas.workbench.ground_truth import space_of
-from autodas.workbench.measuring import measure_beside
+from autodas.workbench.measuring import MeasuredSpace, measure_beside
 from autodas.workbench.protocol import Protocol
 from autodas.workbench.ways import refuse_twins, way_of
 
@@ -101,22 +101,9 @@ def load_pairs(
         InvalidInput: as of :func:`taught`.
     """
     table, _ = parted(name, space, limit=limit, sample=sample)
-    names = tuple(dict.fromkeys([*SIZES, *leaves]))
-    # What looks at the student alone is known without the teachers, whose files few people have.
-    alone = all(STATISTICS.get(each).alone for each in names)
-    students, (pairs, protocols) = space_of(table, space), taught(table, protocol, alone=alone)
-    told = () if alone else remade_teachers(table, pairs.teachers, progress)
-    for each in () if alone else protocols:
-        refuse_twins(way_of(str(each.teacher)))
-    measured = measure_beside(
-        students,
-        pairs.students,
-        names,
-        replace(protocol, data=protocols[0].data),
-        pairs.teachers if alone else [str(each.teacher) for each in protocols],
-        cache=cache,
-        jobs=jobs,
-        progress=progress,
+    students, names = space_of(table, space), tuple(dict.fromkeys([*SIZES, *leaves]))
+    pairs, told, measured = _measured(
+        table, students, names, protocol, cache=cache, jobs=jobs, progress=progress
     )
     subjects = _subjects(students, pairs, measured.store, memory)
     parts, unseen = _parts(pairs, split_seed)
@@ -139,6 +126,35 @@ def load_pairs(
         unseen=unseen,
         remade=told,
     )
+
+
+def _measured(
+    table: Table,
+    students: Space,
+    names: Sequence[str],
+    protocol: Protocol,
+    *,
+    cache: Path | None,
+    jobs: Jobs,
+    progress: Progress,
+) -> tuple[PairTable, tuple[str, ...], MeasuredSpace]:
+    """The pairs, what to know of their teachers, and the statistics of every pair.
+
+    What looks at students alone is known without the teachers, whose files few people have.
+    """
+    alone = all(STATISTICS.get(each).alone for each in names)
+    pairs, protocols = taught(table, protocol, alone=alone)
+    teachers, told = pairs.teachers, tuple[str, ...]()
+    if not alone:
+        told = remade_teachers(table, pairs.teachers, progress)
+        teachers = tuple(str(each.teacher) for each in protocols)
+        for each in teachers:
+            refuse_twins(way_of(each))
+    where = replace(protocol, data=protocols[0].data)
+    measured = measure_beside(
+        students, pairs.students, names, where, teachers, cache=cache, jobs=jobs, progress=progress
+    )
+    return pairs, told, measured
 
 
 def simple_rules(family: PairFamily) -> dict[str, Result[Values]]:
