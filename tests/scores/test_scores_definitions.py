@@ -59,6 +59,12 @@ DEFINITIONS = {
     "grasp": minus(total("hessian_saliency")),
     "fisher": total("fisher_information"),
     "zico": total("gradient_stability"),
+    "l_swag": lambda s: sum(s["gradient_steadiness"]) * s["distinct_units"][0],
+    "intrain": lambda s: (
+        sum(s["log_participation"])
+        * (1 + sum(s["gradient_health"]))
+        / np.log(len(s["log_participation"]) + 1)
+    ),
     "gradsign": total("sign_agreement"),
     "synflow": log_product("virtual_output", "virtual_saliency"),
     "logsynflow": total("log_virtual_saliency"),

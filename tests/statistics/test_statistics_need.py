@@ -37,7 +37,7 @@ def test_an_unknown_need_is_refused_in_one_line_that_lists_what_there_is(wrong):
 def test_what_a_discovery_measures_unless_it_is_told_otherwise():
     assert {str(need) for need in Need if not need.shared} == {
         *("outputs", "blocks", "hessian", "halves", "singles", "tangent", "gaussian", "constant"),
-        *("information", "distilling"),
+        *("information", "distilling", "noise_loss"),
     }
 
 

@@ -295,6 +295,42 @@ def gradient_stability(c: Case):
     return found
 
 
+def gradient_steadiness(c: Case):
+    halves = [(images()[:3], labels()[:3]), (images()[3:], labels()[3:])]
+    gradients = [loss_gradients(c.again(pixels=x, known=y)) for x, y in halves]
+    found = []
+    for one, other in zip(*gradients, strict=True):
+        deviations = np.std([np.abs(one), np.abs(other)], axis=0)
+        found.append(np.log(sum(1 / d for d in deviations.ravel() if d > 1e-12)))
+    return found
+
+
+def faced_with_noise(c: Case):
+    """Noise, the same for all, with classes that nothing decides about."""
+    drawn = torch.randint(3, (BATCH,), generator=torch.Generator().manual_seed(2))
+    noise = normal(images().shape, torch.Generator().manual_seed(1))
+    return c.again(pixels=noise, known=drawn)
+
+
+def log_participation(c: Case):
+    found = []
+    for output in faced_with_noise(c).layer_outputs:
+        spread = scipy.linalg.eigvalsh(np.cov(np.concatenate(by_channel(number(output))).T))
+        found.append(np.log(spread.sum() ** 2 / (spread**2).sum()))
+    return found
+
+
+def gradient_health(c: Case):
+    seen = faced_with_noise(c)
+    found = []
+    for name, parameter in sorted(seen.parameters.items()):
+        (gradient,) = seen.gradients(seen.loss, [parameter])
+        # A batch normalisation takes away what the bias before it adds.
+        moves = name != "conv2.bias"
+        found.append(min(1, gradient.std() / np.abs(gradient).max()) if moves else 0.0)
+    return found
+
+
 def sign_agreement(c: Case):
     gradients = [
         loss_gradients(c.again(pixels=images()[i : i + 1], known=labels()[i : i + 1]))
@@ -723,6 +759,9 @@ DERIVED = {
     "diversity_saliency": diversity_saliency,
     "fisher_information": fisher_information,
     "gradient_stability": gradient_stability,
+    "gradient_steadiness": gradient_steadiness,
+    "log_participation": log_participation,
+    "gradient_health": gradient_health,
     "sign_agreement": sign_agreement,
     "least_correlation": least_correlation,
     "constant_gradient_inverse": constant_gradient_inverse,

@@ -23,7 +23,7 @@ from autodas.statistics.passes import views
 
 OWN = [s.name for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
 MORE = {"backward", "jacobian", "virtual", "blocks", "hessian", "halves", "singles", "tangent"}
-MORE |= {"constant", "gaussian", "information"}
+MORE |= {"constant", "gaussian", "information", "noise_loss"}
 OF_CELLS = [n for n in OWN if n.startswith("graph_")]
 FORWARD_ONLY = [n for n in OWN if not STATISTICS.get(n).needs & MORE]
 
@@ -252,14 +252,15 @@ def passes(monkeypatch):
         (["gradient_agreement"], 2, 2),
         (["constant_gradient_inverse"], 1, 1),
         (["perturbation_growth"], 2, 0),
+        (["log_participation", "gradient_health"], 1, 1),
         (["information_rank"], 2, 3),  # how many classes, and one backward for each of three
         # the batch, counted operations, blocks, data-free, Hessian, halves, singles, tangent,
         # constant, noise, information, distilling; backward: blocks, jacobian, loss, data-free, …,
         # distilling, tangent of the teacher
         (
             OWN,
-            1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2 + 2 + 1,
-            1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1 + 3 + 1 + 5,
+            1 + 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1 + 2 + 2 + 1 + 1,
+            1 + 1 + 1 + 1 + 2 + 2 + 5 + 5 + 1 + 3 + 1 + 5 + 1,
         ),
     ],
 )

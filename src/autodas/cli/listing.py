@@ -72,7 +72,8 @@ PATTERNS: dict[str, dict[str, str]] = {
         "and primitives show",
         "predictor:ridge": "in benchmark: a regression on architectures, never judged on what it "
         "has learnt; also predictor:forest and predictor:boosting, each on the graph alone as "
-        "predictor:graph-ridge and so on, and predictor:all on the graph and on scores",
+        "predictor:graph-ridge and so on, predictor:all on the graph and on scores, and "
+        "predictor:libra on scores",
         "early:1/9": "in benchmark: the cross-entropy after a ninth of every training, in tables "
         "made with label --rungs 1/9; also early:accuracy@1/9, early:kd_loss@1/9 and "
         "early:agreement@1/9",

@@ -11,8 +11,8 @@ counts, widths and ratios of a chain of stages); or both; or both and its ranks 
 
 Names: ``predictor:ridge``, ``predictor:forest``, ``predictor:boosting`` (encoding);
 ``predictor:graph-ridge``, ``predictor:graph-forest``, ``predictor:graph-boosting`` (graph);
-``predictor:committee`` (encoding and graph); ``predictor:all`` (and scores);
-``predictor:shapes`` (the best closed form of shapes).
+``predictor:committee`` (encoding and graph); ``predictor:all`` (and scores); ``predictor:libra``
+(three of the scores); ``predictor:shapes`` (the best closed form of shapes).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from autodas.core.results import Failed, Ok, Result
 from autodas.scores import size, zero_cost  # noqa: F401 - they declare what is learnt from
 from autodas.scores.closed_forms import LEAVES
 from autodas.scores.committee import Committee, boosted_trees
+from autodas.scores.libra import Libra
 from autodas.scores.score import SCORES
 
 __all__ = [
@@ -51,13 +52,13 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 PREFIX = "predictor:"
-Sees: TypeAlias = Literal["encoding", "graph", "both", "all", "shapes"]
+Sees: TypeAlias = Literal["encoding", "graph", "both", "all", "scores", "shapes"]
 STUDENT_SCORES = (
     *("params", "macs", "layers", "grad_norm", "snip", "fisher", "plain", "l2_norm", "synflow"),
     *("logsynflow", "jacov", "epe_nas", "naswot", "swap", "zen", "zico", "expressivity"),
     *("progressivity", "trainability", "vkdnw"),
 )
-"""Scores of a student alone whose ranks ``predictor:all`` learns from, too."""
+"""Scores of a student alone whose ranks ``predictor:all`` and ``predictor:libra`` see."""
 LEAST = 8  # fewer known accuracies are not worth fitting anything to
 
 
@@ -84,7 +85,7 @@ class Predictor:
         """Statistics it needs: none, unless it is shown scores or shapes."""
         if self.sees == "shapes":
             return frozenset(LEAVES)
-        names = STUDENT_SCORES if self.sees == "all" else ()
+        names = STUDENT_SCORES if self.sees in {"all", "scores"} else ()
         return frozenset[str]().union(*(SCORES.get(name).leaves for name in names))
 
 
@@ -173,6 +174,13 @@ for _each in (
         "the same on encoding, graph and ranks by zero-cost scores",
         f"{_GRAF}; Tybl & Neumann, CVPR 2025, table 1",
         "all",
+    ),
+    Predictor(
+        "libra",
+        lambda _: Libra(),
+        "ranks by three zero-cost scores that are chosen by the known accuracies",
+        "Casarin et al., CVPR 2025 (LIBRA)",
+        "scores",
     ),
     Predictor(
         "shapes",

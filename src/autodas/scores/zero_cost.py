@@ -13,6 +13,9 @@ __all__: list[str] = []
 _ABDELFATTAH = "Abdelfattah et al., ICLR 2021"
 _AZ_NAS = "Lee & Ham, CVPR 2024"
 _VKDNW = "Tybl & Neumann, CVPR 2025"
+_ONE = "div(params, params)"
+_LAYERS = "layers_sum(div(numel, numel))"
+_CAPACITY, _RESILIENCE = "layers_sum(log_participation)", "layers_sum(gradient_health)"
 
 # name, formula, sign of the published quantity, description, reference
 SCORES_ = (
@@ -134,13 +137,27 @@ SCORES_ = (
     ("progressivity", "entropy_step", 1, "smallest growth of that entropy by a block", _AZ_NAS),
     ("trainability", "gradient_balance", 1, "how well blocks keep the size of gradients", _AZ_NAS),
     ("complexity", "macs", 1, "multiply-accumulate operations per image", _AZ_NAS),
-    ("layers", "layers_sum(div(numel, numel))", 1, "number of layers with weights", _VKDNW),
+    ("layers", _LAYERS, 1, "number of layers with weights", _VKDNW),
     (
         "vkdnw",
         "information_rank",
         1,
         "number of parameter tensors, then the entropy of the weights' Fisher information",
         _VKDNW,
+    ),
+    (
+        "l_swag",
+        "mul(layers_sum(gradient_steadiness), distinct_units)",
+        1,
+        "how little gradients vary, times activation units with different patterns",
+        "Casarin et al., CVPR 2025",
+    ),
+    (
+        "intrain",
+        f"div(mul({_CAPACITY}, add({_ONE}, {_RESILIENCE})), log(add({_ONE}, {_LAYERS})))",
+        1,
+        "directions that outputs of layers spread over, times evenness of gradients",
+        "Zhou et al., CVPR 2026",
     ),
     (
         "dss",

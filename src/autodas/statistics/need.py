@@ -68,6 +68,8 @@ class Need(StrEnum):
     """Gradient of the summed outputs at the images."""
     BLOCKS = "blocks", MadeBy.EXTRA, "noise forward, and backward from block to block", False
     """Entropies of the blocks' outputs for noise, and gradients between them."""
+    NOISE_LOSS = "noise_loss", MadeBy.EXTRA, "noise with drawn labels, forward and backward", False
+    """How far layers spread noise, and how evenly drawn labels move parameters."""
     VIRTUAL = "virtual", MadeBy.EXTRA, "one image of ones, in double precision", True
     """SynFlow's data-free objective and its gradients: a forward and a backward."""
     HESSIAN = "hessian", MadeBy.EXTRA, "16 images forward, and twice backward", False

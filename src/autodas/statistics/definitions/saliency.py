@@ -16,6 +16,7 @@ from autodas.statistics.catalog import statistic
 from autodas.statistics.definitions.intrinsic import singular_values
 from autodas.statistics.definitions.sizes import LAYER_VECTOR
 from autodas.statistics.need import Need
+from autodas.statistics.negligible import cleared
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.passes.weights import Layer
 
@@ -128,6 +129,31 @@ def gradient_stability(probe: Probe) -> list[float]:
         total = ((a.abs() + b.abs())[spread > 0] / spread[spread > 0]).sum()
         values.append(float(total.log()) if total > 0 else 0.0)
     return values
+
+
+@statistic(
+    LAYER_VECTOR,
+    needs={*BACKWARD, Need.HALVES},
+    reference="Casarin et al., CVPR 2025 (L-SWAG), eq. 1",
+)
+def gradient_steadiness(probe: Probe) -> list[float]:
+    """Log of Σ 1 / std |g| over the two halves of the batch; 0 where no |g| differs."""
+    pairs = zip(*probe.extra.half_gradients, strict=True)
+    values = []
+    # Of two numbers, half their distance is the deviation. What rounding leaves of it is none.
+    for deviation in cleared([(a.abs() - b.abs()).abs() / 2 for a, b in pairs]):
+        total = (1 / deviation[deviation > 0].double()).sum()
+        values.append(float(total.log()) if total > 0 else 0.0)
+    return values
+
+
+@statistic(LAYER_VECTOR, needs={Need.NOISE_LOSS}, reference="Zhou et al., CVPR 2026 (InTrain)")
+def log_participation(probe: Probe) -> list[float]:
+    """Log of (Σ λ)² / Σ λ², λ of the channels' covariance at every layer's output, for noise.
+
+    Of a layer that is used several times, the sum over its uses.
+    """
+    return probe.extra.noise_loss.log_participation
 
 
 @statistic(

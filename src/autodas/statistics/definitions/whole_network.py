@@ -13,6 +13,7 @@ from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.passes.probe import Probe
 
 BLOCK_VECTOR = Type(Kind.VECTOR, "block")
+PARAMETER_VECTOR = Type(Kind.VECTOR, "parameter")
 TANGENT_GRAM = Type(Kind.GRAM, "", "tangent")
 SMALL = 1e-5  # added to correlations and their eigenvalues by the scores that take their logarithms
 LEAST_SHARE = 1e-5  # of the largest eigenvalue, that single precision tells from zero
@@ -158,6 +159,15 @@ def information_rank(probe: Probe) -> list[float]:
     only between networks of equally many tensors.
     """
     return [sum(1 for _ in probe.network.parameters()) + probe.extra.spectrum_entropy]
+
+
+@statistic(PARAMETER_VECTOR, needs={Need.NOISE_LOSS}, reference="Zhou et al., CVPR 2026 (InTrain)")
+def gradient_health(probe: Probe) -> list[float]:
+    """Per parameter tensor, std g / max |g| in [0, 1] of its gradient for noise and drawn labels.
+
+    0 where the gradient is nothing beside the largest of the network. In the order of their names.
+    """
+    return probe.extra.noise_loss.health
 
 
 @statistic(TANGENT_GRAM, needs={Need.TANGENT}, reference="Jacot et al., NeurIPS 2018, eq. 4")

@@ -13,6 +13,7 @@ from autodas.statistics.passes import gradients
 from autodas.statistics.passes.blocks import BlockValues, block_pass
 from autodas.statistics.passes.gaussian import perturbation_growth
 from autodas.statistics.passes.information import spectrum_entropy, weight_information
+from autodas.statistics.passes.noise_loss import NoiseLoss, noise_loss
 from autodas.statistics.passes.virtual import VirtualPass, virtual_pass
 from autodas.statistics.passes.weights import Layer, own_weights, trainable_weights
 from autodas.statistics.passes.without_trace import measuring_mode
@@ -62,6 +63,12 @@ class ExtraPasses:
         """Entropies of the blocks for noise, and gradients between them (need ``blocks``)."""
         require(Need.BLOCKS, self._needs)
         return block_pass(self._network, self._images)
+
+    @cached_property
+    def noise_loss(self) -> NoiseLoss:
+        """How layers and parameters take noise with drawn labels (need ``noise_loss``)."""
+        require(Need.NOISE_LOSS, self._needs)
+        return noise_loss(self._network, self._layers, self._images)
 
     @cached_property
     def virtual(self) -> VirtualPass:

@@ -55,10 +55,10 @@ class BenchmarkConfig(Workers):
     vanilla stand for all columns of that training."""
     scores: tuple[str, ...] = ("diswot",)
     """Scores, predictor:ridge, predictor:forest, predictor:boosting, the same on the graph alone
-    (predictor:graph-forest), predictor:all (graph and scores), proxy:path/to/proxy.json, formulas
-    such as "layers_mean(cka)", short trainings in the table such as early:1/9, numbers that came
-    with it such as published:nwot, or all; commas may separate them. Parameters, MACs and depth are
-    always compared as well."""
+    (predictor:graph-forest), predictor:all (graph and scores), predictor:libra (three scores),
+    proxy:path/to/proxy.json, formulas such as "layers_mean(cka)", short trainings in the table such
+    as early:1/9, numbers that came with it such as published:nwot, or all; commas may separate
+    them. Parameters, MACs and depth are always compared as well."""
     part: PartName = "all"
     """Architectures to compare on. A proxy that was discovered with a table has seen its search and
     validation parts, and is compared on its report part in any case."""

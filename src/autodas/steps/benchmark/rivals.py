@@ -46,20 +46,22 @@ def encodings(family: Family, sees: Sees = "encoding") -> Values:
     space = family.space
     if sees == "shapes":
         return np.column_stack(list(closed_forms(family.subjects).values()))
+    if sees == "scores":
+        return np.column_stack(_ranks(family))
     each = [space.decode(text) for text in family.table.architectures]
     looks = {"encoding": [space.features], "graph": [space.graph_features]}
-    found = np.column_stack(
-        [
-            np.stack([look(architecture) for architecture in each])
-            for look in looks.get(sees, [space.features, space.graph_features])
-        ]
-    )
-    if sees != "all":
-        return found
+    found = [
+        np.stack([look(architecture) for architecture in each])
+        for look in looks.get(sees, [space.features, space.graph_features])
+    ]
+    return np.column_stack([*found, *(_ranks(family) if sees == "all" else [])])
+
+
+def _ranks(family: Family) -> list[Values]:
+    """Of scores that span orders of magnitude the order is what is known to go with accuracy."""
     values = [SCORES.get(name).compute(family.subjects) for name in STUDENT_SCORES]
-    # Scores span orders of magnitude; their order is what is known to go with accuracy.
-    ranks = [rankdata(each.value) / len(found) for each in values if isinstance(each, Ok)]
-    return np.column_stack([found, *ranks])
+    known = [each.value for each in values if isinstance(each, Ok)]
+    return [rankdata(each) / len(each) for each in known]
 
 
 def folds(family: Family, rows: Index) -> Index:
