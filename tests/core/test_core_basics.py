@@ -54,6 +54,8 @@ def test_advice_of_an_empty_and_of_a_large_catalog() -> None:
     assert str(UnknownName("proxy", "x", [])) == "unknown proxy 'x'; none is defined"
     many = str(UnknownName("proxy", "x", [f"name-{i:02}" for i in range(13)]))
     assert many.endswith("name-11, …")
+    all_shown = str(UnknownName("proxy", "x", [f"name-{i:02}" for i in range(12)]))
+    assert all_shown.endswith("name-11")
 
 
 def test_a_name_is_given_once(spaces: Catalog[int]) -> None:

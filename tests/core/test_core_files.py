@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,25 @@ def test_a_file_left_by_a_killed_writer_is_removed_by_the_next(tmp_path: Path) -
         assert sorted(tmp_path.iterdir()) == sorted([alive, other, path])
     write_text(path, "whole")
     assert sorted(tmp_path.iterdir()) == sorted([other, path])
+
+
+@pytest.mark.parametrize(
+    ("write", "waited"),
+    [
+        (lambda path: files.write_bytes(path, b"text"), 1),
+        (lambda path: files.write_pieces(path, [b"te", b"xt"]), 1),
+        (lambda path: files.write_text(path, "text"), 1),
+        (lambda path: files.write_bytes(path, b"text", lasting=False), 0),
+    ],
+)
+def test_what_is_written_outlives_a_power_cut_unless_it_need_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None], waited: int
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"text"
+    assert len(synced) == waited
 
 
 def test_a_new_file_that_was_swept_away_is_made_again(

@@ -29,7 +29,7 @@ RECORDS = st.dictionaries(
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "run" / "journal.jsonl")
+    return Journal(tmp_path / "runs" / "first" / "journal.jsonl")
 
 
 def test_absent_journal_is_empty(journal: Journal) -> None:
@@ -101,6 +101,23 @@ def test_a_line_with_a_right_checksum_that_is_no_object_is_left_out(journal: Jou
     assert journal.records() == [{"unit": 0}]
 
 
+def test_a_line_with_a_right_checksum_that_is_nested_too_deep_is_left_out(journal: Journal) -> None:
+    from autodas.core.journal import _checksum
+
+    journal.append({"unit": 0})
+    body = b'-------- 1 {"unit":' + b"[" * 10**5
+    with journal.path.open("ab") as handle:
+        handle.write(_checksum(body) + b" " + body + b"\n")
+    assert journal.records() == [{"unit": 0}]
+
+
+def test_others_may_do_with_a_journal_what_they_may_with_any_file(journal: Journal) -> None:
+    journal.append({"unit": 0})
+    plain = journal.path.with_name("plain")
+    plain.write_text("")
+    assert journal.path.stat().st_mode == plain.stat().st_mode
+
+
 def test_unwritable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileProblem, match="cannot be written") as caught:
@@ -148,7 +165,7 @@ def test_lines_are_readable_json(journal: Journal) -> None:
 def test_a_line_that_says_neither_owner_nor_number_is_left_out(journal: Journal) -> None:
     from autodas.core.journal import _checksum
 
-    journal.path.parent.mkdir()
+    journal.path.parent.mkdir(parents=True)
     body = b'{"unit":0}'
     journal.path.write_bytes(b"\n" + _checksum(body) + b" " + body + b"\n")
     assert journal.records() == []

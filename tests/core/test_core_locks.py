@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 
@@ -66,3 +67,12 @@ def test_a_full_disk_holds_no_number_and_the_lock_holds(tmp_path, monkeypatch):
     refused = pytest.raises(InvalidInput, match="by process unknown")
     with locked(tmp_path / "lock"), refused, locked(tmp_path / "lock"):
         pass
+
+
+def test_others_may_read_who_holds_a_lock_and_not_write_it(tmp_path):
+    before = os.umask(0)
+    try:
+        with locked(tmp_path / "lock"):
+            assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o644
+    finally:
+        os.umask(before)

@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 from autodas.core.errors import FileProblem
+from autodas.core.files import write_json
 from autodas.core.looks import Look, look, looks_of, said
 
 TODAY = datetime.datetime.now(datetime.UTC).date().isoformat()
@@ -77,3 +78,45 @@ def test_a_count_that_was_changed_is_refused(runs):
     path.write_text(path.read_text().replace('"times": 1', '"times": 0'))
     with pytest.raises(FileProblem, match="was changed or damaged"):
         looks_of(runs / "a")
+
+
+ROW = {"table": "s0", "digest": "d1", "times": 1, "first": "2026-01-31"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {},
+        {"tables": 1},
+        {"tables": [1]},
+        {"tables": [{"table": "s0"}]},
+        {"tables": [ROW | {"times": "often"}]},
+        {"tables": [ROW | {"times": None}]},
+    ],
+)
+def test_a_file_that_counts_nothing_is_refused_by_name(runs, content):
+    write_json(runs / "a" / "looks.json", content)
+    with pytest.raises(FileProblem, match=r"looks\.json: is not a count of looks"):
+        looks_of(runs / "a")
+    with pytest.raises(FileProblem, match=r"looks\.json: is not a count of looks"):
+        look(runs / "a", {"s0": "d1"}, runs / "cache")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"run": None},
+        {"run": ""},
+        {"run": "../../../mark"},
+        {"run": ".0123456789abcde"},
+        {"run": "0123456789abcdef\n"},
+    ],
+)
+def test_no_mark_is_left_where_a_run_of_others_says(runs, named):
+    """Anybody can seal a file, so a name that leads out of the cache must not be followed."""
+    write_json(runs / "a" / "looks.json", {**named, "tables": []})
+    with pytest.raises(FileProblem, match=r"looks\.json: is not a count of looks"):
+        look(runs / "a", {"s0": "d1"}, runs / "cache")
+    assert not list(runs.glob("**/mark"))

@@ -1,15 +1,19 @@
 """Where the cache is, with and without a home folder."""
 
+import errno
 import os
 import pwd
 import stat
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from autodas.cli.main import main
 from autodas.core import places
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import FileProblem, InvalidInput
 
 
 @pytest.fixture
@@ -101,6 +105,7 @@ def test_commands_say_once_where_the_cache_is(homeless, capsys):
         ("linux", ".cache/autodas"),
         ("darwin", "Library/Caches/autodas"),
         ("win32", ".cache/autodas"),
+        ("cygwin", ".cache/autodas"),
     ],
 )
 def test_at_home_the_cache_is_where_the_system_keeps_such_things(monkeypatch, platform, expected):
@@ -116,3 +121,63 @@ def test_xdg_is_for_others_than_macos(homeless, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
     monkeypatch.setattr("sys.platform", "darwin")
     assert places.stand_in() == homeless
+
+
+def test_a_folder_of_another_user_is_no_cache(homeless, monkeypatch):
+    stranger = os.getuid() + 1
+    folder = homeless.with_name(f"autodas-{stranger}")
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: stranger)
+    assert places.cache_folder() == places.scratch_folder() != folder
+
+
+def test_a_folder_that_can_be_written_is_made(tmp_path):
+    for _ in range(2):
+        assert places.can_be_written(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert not places.can_be_written(tmp_path / "file")
+    assert not places.can_be_written(tmp_path / "file" / "folder")
+
+
+def test_a_folder_that_is_there_and_takes_no_file_cannot_be_written(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert not places.can_be_written(tmp_path)
+
+
+def test_no_room_for_a_cache_anywhere_is_one_line(homeless, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    said = f"^{homeless.parent}: cannot stand in for the cache: No space left on device$"
+    with pytest.raises(FileProblem, match=said):
+        places.scratch_folder()
+
+
+SCRATCH = """
+import sys
+from autodas.core.places import scratch_folder
+folder = scratch_folder()
+(folder / "kept").write_text("")
+if "removed" in sys.argv:
+    folder.rename(folder.with_name("elsewhere"))
+print(folder)
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["removed"]])
+def test_a_scratch_folder_goes_in_silence_with_its_process(tmp_path, words):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRATCH, *words],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(done.stdout.strip()).parent == tmp_path
+    assert not Path(done.stdout.strip()).exists()
+    assert done.stderr == ""

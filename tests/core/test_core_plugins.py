@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autodas.core.errors import InvalidInput
-from autodas.core.plugins import load_plugins, named_object
+from autodas.core.plugins import is_reference, load_plugins, named_object
 
 
 @pytest.fixture
@@ -72,6 +72,45 @@ def test_an_error_of_ours_keeps_its_own_words(here: Path) -> None:
     )
     with pytest.raises(InvalidInput, match=r"^arity must be 1$"):
         load_plugins(["wrong_plugin"])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("module:object", True),
+        ("package.module:object", True),
+        ("module:object.part", True),
+        ("module", False),
+        ("package.module", False),
+        ("module:", False),
+        (":object", False),
+        ("module:two words", False),
+        ("some-module:object", False),
+        ("a/b.py:object", False),
+    ],
+)
+def test_a_reference_is_a_module_and_an_object(name: str, *, is_one: bool) -> None:
+    assert is_reference(name) == is_one
+    if not is_one:
+        with pytest.raises(InvalidInput, match=r"a space is written package\.module:object"):
+            named_object(name, "space")
+
+
+def test_an_object_is_found_by_name_in_the_current_folder(here: Path) -> None:
+    (here / "my_space.py").write_text("class Holder:\n    SPACE = [1]\nSPACE = [2]\n")
+    for _ in range(2):
+        assert named_object("my_space:SPACE", "space") == [2]
+        assert named_object("my_space:Holder.SPACE", "space") == [1]
+        assert sys.path.count(str(here)) == 1
+    assert sys.path[-1] == str(here), "no file there takes the place of an installed module"
+
+
+@pytest.mark.parametrize("path", ["ABSENT", "Holder.ABSENT", "SPACE.SPACE"])
+def test_an_object_that_is_not_there_is_named(here: Path, path: str) -> None:
+    (here / "my_space.py").write_text("class Holder:\n    SPACE = [1]\nSPACE = [2]\n")
+    said = f"^space 'my_space:{path}': my_space has no '{path}'$"
+    with pytest.raises(InvalidInput, match=said):
+        named_object(f"my_space:{path}", "space")
 
 
 def _installed(site: Path, package: str, module: str, text: str) -> None:

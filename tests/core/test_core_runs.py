@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import read_json
-from autodas.core.runs import RunDirectory, to_toml
+from autodas.core.runs import RunDirectory, command_line, deciding, environment, to_toml
 
 CONFIG = {"seed": 3, "rate": 0.5, "space": "digits-cnn", "limit": None, "names": ["a", "b"]}
 
@@ -36,6 +38,69 @@ def test_a_new_run_describes_itself(tmp_path: Path) -> None:
     environment = read_json(tmp_path / "run" / "environment.json")
     assert environment["packages"]["autodas"]
     assert environment["cores"] == os.cpu_count()
+
+
+def test_the_words_of_a_command_are_kept_without_the_place_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/opt/bin/autodas", "discover", "--out", "/tmp/run"])
+    assert environment()["command_line"] == ["autodas", "discover", "--out", "/tmp/run"]
+
+
+@dataclass(frozen=True)
+class Inner:
+    seed: int = 0
+    fast: bool = True
+    cache: Path | None = field(default=None, metadata={"decides": False})
+
+
+@dataclass(frozen=True)
+class Options:
+    tables: tuple[str, ...] = ("a",)
+    source: Path = Path("here")
+    max_params: float | None = None
+    protocol: Inner = Inner()
+    dry: bool = False
+    jobs: int = field(default=1, metadata={"decides": False})
+    told: int = field(default=1, metadata={"decides": True})
+
+
+def test_every_option_decides_unless_its_field_says_otherwise() -> None:
+    given = Options(("a", "b"), Path("x/y"), 5.0, Inner(3, cache=Path("c")), jobs=8)
+    assert deciding(given) == {
+        "tables": ["a", "b"],
+        "source": "x/y",
+        "max_params": 5.0,
+        "protocol": {"seed": 3, "fast": True},
+        "dry": False,
+        "told": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, ""),
+        ({"jobs": 8}, ""),
+        ({"tables": ("a", "two words")}, "--tables a 'two words'"),
+        ({"source": Path("x/y")}, "--source x/y"),
+        ({"max_params": 5.0}, "--max-params 5.0"),
+        ({"dry": True}, "--dry"),
+        ({"protocol": Inner(fast=False)}, "--no-fast"),
+        ({"protocol": Inner(3), "told": 2}, "--seed 3 --told 2"),
+    ],
+)
+def test_a_command_line_says_what_differs_from_the_defaults(
+    change: dict[str, Any], words: str
+) -> None:
+    said = command_line("discover", replace(Options(), **change))
+    assert said == f"autodas discover {words}".strip()
+    assert shlex.split(said)[:2] == ["autodas", "discover"]
+
+
+def test_a_command_line_says_also_what_it_is_asked_for() -> None:
+    assert command_line("discover", Options(jobs=8), also=["jobs"]) == "autodas discover --jobs 8"
+    assert command_line("discover", Options(), also=["jobs"]) == "autodas discover"
 
 
 def test_the_same_configuration_resumes(tmp_path: Path) -> None:
@@ -71,12 +136,23 @@ def test_another_configuration_is_refused(
 
 
 def test_an_error_before_anything_was_found_leaves_the_folder_to_others(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+    out = tmp_path / "runs" / "first"
     with pytest.raises(InvalidInput), RunDirectory(out, "discover", CONFIG):
         raise InvalidInput("no such teacher")
     assert {each.name for each in out.iterdir()} == {"lock"}
     with RunDirectory(out, "discover", {**CONFIG, "seed": 4}) as run:
         run.journal.append({"unit": 0})
+
+
+def test_a_folder_that_somebody_has_tidied_up_meanwhile_is_left_as_well(tmp_path: Path) -> None:
+    def fail() -> None:
+        with RunDirectory(tmp_path, "discover", CONFIG):
+            (tmp_path / "environment.json").unlink()
+            raise InvalidInput("no such teacher")
+
+    with pytest.raises(InvalidInput, match="no such teacher"):
+        fail()
+    assert {each.name for each in tmp_path.iterdir()} == {"lock"}
 
 
 @pytest.mark.parametrize("what", ["journal", "folder", "earlier", "interrupted", "defect"])
@@ -202,7 +278,7 @@ def test_a_damaged_configuration_is_reported(tmp_path: Path, damage: bytes) -> N
 def test_a_path_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(FileProblem, match="cannot be made"),
+        pytest.raises(FileProblem, match=r"file: cannot be made: File exists$"),
         RunDirectory(tmp_path / "file", "discover", {}),
     ):
         pass

@@ -23,6 +23,12 @@ def test_a_sealed_document_comes_back_without_its_seal(tmp_path: Path) -> None:
     assert read_sealed(tmp_path / "a.json") == CONTENT
 
 
+def test_a_document_that_was_read_with_its_seal_is_sealed_anew(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", sealed(CONTENT))
+    write_json(tmp_path / "a.json", sealed({**read_json(tmp_path / "a.json"), "name": "b"}))
+    assert read_sealed(tmp_path / "a.json") == {**CONTENT, "name": "b"}
+
+
 def test_a_document_without_a_seal_is_read(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", CONTENT)
     assert read_sealed(tmp_path / "a.json") == CONTENT

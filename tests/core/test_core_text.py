@@ -10,7 +10,7 @@ import pytest
 from autodas.core.errors import FileProblem
 from autodas.core.files import read_json
 from autodas.core.seals import read_sealed
-from autodas.core.text import brief
+from autodas.core.text import brief, csv_text
 from autodas.core.toml import read_toml
 from autodas.scores import read_proxy
 from autodas.scores.resolve import shipped_path
@@ -106,3 +106,29 @@ def test_of_a_long_list_of_models_the_first_is_named() -> None:
     assert brief("timm:" + ",".join(names)) == "timm:mobilenetv0_050 and 14 others"
     for short in ("digits-cnn", "timm:lcnet_050,lcnet_075", "list:" + "a" * 90):
         assert brief(short) == short
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("arch;kd_acc\n1,5;60\n", "semicolons"),
+        ("arch\tkd_acc\n1\t60\n", "tabs"),
+        ("\n \n\ufeffarch;kd_acc\n", "semicolons"),
+    ],
+)
+def test_other_marks_between_columns_are_called_by_their_name(text: str, called: str) -> None:
+    with pytest.raises(FileProblem, match=rf"t\.csv: has {called} between its columns; save it"):
+        csv_text(text.encode(), "t.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arch,kd_acc\n1;1;1,60\n",  # below the head they are part of a name
+        "arch;x,kd\tacc\n",
+        "arch\n1-1-1\n",
+        "",
+    ],
+)
+def test_columns_between_commas_may_hold_other_marks(text: str) -> None:
+    assert csv_text(text.encode(), "t.csv") == text

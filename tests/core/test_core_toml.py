@@ -50,3 +50,16 @@ def test_a_large_file_and_other_bytes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"a = '\xff'")
     with pytest.raises(FileProblem, match=r"is not UTF-8 text \(byte 5\)"):
         read_toml(tmp_path / "a.toml")
+
+
+def test_what_is_as_large_and_as_deep_as_may_be_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text("#" * 131_072)
+    assert read_toml(path) == {}
+    path.write_text(f"a = '{'.' * 500}'")
+    assert read_toml(path) == {"a": "." * 500}
+    path.write_text("a = " + "[" * 19 + "]" * 19)
+    assert list(read_toml(path)) == ["a"]
+    path.write_text("a = " + "[" * 20 + "]" * 20)
+    with pytest.raises(FileProblem, match="deeper than 20"):
+        read_toml(path)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodas.core.errors import InvalidInput
-from autodas.core.values import SCALAR, Column, Kind, Layout, Type, reduced
+from autodas.core.values import SCALAR, BesideEach, Column, Kind, Layout, Type, reduced
 
 WEIGHT = Type(Kind.ELEMENTS, "layer", "weight")
 SHAPES = st.lists(
@@ -148,3 +148,31 @@ def test_segments_are_those_of_the_layout(lengths: tuple[int, ...]) -> None:
 def test_the_kind_of_integers_in_a_shape_does_not_matter() -> None:
     plain = layout_of([[(2,), (3,)]])
     assert layout_of([[(np.int64(2),), (np.int32(3),)]]).fingerprint == plain.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("owner", "architectures", "offsets"),
+    [([], 0, [0]), ([0], 1, [0, 1]), ([0, 0, 1], 2, [0, 2, 3]), ([0, 1, 1, 2], 3, [0, 1, 3, 4])],
+)
+def test_rows_beside_every_teacher_are_segments_of_one_number(
+    owner: list[int], architectures: int, offsets: list[int]
+) -> None:
+    layout = BesideEach({}, np.array(owner, dtype=np.int64)).layout
+    assert layout.architectures == architectures
+    assert layout.owner.tolist() == owner
+    assert layout.offsets.tolist() == offsets
+    assert layout.shapes == ((),) * len(owner)
+    assert layout.counts.tolist() == [1.0] * len(owner)
+    rows = np.arange(len(owner), dtype=np.float64)
+    assert Column(Type(Kind.VECTOR, "layer"), rows, layout).data.size == len(owner)
+
+
+def test_what_holds_arrays_is_equal_to_itself_alone() -> None:
+    """Comparing arrays gives no single answer; contents are compared by fingerprint."""
+    layouts = [layout_of([[(2,), (3,)]]) for _ in range(2)]
+    columns = [Column(WEIGHT, np.zeros(5), layouts[0]) for _ in range(2)]
+    beside = [BesideEach({}, np.array([0, 0])) for _ in range(2)]
+    for one, other in (layouts, columns, beside):
+        assert one == one  # noqa: PLR0124
+        assert one != other
+        assert len({one, other, one}) == 2

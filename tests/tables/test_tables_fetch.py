@@ -32,6 +32,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "1000")
             self.end_headers()
             self.wfile.write(b"only this")
+        elif self.path == self.server.busy:
+            self.send_error(503)
         elif self.path in self.server.cut_at:
             self.send_cut(LARGE, self.server.cut_at[self.path])
         elif self.path in FILES:
@@ -76,6 +78,7 @@ def server(monkeypatch):
         running.asked = []
         running.ranges, running.cut_at = [], {}
         running.knows_ranges, running.shift = True, 0
+        running.busy = None
         running.url = f"http://127.0.0.1:{running.server_port}"
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
@@ -91,7 +94,7 @@ def remote(server, path, content):
 def test_a_file_is_fetched_once(server, tmp_path):
     wanted = remote(server, "/kd.txt", DISTILLED)
     for _ in range(2):
-        (file,) = download([wanted], tmp_path / "new")
+        (file,) = download([wanted], tmp_path / "new" / "folder")
         assert file.read_bytes() == DISTILLED
     assert server.asked == ["/kd.txt"]
 
@@ -173,6 +176,21 @@ def test_a_part_that_is_no_beginning_is_dropped(server, tmp_path):
     assert file.read_bytes() == LARGE
 
 
+def test_a_busy_server_is_asked_once_and_what_came_is_kept(server, tmp_path):
+    server.cut_at["/large"] = [200_000]
+    wanted = remote(server, "/large", LARGE)
+    with pytest.raises(MissingData):
+        download([wanted], tmp_path)
+    server.busy = "/large"
+    with pytest.raises(MissingData, match="the server answers 503 Service Unavailable"):
+        download([wanted], tmp_path)
+    assert server.asked == ["/large", "/large"]
+    server.busy = None
+    (file,) = download([wanted], tmp_path)
+    assert file.read_bytes() == LARGE
+    assert server.ranges == [None, f"bytes={3 * CHUNK}-"]
+
+
 def test_another_range_than_asked_for_is_not_appended(server, tmp_path):
     server.cut_at["/large"] = [200_000]
     wanted = remote(server, "/large", LARGE)
@@ -187,7 +205,8 @@ def test_another_range_than_asked_for_is_not_appended(server, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_said(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(FileProblem, match="cannot be written"):
+    said = "file/folder: cannot be written: Not a directory$"
+    with pytest.raises(FileProblem, match=said):
         download([remote(server, "/kd.txt", DISTILLED)], tmp_path / "file" / "folder")
 
 

@@ -122,7 +122,6 @@ def resuming(url: str, part: Path) -> None:
     goes_on = response.status_code == PARTIAL and _starts_at(response, have)
     if response.status_code == PARTIAL and not goes_on:
         raise requests.ConnectionError("the server sends another part than was asked for")
-    part.parent.mkdir(parents=True, exist_ok=True)
     with response, part.open("ab" if goes_on else "wb") as handle:
         for chunk in response.iter_content(CHUNK):
             handle.write(chunk)

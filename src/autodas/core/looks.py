@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ __all__ = ["LOOKS", "Look", "look", "looks_of", "said"]
 
 LOOKS = "looks.json"
 MARKS = "looks"  # folder of the cache
+_NAME = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ def _of_run(run: Path) -> tuple[str, tuple[Look, ...]]:
     """The name under which a run leaves its marks, and what it has looked at."""
     if (run / LOOKS).is_file():
         before = looks_of(run)
-        return str(read_checked_json(run / LOOKS)["run"]), before
+        name = str(read_checked_json(run / LOOKS).get("run"))
+        if not _NAME.fullmatch(name):  # it becomes the name of a file, so it must lead nowhere else
+            raise FileProblem(run / LOOKS, "is not a count of looks ('run' is no name of a run)")
+        return name, before
     name = secrets.token_hex(8)  # of a folder, not of what is found: it decides nothing
     _keep(run, name, ())  # before any mark, so that a run that is killed here leaves one mark
     return name, ()
