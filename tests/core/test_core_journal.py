@@ -101,11 +101,16 @@ def test_a_line_with_a_right_checksum_that_is_no_object_is_left_out(journal: Jou
     assert journal.records() == [{"unit": 0}]
 
 
-def test_a_line_with_a_right_checksum_that_is_nested_too_deep_is_left_out(journal: Journal) -> None:
+@pytest.mark.parametrize(
+    "content", [b'{"unit":' + b"[" * 10**5, b'{"unit": 1', b'{"unit": 1} 2', b'{"unit": "\xff"}']
+)
+def test_a_line_with_a_right_checksum_that_is_no_json_of_ours_is_left_out(
+    journal: Journal, content: bytes
+) -> None:
     from autodas.core.journal import _checksum
 
     journal.append({"unit": 0})
-    body = b'-------- 1 {"unit":' + b"[" * 10**5
+    body = b"-------- 1 " + content
     with journal.path.open("ab") as handle:
         handle.write(_checksum(body) + b" " + body + b"\n")
     assert journal.records() == [{"unit": 0}]
