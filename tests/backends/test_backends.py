@@ -57,9 +57,9 @@ def deadly(tries, x):
     return x
 
 
-def exits(x):
+def exits(status, x):
     if x == 0:
-        os._exit(7)
+        os._exit(status)
     return x
 
 
@@ -96,11 +96,11 @@ def test_no_items_no_results(name):
     assert list(backend(name, 2).run(square, [])) == []
 
 
+@pytest.mark.parametrize(("jobs", "begun"), [(1, [1]), (2, [1, 10])])
 @pytest.mark.parametrize("name", OWN)
-def test_items_that_are_appended_meanwhile_are_run_as_well(name):
-    items = [1, 10]
-    found = []
-    for number, result in backend(name, 2).run(square, items):
+def test_items_that_are_appended_meanwhile_are_run_as_well(name, jobs, begun):
+    items, found = list(begun), []
+    for number, result in backend(name, jobs).run(square, items):
         found.append((number, result))
         if len(items) < 8:
             items.append(items[number] + 1)
@@ -152,6 +152,11 @@ def test_work_is_shared_between_processes():
     assert os.getpid() not in pids
 
 
+def test_a_process_begins_with_a_unit_of_its_own():
+    found = dict(backend("processes", 2).run(nap, [0.2, 0.2]))
+    assert found[0] != found[1]
+
+
 def test_a_unit_that_kills_two_workers_fails_and_the_others_survive(tmp_path):
     tries = tmp_path / "tries"
     results = dict(backend("processes", 2).run(partial(deadly, tries), range(20)))
@@ -160,9 +165,10 @@ def test_a_unit_that_kills_two_workers_fails_and_the_others_survive(tmp_path):
     assert results == {i: Ok(i) for i in range(20) if i != 2}
 
 
-def test_a_worker_that_exits_is_noticed():
-    results = dict(backend("processes", 1).run(exits, range(3)))
-    assert results[0].reason == "the worker process died (exit status 7)"
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_worker_that_exits_is_noticed(status):
+    results = dict(backend("processes", 1).run(partial(exits, status), range(3)))
+    assert results[0].reason == f"the worker process died (exit status {status})"
     assert [results[1], results[2]] == [Ok(1), Ok(2)]
 
 
@@ -201,6 +207,7 @@ def test_names_and_jobs_are_checked():
         backend("serail", 1)
     with pytest.raises(InvalidInput, match="at least 1, got 0"):
         backend("processes", 0)
+    assert backend("processes").jobs == 1
 
 
 def _script(folder: Path, body: str) -> Path:

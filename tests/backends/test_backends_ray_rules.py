@@ -1,10 +1,8 @@
 """The rules of the Ray backend on a stand-in for Ray, so that they are tested without it."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -13,6 +11,7 @@ import pytest
 from autodas.backends import Workers, backend, ray, ray_cluster, ray_unit
 from autodas.core.errors import InvalidInput, MissingData
 from autodas.core.results import Failed, Ok
+from autodas.core.runs import deciding
 
 ERRORS = SimpleNamespace(
     **{
@@ -40,8 +39,11 @@ class StandIn:
         self.accidents = {}  # item -> errors that its next tasks end with
         self.at_once, self.running = [], set()
         self.silent = set()
+        self.looks = self.waits = 0
+        self.quick = False  # all that runs is finished as soon as anything is
 
     def cluster_resources(self):
+        self.looks += 1
         return self.resources
 
     def put(self, value):
@@ -63,8 +65,12 @@ class StandIn:
         return ref
 
     def wait(self, refs, *, num_returns, timeout, fetch_local):
+        if refs and not 0 < num_returns <= len(refs):
+            raise ValueError("as Ray does")
         if not timeout:
-            return [], refs
+            self.running.difference_update(refs if self.quick else ())
+            return (refs, []) if self.quick else ([], refs)
+        self.waits += 1
         first = next((ref for ref in refs if ref not in self.silent), None)
         assert first, "everything waits for a node that is lost"
         self.running.discard(first)
@@ -136,9 +142,24 @@ def test_a_unit_has_one_cpu_and_one_thread_and_is_not_retried_by_ray(stand_in, m
     assert stand_in.options["max_retries"] == 0
 
 
-def test_few_units_are_handed_out_at_once(stand_in):
+@pytest.mark.parametrize(
+    ("resources", "most"), [({"CPU": 2.0}, 4), ({"CPU": 1.0}, 2), ({"memory": 9.0}, 2)]
+)
+def test_few_units_are_handed_out_at_once(stand_in, resources, most):
+    stand_in.resources = resources
     results(range(200))
-    assert max(stand_in.at_once) == 4
+    assert max(stand_in.at_once) == most
+
+
+def test_the_cluster_is_not_asked_for_its_size_at_every_unit(stand_in):
+    results(range(400))
+    assert stand_in.looks < 40
+
+
+def test_what_is_finished_at_the_same_time_is_read_together(stand_in):
+    stand_in.quick = True
+    assert len(results(range(200))) == 200
+    assert stand_in.waits == 200 / 4
 
 
 def test_cpus_that_come_later_are_used(stand_in, monkeypatch):
@@ -187,6 +208,18 @@ def test_a_lost_node_is_nobodys_fault_for_a_while(stand_in):
     assert found[5].reason == "the worker process died (its node was lost)"
 
 
+def test_a_unit_that_a_worker_cannot_read_fails_alone_with_a_one_line_reason(stand_in):
+    unreadable = ERRORS.RayTaskError("a traceback")
+    unreadable.cause = ModuleNotFoundError("No module named 'mine'\nor such")
+    stand_in.accidents = {3: [unreadable]}
+    found = results()
+    assert found[3] == Failed(
+        "a Ray worker cannot do the unit: ModuleNotFoundError: No module named 'mine'",
+        "a traceback",
+    )
+    assert [i for i, each in found.items() if isinstance(each, Failed)] == [3, 7]
+
+
 def test_what_runs_is_cancelled_when_nobody_wants_it(stand_in):
     running = backend("ray", 2).run(double, range(200))
     next(running)
@@ -215,6 +248,8 @@ def test_gpus_are_asked_for_only_where_there_are_some(stand_in):
     stand_in.resources = {"CPU": 2.0, "GPU": 1.0}
     results(gpus=0.25)
     assert stand_in.options["num_gpus"] == 0.25
+    assert list(ray.Ray(2).run(double, [1])) == [(0, Ok(2))]
+    assert stand_in.options["num_gpus"] == 0
 
 
 def test_options_choose_the_backend():
@@ -228,7 +263,11 @@ def test_options_choose_the_backend():
     assert kind(backend="ray", jobs=1) == "Ray"
     assert kind(backend="ray", small=True) == "Serial"
     with pytest.raises(InvalidInput, match="at least 1, got 0"):
-        kind(backend="serial", jobs=0)
+        Workers(backend="serial", jobs=0)
+
+
+def test_who_does_the_work_does_not_decide_what_a_run_finds():
+    assert deciding(Workers()) == {}
 
 
 def test_the_device_decides_whether_gpus_are_asked_for():
@@ -237,8 +276,13 @@ def test_the_device_decides_whether_gpus_are_asked_for():
     assert on_ray.runner(device="cuda", gpus=0.5).gpus == 0.5
     with pytest.raises(InvalidInput, match="take device cuda, not 'cuda:1'"):
         on_ray.runner(device="cuda:1")
-    with pytest.raises(InvalidInput, match="must be positive, got 0"):
-        on_ray.runner(device="cuda", gpus=0)
+    assert Workers().runner(device="cuda:1").jobs == 2
+
+
+@pytest.mark.parametrize("gpus", [0, -0.5, float("nan")])
+def test_a_share_of_a_gpu_is_positive(gpus):
+    with pytest.raises(InvalidInput, match=f"must be positive, got {gpus}"):
+        Workers(backend="ray").runner(device="cuda", gpus=gpus)
 
 
 def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
@@ -247,40 +291,9 @@ def test_without_ray_one_line_says_how_to_get_it(monkeypatch):
         results()
 
 
-@pytest.mark.parametrize("address", ["nonsense", "ray://host:10001", "host:", ":6379"])
-def test_an_address_is_host_and_port(address):
-    with pytest.raises(InvalidInput, match="HOST:PORT or auto"):
-        ray_cluster._check_reachable(address)
-
-
-def test_a_dead_address_is_found_out_at_once():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    start = time.monotonic()
-    with pytest.raises(InvalidInput, match=f"no Ray cluster at {address} .*ray start --head"):
-        ray_cluster._check_reachable(address)
-    assert time.monotonic() - start < 5
-
-
 def test_ray_is_imported_only_when_it_is_used():
     code = "import sys, autodas.backends, autodas.steps.label.run; print('ray' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert done.stdout == "False\n"
-
-
-REFUSED = b"ray.exceptions.AuthenticationError: RPC error: InvalidAuthToken: Authentication token"
-
-
-def test_a_cluster_that_asks_for_a_token_says_how_to_give_it(monkeypatch):
-    def refuse(words, **_):
-        raise subprocess.CalledProcessError(1, words, stderr=b"Traceback\n" + REFUSED)
-
-    monkeypatch.setattr(subprocess, "run", refuse)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(InvalidInput, match=r"token.*RAY_AUTH_MODE=token.*RAY_AUTH_TOKEN") as no:
-            ray_cluster._check_reachable(address)
-    assert "\n" not in str(no.value)

@@ -77,8 +77,9 @@ def environment() -> dict[str, str]:
     Among them is where the driver imports from, for modules of the user's own.
     """
     told = {name: os.environ[name] for name in TOLD if name in os.environ}
-    places = [str(Path(each).resolve()) for each in sys.path]
-    own = [each for each in places if not each.startswith((sys.prefix, sys.base_prefix))]
+    of_python = {Path(each).resolve() for each in (sys.prefix, sys.base_prefix)}
+    places = [Path(each).resolve() for each in sys.path]
+    own = [str(each) for each in places if of_python.isdisjoint((each, *each.parents))]
     return {**ONE_THREAD, **told, "PYTHONPATH": os.pathsep.join(own)}
 
 
