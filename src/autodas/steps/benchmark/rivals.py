@@ -58,7 +58,7 @@ def encodings(family: Family, sees: Sees = "encoding") -> Values:
 
 
 def _ranks(family: Family) -> list[Values]:
-    """Ranks by scores: these span orders of magnitude, and their order is what goes with accuracy."""
+    """Ranks by scores, which span orders of magnitude: their order goes with accuracy."""
     values = [SCORES.get(name).compute(family.subjects) for name in STUDENT_SCORES]
     known = [each.value for each in values if isinstance(each, Ok)]
     return [rankdata(each) / len(each) for each in known]
