@@ -422,9 +422,10 @@ def test_every_error_is_one_the_command_line_explains():
 
 EMBEDDED = [each.name for each in TABLES if each.embedded and "-pairs-" not in each.name]
 PAIRS = {
-    "digits-pairs-cnn": (32, 13, {"1/27", "1/9", "1/3"}),
-    "digits-pairs-vit": (32, 13, {"1/27", "1/9", "1/3"}),
-    "fashion-pairs-cnn": (32, 11, {"1/9", "1/3"}),
+    "digits-pairs-cnn": (32, 13, 2, {"1/27", "1/9", "1/3"}),
+    "digits-pairs-vit": (32, 13, 2, {"1/27", "1/9", "1/3"}),
+    "fashion-pairs-cnn": (32, 11, 1, {"1/9", "1/3"}),
+    "fashion-pairs-vit": (32, 11, 1, {"1/9", "1/3"}),
 }
 
 
@@ -442,8 +443,8 @@ def test_embedded_tables_are_complete(name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_embedded_tables_of_pairs_are_complete(name):
-    pairs, (students, ways, fidelities) = pairs_of(load_table(name)), PAIRS[name]
-    assert pairs.accuracy.shape == (students, ways, 1)
+    pairs, (*shape, fidelities) = pairs_of(load_table(name)), PAIRS[name]
+    assert pairs.accuracy.shape == tuple(shape)
     assert np.isfinite(pairs.accuracy).all()
     assert {str(each.fidelity) for each in pairs.rungs} == fidelities
     for rung in pairs.rungs:

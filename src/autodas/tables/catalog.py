@@ -119,6 +119,13 @@ for _source in (
         embedded=True,
     ),
     TableSource(
+        "fashion-pairs-vit",
+        "digits-vit",
+        "32 transformer students of Fashion-MNIST at 12 pixels by eleven ways to teach them",
+        "fashion-pairs-vit.csv",
+        embedded=True,
+    ),
+    TableSource(
         "s0",
         "resnet",
         "64 CIFAR ResNets on CIFAR-100, distilled and vanilla",
