@@ -196,14 +196,14 @@ DECIDERS: Mapping[str, Decider] = {
     "cross-entropy": lambda seen: -seen["cross_entropy"],
     "accuracy": lambda seen: seen["accuracy"],
     "accuracy, then cross-entropy": lambda seen: seen["accuracy"] - 1e-4 * seen["cross_entropy"],
-    "accuracy, then calibrated": lambda seen: (
-        seen["accuracy"] - 1e-4 * seen["calibrated_cross_entropy"]
-    ),
     "accuracy, within one standard error calibrated": one_standard_error,
     "Brier score": lambda seen: -seen["brier"],
     "calibrated cross-entropy": lambda seen: -seen["calibrated_cross_entropy"],
+    "accuracy, then calibrated": lambda seen: (
+        seen["accuracy"] - 1e-4 * seen["calibrated_cross_entropy"]
+    ),
 }
-USUAL = "calibrated cross-entropy"  # what autodas teachers goes by
+USUAL = "accuracy, then calibrated"  # what autodas teachers goes by
 MEASURED = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier")
 
 
@@ -299,12 +299,12 @@ def regrets(pairs: Pairs, draws: int, rules: Sequence[str]) -> dict[str, Any]:
         f"contest by {name}": (name, {}) for name in DECIDERS
     }
     contests["the same, as among finalists"] = (USUAL, {"everyone": False})
+    contests["the same, at six trainings"] = (USUAL, {"trainings": Fraction(6)})
     for lead in (0.25, 1.0):
-        contests[f"the same, if ahead of the most accurate by {lead:g}/√images"] = (
-            USUAL,
+        contests[f"calibrated cross-entropy, if ahead of the most accurate by {lead:g}/√images"] = (
+            "calibrated cross-entropy",
             {"lead": lead},
         )
-    contests["the same, at six trainings"] = (USUAL, {"trainings": Fraction(6)})
     for label, (name, options) in contests.items():
         chosen = [
             [

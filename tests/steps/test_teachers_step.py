@@ -123,7 +123,9 @@ def test_short_distillations_of_every_student_decide(tried, asked):
     assert len(found["why"]) == 3
     best = found["teachers"][0]
     first = sum(short["place"] == 1 for short in best["short"])
-    assert found["why"][0].startswith(f"The teacher {best['name']} comes first: by the calibrated")
+    alone = best["name"] == "none"
+    who = "Learning from labels alone" if alone else f"The teacher {best['name']}"
+    assert found["why"][0].startswith(f"{who} comes first: by the accuracy of 2 students on")
     assert found["why"][0].endswith(f"all of them for {first}.")
     assert "than the most accurate one" in found["why"][1]
 
@@ -133,8 +135,8 @@ def test_what_decides_is_told_of_every_short_training(tried):
     for number in range(2):
         shorts = [each["short"][number] for each in found["teachers"]]
         last = [s for s in shorts if s["fidelity"] == "1/3"]
-        by_loss = sorted(last, key=lambda each: each["calibrated_cross_entropy"])
-        assert by_loss == sorted(last, key=lambda each: each["place"])
+        best = sorted(last, key=lambda s: (-s["accuracy"], s["calibrated_cross_entropy"]))
+        assert best == sorted(last, key=lambda each: each["place"])
 
 
 def test_a_finished_choice_trains_nothing_again(tried, asked, monkeypatch):
@@ -191,33 +193,33 @@ def test_who_has_come_further_is_placed_before_who_has_not():
     """Two rungs and a second seed; of six ways one is never tried and one fails."""
     ways = [("t0",), ("t1",), ("t2",), (), ("t4",), ("t5",)]
 
-    def rung(fidelity, losses, **more):
-        start = {"1/9": 50.0, "1/3": 60.0}[fidelity]
+    def rung(fidelity, measured, **more):
         results = [
-            {"arm": arm, "calibrated_cross_entropy": loss, "accuracy": start + arm}
-            for arm, loss in losses.items()
+            {"arm": arm, "accuracy": accuracy, "calibrated_cross_entropy": loss}
+            for arm, (accuracy, loss) in measured.items()
         ]
         return {"fidelity": fidelity, "results": results, **more}
 
     contest = {
         "arms": [{"arch": "a", "teachers": list(way)} for way in ways[:5]],
         "rungs": [
-            rung("1/9", {0: 2.0, 1: 1.4, 2: 1.8, 3: 1.2, 4: None}),
-            rung("1/3", {1: 0.7, 3: 0.6}),
-            rung("1/3", {3: 0.75, 1: 0.65}, again=True),
+            # Of those that stay behind, two are as accurate.
+            rung("1/9", {0: (50, 2.0), 1: (58, 1.4), 2: (50, 1.8), 3: (62, 2.2), 4: (None, None)}),
+            rung("1/3", {1: (70, 0.7), 3: (72, 0.6)}),
+            rung("1/3", {3: (69, 0.5), 1: (71, 0.65)}, again=True),
         ],
     }
-    losses = {("t1",): [[0.7], [0.6]], (): [[0.6], [0.9]]}
-    found = placings(contest, ways, losses, Luck(0.1, 2))
+    wrong = {("t1",): [[0, 1], [0, 0]], (): [[0, 1], [1, 0]]}
+    found = placings(contest, ways, wrong, Luck(0.1, 2))
     assert {way: each.place for way, each in found.items()} == {
         ("t1",): 1, (): 2, ("t2",): 3, ("t0",): 4, ("t4",): 6, ("t5",): 6,
     }  # fmt: skip
     assert found["t1",].beaten == 1.0
     told = [(found[way].fidelity, found[way].accuracy) for way in ((), ("t2",), ("t5",))]
-    assert told == [("1/3", 63.0), ("1/9", 52.0), (None, None)]
-    assert [found[way].at_first for way in ((), ("t2",), ("t5",))] == [53.0, 52.0, None]
+    assert told == [("1/3", 69), ("1/9", 50), (None, None)]
+    assert [found[way].at_first for way in ((), ("t2",), ("t5",))] == [62, 50, None]
     assert [found[way].beaten for way in ((), ("t5",))] == [pytest.approx(0.8), 0.0]
-    assert (found["t1",].losses, found["t2",].losses) == ([[0.7], [0.6]], ())
+    assert (found["t1",].wrong, found["t2",].wrong) == ([[0, 1], [0, 0]], ())
 
 
 def test_a_chance_is_told_where_both_got_to_the_last_rung():
@@ -229,7 +231,7 @@ def test_a_chance_is_told_where_both_got_to_the_last_rung():
     assert bad.chance_over(good) < 0.001
     for one, other in itertools.permutations((good, lower), 2):
         assert one.chance_over(other) is None
-    lucky = Placing(1, 1.0, "1/3", 90.0, good.losses, Luck(1.0, 1))
+    lucky = Placing(1, 1.0, "1/3", 90.0, good.wrong, Luck(1.0, 1))
     assert 0.5 < lucky.chance_over(bad) < 0.9
 
 
@@ -286,9 +288,12 @@ def test_whether_distilling_helps_is_said_of_the_length_that_was_tried(taught, u
             for way, loss in losses.items()
         }
     }
-    short = [{"place": 1, "calibrated_cross_entropy": 1.0}]
+    short = [{"place": 1, "accuracy": 55.0}]
     teachers = [{"name": "t", "stated": 90.0, "accuracy": 90.0, "short": short}]
     lines = list(_sentences(teachers, {"t": ("t",), "none": ()}, found))
-    assert lines[0].startswith("The teacher t comes first: after the longest short training")
+    assert lines[0] == (
+        "The teacher t comes first: after the longest short training its student has most "
+        "validation images right, 55.0 %."
+    )
     assert lines[-1].startswith(said)
     assert lines[-1].endswith("Longer trainings may turn that round.") == (taught != untaught)

@@ -22,6 +22,7 @@ from autodas.workbench import contest as contests
 from autodas.workbench.arms import Arm, Ladder, Plan, arms_of
 from autodas.workbench.chances import Luck, chance_that_better
 from autodas.workbench.contest import Contest, ContestRun
+from autodas.workbench.decisions import BY_ACCURACY, BY_LOSS
 from autodas.workbench.training import train_unit
 from autodas.workbench.trainings import Trainings, seconds_of_a_training
 
@@ -81,6 +82,42 @@ def test_the_lowest_calibrated_cross_entropy_wins_and_goes_on(undisturbed):
     assert undisturbed["winner"] == best["arm"] == last["promoted"][0]
     assert (first["fidelity"], last["fidelity"]) == ("1/6", "1/3")
     assert undisturbed["cost"] == pytest.approx(4 / 6 + 2 / 3)
+
+
+def test_accuracy_decides_where_it_is_asked_to(tmp_path, undisturbed):
+    asked = replace(CONTEST, decision=BY_ACCURACY)
+    found = held(tmp_path, asked).run()
+    assert found["decided_by"].startswith("accuracy on the validation part")
+    assert undisturbed["decided_by"].startswith("calibrated cross-entropy")
+    order = [
+        sorted(r["results"], key=lambda e: (-e["accuracy"], e["calibrated_cross_entropy"]))
+        for r in found["rungs"]
+    ]
+    assert found["rungs"][0]["promoted"] == [each["arm"] for each in order[0][:2]]
+    assert found["winner"] == order[1][0]["arm"]
+    other = order[1][1]["arm"]
+    wrong = [
+        train_unit(asked.unit(asked.arms[arm], Fraction(1, 3)))["wrong"]
+        for arm in (other, found["winner"])
+    ]
+    assert [100 * (1 - np.mean(each)) for each in wrong] == pytest.approx(
+        [each["accuracy"] for each in reversed(order[1])]
+    )
+    (doubt,) = [each for each in found["doubts"] if each["arm"] == other]
+    assert doubt["chance"] == pytest.approx(chance_that_better(*([each] for each in wrong)))
+    # What an earlier version has kept of a training does not say which images were wrong.
+    again = held(tmp_path, replace(asked, decision=BY_LOSS))
+    assert without_seconds(again.run()) == without_seconds(undisturbed)
+
+
+@pytest.mark.parametrize("nats", [0.0, 2.3, math.log(1000)])
+def test_an_image_more_is_worth_more_than_any_cross_entropy(nats):
+    better = {"accuracy": 50.001, "calibrated_cross_entropy": nats}
+    worse = {"accuracy": 50.0, "calibrated_cross_entropy": 0.0}
+    assert BY_ACCURACY.score(better) > BY_ACCURACY.score(worse)
+    assert (BY_LOSS.score(better) < BY_LOSS.score(worse)) == (nats > 0)
+    surer = {"accuracy": 50.0, "calibrated_cross_entropy": 0.01}
+    assert BY_ACCURACY.score(worse) > BY_ACCURACY.score(surer)
 
 
 def test_what_is_told_of_an_arm_is_what_its_training_gives(undisturbed):

@@ -23,7 +23,8 @@ from autodas.spaces import Space, get_space
 from autodas.teachers import load_teacher, matched
 from autodas.workbench.arms import Ladder, Plan, arms_of
 from autodas.workbench.budgets import Amount
-from autodas.workbench.contest import DECIDES, Contest, ContestRun
+from autodas.workbench.contest import Contest, ContestRun
+from autodas.workbench.decisions import BY_ACCURACY, CALIBRATED
 from autodas.workbench.devices import check_device
 from autodas.workbench.feature_check import only_features
 from autodas.workbench.measuring import space_sample
@@ -217,6 +218,7 @@ def _contests(
             Plan(Bracket()),
             config.seed,
             where=Where(config.device),
+            decision=BY_ACCURACY,
         )
         if budget is None:
             seconds = None
@@ -233,8 +235,8 @@ def _contests(
         runner = config.workers.runner(device=config.device)
         contest_run = ContestRun(contest, directory.path, directory.journal, runner, progress)
         results = contest_run.run()
-        losses, luck = contest_run.losses()
-        by_way = {arm.teachers: losses[arm.key] for arm in arms if arm.key in losses}
+        wrong, luck = contest_run.losses()
+        by_way = {arm.teachers: wrong[arm.key] for arm in arms if arm.key in wrong}
         found[arch] = placings(results, ways, by_way, luck)
         cost += float(plan.cost)
     return found, cost
@@ -273,7 +275,7 @@ def _ranked(
                 "place": s.place,
                 "fidelity": s.fidelity,
                 "accuracy": s.accuracy,
-                DECIDES: s.calibrated_cross_entropy,
+                CALIBRATED: s.calibrated_cross_entropy,
                 "at_first": s.at_first,
             }
             for arch, s in mine.items()
@@ -325,13 +327,13 @@ def _who_comes_first(best: Mapping[str, Any]) -> str:
     who = "Learning from labels alone" if alone else f"The teacher {best['name']}"
     if len(short) == 1:
         return (
-            f"{who} comes first: after the longest short training its student has the lowest "
-            f"calibrated cross-entropy on validation images, {short[0][DECIDES]:.3g}."
+            f"{who} comes first: after the longest short training its student has most validation "
+            f"images right, {short[0]['accuracy']:.1f} %."
         )
     won = sum(each["place"] == 1 for each in short)
     return (
-        f"{who} comes first: by the calibrated cross-entropy of {len(short)} students on "
-        f"validation images it beats {100 * best['score']:.0f} % of the others on average, and all "
+        f"{who} comes first: by the accuracy of {len(short)} students on validation images it "
+        f"beats {100 * best['score']:.0f} % of the others on average, and all "
         f"of them for {won}."
     )
 

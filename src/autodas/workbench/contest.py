@@ -1,10 +1,10 @@
 """The contest of finalists: short trainings on growing rungs decide which student is trained.
 
 Successive halving (:mod:`autodas.evolution.halving`) says which arm is tried at which fidelity;
-here the trainings are done, kept in a journal, and told. An arm's score is minus its calibrated
-cross-entropy on a validation part cut from the training images; docs/choosing.md says why it is
-this. The best of the last rung train once more from another seed, and the mean of both decides
-among them. Whether the winner needs its teachers at all is decided, where that can be paid, by two
+here the trainings are done, kept in a journal, and told. An arm's score is that of a
+:class:`~autodas.workbench.decisions.Decision`, on a validation part cut from the training images.
+The best of the last rung train once more from another seed, and the mean of both decides among
+them. Whether the winner needs its teachers at all is decided, where that can be paid, by two
 whole trainings without the validation part, one with them and one without: a *duel*.
 """
 
@@ -27,6 +27,7 @@ from autodas.distill import Recipe
 from autodas.evolution import Rung, RungRecord, SuccessiveHalving
 from autodas.workbench.arms import WHOLE, Arm, Plan
 from autodas.workbench.chances import NO_LUCK, Luck, chance_that_better
+from autodas.workbench.decisions import BY_LOSS, CALIBRATED, Decision
 from autodas.workbench.recipes import parse_losses
 from autodas.workbench.shared_folder import Home, home
 from autodas.workbench.training import Kept, Setup, Unit, Where, train_unit
@@ -34,8 +35,7 @@ from autodas.workbench.training import Kept, Setup, Unit, Where, train_unit
 __all__ = ["Contest", "ContestRun"]
 
 CHECKPOINT_SECONDS = 30.0  # trainings that take less are begun again
-DECIDES = "calibrated_cross_entropy"
-MEASURED = ("accuracy", DECIDES, "cross_entropy", "kd_loss")
+MEASURED = ("accuracy", CALIBRATED, "cross_entropy", "kd_loss")
 TOLD = (*MEASURED, "reason", "seconds")
 
 
@@ -52,6 +52,7 @@ class Contest:
         plan: How many of them are tried for how long.
         seed: Of the trainings. All arms of a rung have the same, so that they see the same batches.
         where: On what they run.
+        decision: What is better.
     """
 
     space: str
@@ -61,6 +62,7 @@ class Contest:
     plan: Plan
     seed: int
     where: Where = field(default_factory=Where)
+    decision: Decision = BY_LOSS
 
     def unit(
         self, arm: Arm, fidelity: Fraction, kept: Kept | None = None, *, again: bool = False
@@ -119,7 +121,7 @@ class ContestRun:
         while requests := halving.ask():
             arms = [(each.arm, each.fidelity) for each in requests]
             for request, record in zip(requests, self._trained(arms), strict=True):
-                halving.tell(request.key, request.fidelity, _score(record))
+                halving.tell(request.key, request.fidelity, self._score(record))
                 self.progress.advance()
         self._trained([(arm, self._last.fidelity) for arm in self._best()], again=True)
         self._trained([(arm, WHOLE) for arm in self._duellists()])
@@ -151,7 +153,7 @@ class ContestRun:
         """Records of some trainings, those that are not known being done now."""
         kept = Kept(Home(self.folder.absolute()), checkpoint_seconds=CHECKPOINT_SECONDS)
         units = [self.contest.unit(*each, kept, again=again) for each in wanted]
-        waiting = [unit for unit in units if DECIDES not in self.known.get(unit.key, {})]
+        waiting = [unit for unit in units if not self._fine(self.known.get(unit.key, {}))]
         with home(self.folder, self.runner) as place:
             for i, result in self.runner.run(train_unit, [unit.at(place) for unit in waiting]):
                 self._keep(waiting[i], result)
@@ -167,7 +169,8 @@ class ContestRun:
             found = result.value
             for line in found.get("notes", ()):
                 self.progress.note(f"{unit.setup.arch}: {line}")
-            record |= {name: found[name] for name in ("accuracy", "seconds", "losses", DECIDES)}
+            of_images = self.contest.decision.of_images
+            record |= {name: found[name] for name in ("accuracy", "seconds", of_images, CALIBRATED)}
             record |= {"cross_entropy": found["quality"]["cross_entropy"]}
             record |= {"kd_loss": found["kd_loss"]} if "kd_loss" in found else {}
         self.journal.append(record)
@@ -198,7 +201,7 @@ class ContestRun:
         if plan.duel:
             rungs.append(self._duel(plan.duel, winner, place))
         return {
-            "decided_by": "calibrated cross-entropy on the validation part",
+            "decided_by": self.contest.decision.said,
             "arms": [
                 {"arch": arm.arch, "teachers": list(arm.teachers), "losses": list(arm.losses)}
                 for arm in arms
@@ -215,11 +218,12 @@ class ContestRun:
         if not self._duellists():
             return self._best_of_rungs()
         found = {arm: self._result(arm, WHOLE) for arm in self._duellists()}
-        fine = {arm: float(each[DECIDES]) for arm, each in found.items() if DECIDES in each}
+        scores = {arm: self._score(each) for arm, each in found.items()}
+        fine = {arm: score.value for arm, score in scores.items() if isinstance(score, Ok)}
         if not fine:
             reasons = "; ".join(each["reason"] for each in found.values())
             raise AutodasError(f"no finalist could be trained: {reasons}")
-        return min(fine, key=lambda arm: fine[arm])
+        return max(fine, key=lambda arm: fine[arm])
 
     def _best_of_rungs(self) -> Arm:
         halved = self.halving.winner
@@ -228,12 +232,21 @@ class ContestRun:
         if halved is None:
             raise ValueError("the contest is not finished")
         means = {arm: mean for arm in self._best() if (mean := self._mean(arm)) is not None}
-        return min(means, key=lambda arm: means[arm]) if means else halved.value
+        return max(means, key=lambda arm: means[arm]) if means else halved.value
 
     def _mean(self, arm: Arm) -> float | None:
-        """Of both trainings on the last rung; None if the second one failed."""
+        """Mean score of both trainings on the last rung; None if the second one failed."""
         both = self._both(arm)
-        return mean(float(each[DECIDES]) for each in both) if DECIDES in both[-1] else None
+        return mean(map(self.contest.decision.score, both)) if self._fine(both[-1]) else None
+
+    def _fine(self, record: Mapping[str, Any]) -> bool:
+        """Whether a training came to its end, and all was measured that is asked for now."""
+        return {CALIBRATED, self.contest.decision.of_images} <= record.keys()
+
+    def _score(self, record: Mapping[str, Any]) -> Result[float]:
+        if not self._fine(record):
+            return Failed(record["reason"])
+        return Ok(self.contest.decision.score(record))
 
     def _both(self, arm: Arm) -> list[dict[str, Any]]:
         """Records of both trainings on the last rung."""
@@ -274,7 +287,7 @@ class ContestRun:
         for arm in self._best():
             first, second = self._both(arm)
             told = {name: second.get(name) for name in TOLD}
-            if DECIDES in second:
+            if self._fine(second):
                 both = [name for name in MEASURED if name in first]
                 told |= {name: mean((first[name], second[name])) for name in both}
             found.append({"arm": place[arm.key], **told})
@@ -296,34 +309,31 @@ class ContestRun:
         """Of each training that an arm of the last rung had there, and how much seeds matter.
 
         Returns:
-            By the arm's key, the calibrated cross-entropies of all validation images, of one
-            training or of two; and the luck of the seeds of those who trained twice.
+            By the arm's key, what the decision says of all validation images (calibrated
+            cross-entropies, or 1 for a wrong answer), of one training or of two; and the luck of
+            the seeds of those who trained twice.
         """
+        name = self.contest.decision.of_images
         if not self.halving.history:
             return {}, Luck()
         twice = [arm for arm in self._best() if self._mean(arm) is not None]
-        found = {arm.key: [each["losses"] for each in self._both(arm)] for arm in twice}
+        found = {arm.key: [each[name] for each in self._both(arm)] for arm in twice}
         luck = Luck.of([(mean(first), mean(second)) for first, second in found.values()])
         for key in self._last.arms:
             known = self._known(key, self._last.fidelity)
-            if "losses" in known:
-                found.setdefault(key, [known["losses"]])
+            if name in known:
+                found.setdefault(key, [known[name]])
         return found, luck
 
     def _doubts(self, place: Mapping[str, int], winner: Arm) -> list[dict[str, Any]]:
         losses, luck = self.losses()
         if self.contest.plan.duel:
             duel = {arm.key: self._result(arm, WHOLE) for arm in self._duellists()}
-            losses, luck = {k: [r["losses"]] for k, r in duel.items() if "losses" in r}, NO_LUCK
+            name = self.contest.decision.of_images
+            losses, luck = {k: [r[name]] for k, r in duel.items() if name in r}, NO_LUCK
         best = losses.pop(winner.key, [])
         doubts = [
             {"arm": place[key], "chance": chance_that_better(mine, best, luck)}
             for key, mine in losses.items()
         ]
         return sorted(doubts, key=lambda each: -each["chance"])
-
-
-def _score(record: Mapping[str, Any]) -> Result[float]:
-    if DECIDES not in record:
-        return Failed(record["reason"])
-    return Ok(-float(record[DECIDES]))

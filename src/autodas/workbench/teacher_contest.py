@@ -19,7 +19,7 @@ from autodas.evolution import Bracket
 from autodas.evolution.brackets import Rung
 from autodas.workbench.arms import AGAIN, ETA, Ladder, Plan
 from autodas.workbench.chances import NO_LUCK, Luck, chance_that_better
-from autodas.workbench.contest import DECIDES
+from autodas.workbench.decisions import BY_ACCURACY, CALIBRATED
 from autodas.workbench.ways import Way
 
 __all__ = ["SHOWN_BELOW", "Placing", "placings", "plan_for_all"]
@@ -68,19 +68,20 @@ class Placing:
         beaten: Share of the other ways that came after it, in [0, 1].
         fidelity: Of the highest rung that it has seen, such as ``"1/3"``; None if it was not tried.
         accuracy: On the validation part there, in percent; None as well.
-        losses: Of each validation image, of each of its trainings, if that was the last rung.
+        wrong: Of each validation image, of each of its trainings, 1 for a wrong answer, if that was
+            the last rung.
         luck: How much seeds matter there.
         at_first: Accuracy on the first rung, where all are compared alike; None if it was not
             tried.
         calibrated_cross_entropy: Where ``accuracy`` is from, in nats, the lower the better: this
-            decides; None if it was not tried.
+            decides between equally accurate ones; None if it was not tried.
     """
 
     place: int
     beaten: float
     fidelity: str | None = None
     accuracy: float | None = None
-    losses: Sequence[Sequence[float]] = ()
+    wrong: Sequence[Sequence[float]] = ()
     luck: Luck = NO_LUCK
     at_first: float | None = None
     calibrated_cross_entropy: float | None = None
@@ -90,17 +91,17 @@ class Placing:
 
         In [0, 1]; see :func:`autodas.workbench.chances.chance_that_better`.
         """
-        if not self.losses or not other.losses:
+        if not self.wrong or not other.wrong:
             return None
-        if np.mean(self.losses) >= np.mean(other.losses):
-            return chance_that_better(self.losses, other.losses, self.luck)
-        return 1.0 - chance_that_better(other.losses, self.losses, self.luck)
+        if np.mean(self.wrong) >= np.mean(other.wrong):
+            return chance_that_better(self.wrong, other.wrong, self.luck)
+        return 1.0 - chance_that_better(other.wrong, self.wrong, self.luck)
 
 
 def placings(
     found: Mapping[str, Any],
     ways: Sequence[Way],
-    losses: Mapping[Way, Sequence[Sequence[float]]],
+    wrong: Mapping[Way, Sequence[Sequence[float]]],
     luck: Luck,
 ) -> dict[Way, Placing]:
     """How every way did in a contest that is finished.
@@ -110,15 +111,15 @@ def placings(
     Args:
         found: What came of it, as :meth:`autodas.workbench.contest.ContestRun.results` says.
         ways: All that there are, tried or not.
-        losses: Of those on the last rung, of each of their trainings.
+        wrong: Of those on the last rung, of each of their trainings.
         luck: Of the seeds there.
     """
     arms = [tuple(arm["teachers"]) for arm in found["arms"]]
     order: dict[Way, dict[str, Any]] = {}
     for rung in reversed(found["rungs"]):
-        fine = [each for each in rung["results"] if each[DECIDES] is not None]
-        for each in sorted(fine, key=lambda each: float(each[DECIDES])):
-            told = {name: each[name] for name in ("accuracy", DECIDES)}
+        fine = [each for each in rung["results"] if each[CALIBRATED] is not None]
+        for each in sorted(fine, key=BY_ACCURACY.score, reverse=True):
+            told = {name: each[name] for name in ("accuracy", CALIBRATED)}
             told |= {"fidelity": rung["fidelity"]}
             order.setdefault(arms[each["arm"]], told)
     for rung in found["rungs"][:1]:
@@ -128,7 +129,7 @@ def placings(
     others = max(1, len(ways) - 1)
     placed = {
         way: Placing(
-            place, (len(ways) - place) / others, **told, losses=losses.get(way, ()), luck=luck
+            place, (len(ways) - place) / others, **told, wrong=wrong.get(way, ()), luck=luck
         )
         for place, (way, told) in enumerate(order.items(), start=1)
     }

@@ -208,8 +208,9 @@ def _initial(setup: Setup, data: ImageData) -> StagedNetwork:
 
 def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, Any]:
     """What tells how good it is: ``losses``, the calibrated cross-entropy of each validation
-    image; ``calibrated_cross_entropy``, their mean; ``brier``; ``kd_loss`` and ``agreement``, if
-    there are teachers and all of them have logits.
+    image, and ``wrong``, 1 for each with a wrong answer; ``calibrated_cross_entropy``, the mean of
+    the first; ``brier``; ``kd_loss`` and ``agreement``, if there are teachers and all of them have
+    logits.
 
     ``kd_loss`` is never added to others: it has the scale of the teachers.
     """
@@ -217,6 +218,7 @@ def _judged(setup: Setup, network: StagedNetwork, data: ImageData) -> dict[str, 
     losses = calibrated_losses(logits, labels)
     found: dict[str, Any] = {
         "losses": [round(each, 4) for each in losses.tolist()],
+        "wrong": (logits.argmax(dim=1) != labels).int().tolist(),
         "calibrated_cross_entropy": float(losses.mean()),
         "brier": brier_score(logits, labels),
     }
