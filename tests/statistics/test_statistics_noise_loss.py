@@ -124,8 +124,9 @@ def test_frozen_weights_and_packed_attention_are_reasons():
         found = measure(network, images(), labels(), NAMES)[name]
         assert isinstance(found, Failed)
         assert "frozen" in found.reason
-    packed = seeded(Packed, 0)
-    assert "MultiheadAttention" in measure(packed, images(), labels(), NAMES)[NAMES[0]].reason
+    packed = measure(seeded(Packed, 0), images(), labels(), NAMES)
+    assert "MultiheadAttention" in packed["log_participation"].reason
+    assert len(packed["gradient_health"].value.segments) == 6
 
 
 class Packed(StagedNetwork):

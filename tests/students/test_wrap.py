@@ -218,7 +218,10 @@ def test_what_is_missing_is_said_in_one_line(make, named, message):
             Gated,  # what a gate in place overwrites, nobody sees
             {"attention_entropy", "attention_rank", "diversity_saliency", "fisher_information"},
         ),
-        (Tokens, {"fisher_information", "least_correlation"}),  # of nn.MultiheadAttention
+        (
+            Tokens,  # nn.MultiheadAttention does not call its layers
+            {"fisher_information", "least_correlation", "log_participation"},
+        ),
     ],
 )
 def test_every_statistic_that_needs_no_teacher_is_measured(make, without):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from autodas.statistics.catalog import statistic
 from autodas.statistics.definitions.intrinsic import singular_values
 from autodas.statistics.definitions.sizes import LAYER_VECTOR
-from autodas.statistics.need import Need
+from autodas.statistics.need import Need, Unmeasurable
 from autodas.statistics.negligible import cleared
 from autodas.statistics.passes.probe import Probe
 from autodas.statistics.passes.weights import Layer
@@ -153,7 +153,10 @@ def log_participation(probe: Probe) -> list[float]:
 
     Of a layer that is used several times, the sum over its uses.
     """
-    return probe.extra.noise_loss.log_participation
+    found = probe.extra.noise_loss.log_participation
+    if found is None:
+        raise Unmeasurable("nn.MultiheadAttention does not show what its layers put out")
+    return found
 
 
 @statistic(

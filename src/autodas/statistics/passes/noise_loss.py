@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
-from autodas.statistics.need import Unmeasurable
 from autodas.statistics.negligible import NEGLIGIBLE
 from autodas.statistics.passes.noise import fixed_normal, noise_like
 from autodas.statistics.passes.views import at_least_single
@@ -39,11 +38,12 @@ class NoiseLoss:
     """What was found at one network.
 
     Attributes:
-        log_participation: Per layer, the logarithm of the participation ratio of its outputs.
+        log_participation: Per layer, the logarithm of the participation ratio of its outputs; None
+            if some are used without being called.
         health: Per parameter with a gradient, in the order of their names, in [0, 1].
     """
 
-    log_participation: list[float]
+    log_participation: list[float] | None
     health: list[float]
 
 
@@ -56,11 +56,10 @@ def noise_loss(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) 
         images: ``(B, C, H, W)``; the noise has their number, shape and precision.
 
     Raises:
-        Unmeasurable: some layers have no gradient, or are used without being called.
+        Unmeasurable: some layers have no gradient.
     """
     trainable_weights(layers)
-    if any(isinstance(layer.module, nn.MultiheadAttention) for layer in layers):
-        raise Unmeasurable("nn.MultiheadAttention does not show what its layers put out")
+    packed = any(isinstance(layer.module, nn.MultiheadAttention) for layer in layers)
     spread = {id(layer.weight): 0.0 for layer in layers}
 
     def meet(module: nn.Module, _: object, output: Tensor) -> None:
@@ -81,7 +80,10 @@ def noise_loss(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) 
     with torch.enable_grad():
         loss = _loss(outputs)
     found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-    return NoiseLoss(list(spread.values()), health([at_least_single(each) for each in found]))
+    return NoiseLoss(
+        None if packed else list(spread.values()),
+        health([at_least_single(each) for each in found]),
+    )
 
 
 def log_participation(rows: Tensor) -> float:
@@ -124,6 +126,8 @@ def _loss(outputs: Tensor) -> Tensor:
     """Cross-entropy with drawn classes; of outputs for every pixel, squares from drawn numbers."""
     generator = torch.Generator().manual_seed(SEED)
     if outputs.ndim == 2:
-        classes = torch.randint(outputs.shape[1], (len(outputs),), generator=generator)
+        classes = torch.randint(
+            outputs.shape[1], (len(outputs),), generator=generator, device="cpu"
+        )
         return F.cross_entropy(outputs, classes.to(outputs.device))
     return F.mse_loss(outputs, fixed_normal(outputs.shape, generator, outputs))
