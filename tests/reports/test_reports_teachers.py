@@ -70,10 +70,11 @@ def test_the_page_tells_what_is_known_of_each(tmp_path, tried):
     assert re.findall("<td>(.*?)</td>", row)[:3] == ["0.50", "91.25", "–"]
     longest = re.findall(r'<tr><th scope="row">(?:none|failed)</th><td>1</td>(.*?)</tr>', text)
     assert longest == tried * [
-        '<td>0.245</td><td>75.50</td><td class="text">1/9</td>',
+        '<td>75.50</td><td>0.245</td><td class="text">1/9</td>',
         '<td>–</td><td>–</td><td class="text">not tried</td>',
     ]
     assert ("The darker, the more is lost" in text) is tried
+    assert ("It is not this that decides, but the accuracy after the longest" in text) is tried
 
 
 def test_a_run_of_several_steps_has_no_part_of_teachers(tmp_path):
