@@ -32,6 +32,7 @@ from autodas.tables.labels import NO_TEACHER
 from autodas.tables.pairs import PairTable, pairs_of
 from autodas.tables.published_pairs import published_pairs
 from autodas.workbench.arms import Ladder
+from autodas.workbench.decisions import BY_ACCURACY, BY_LOSS
 from autodas.workbench.ground_truth import load_table
 from autodas.workbench.teacher_contest import plan_for_all
 from autodas.workbench.teacher_facts import facts_of
@@ -198,10 +199,8 @@ DECIDERS: Mapping[str, Decider] = {
     "accuracy, then cross-entropy": lambda seen: seen["accuracy"] - 1e-4 * seen["cross_entropy"],
     "accuracy, within one standard error calibrated": one_standard_error,
     "Brier score": lambda seen: -seen["brier"],
-    "calibrated cross-entropy": lambda seen: -seen["calibrated_cross_entropy"],
-    "accuracy, then calibrated": lambda seen: (
-        seen["accuracy"] - 1e-4 * seen["calibrated_cross_entropy"]
-    ),
+    "calibrated cross-entropy": BY_LOSS.score,
+    "accuracy, then calibrated": BY_ACCURACY.score,
 }
 USUAL = "accuracy, then calibrated"  # what autodas teachers goes by
 MEASURED = ("accuracy", "cross_entropy", "calibrated_cross_entropy", "brier")

@@ -246,7 +246,7 @@ class ContestRun:
     def _score(self, record: Mapping[str, Any]) -> Result[float]:
         if not self._fine(record):
             return Failed(record["reason"])
-        return Ok(self.contest.decision.score(record))
+        return Ok(float(self.contest.decision.score(record)))
 
     def _both(self, arm: Arm) -> list[dict[str, Any]]:
         """Records of both trainings on the last rung."""

@@ -25,23 +25,24 @@ class Decision:
 
     Attributes:
         said: What decides, in words.
-        score: Of what was measured of a training, how good it is; the higher the better.
+        score: Of what was measured of a training, or arrays of it, how good it is; the higher the
+            better.
         of_images: Name of what was measured of each validation image, the lower the better, from
             which chances are told.
     """
 
     said: str
-    score: Callable[[Mapping[str, Any]], float]
+    score: Callable[[Mapping[str, Any]], Any]
     of_images: str
 
 
 BY_LOSS = Decision(
     "calibrated cross-entropy on the validation part",
-    lambda measured: -float(measured[CALIBRATED]),
+    lambda measured: -measured[CALIBRATED],
     "losses",
 )
 BY_ACCURACY = Decision(
     "accuracy on the validation part, between equals calibrated cross-entropy",
-    lambda measured: float(measured["accuracy"]) - TIE * float(measured[CALIBRATED]),
+    lambda measured: measured["accuracy"] - TIE * measured[CALIBRATED],
     "wrong",
 )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes.weights import weight_of
 
-__all__ = ["LayerOutputs"]
+__all__ = ["LayerOutputs", "channels_first"]
 
 
 class LayerOutputs:
@@ -27,7 +27,7 @@ class LayerOutputs:
 
     def __call__(self, layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
         value = output.detach()
-        least = _least_eigenvalue(_channels_first(layer, value[:1])[0])
+        least = _least_eigenvalue(channels_first(layer, value[:1])[0])
         key = id(weight_of(layer))
         self._least[key] = self._least.get(key, 0.0) + least
         if output.requires_grad:
@@ -41,7 +41,7 @@ class LayerOutputs:
 
     def _meet(self, layer: nn.Module, value: Tensor, gradient: Tensor, *, changed: bool) -> None:
         self._overwritten |= changed
-        per_sample = _channels_first(layer, value * gradient).sum(2)
+        per_sample = channels_first(layer, value * gradient).sum(2)
         found = per_sample.square().mean(0) / 2
         key = id(weight_of(layer))
         self._fisher[key] = self._fisher.get(key, torch.zeros_like(found)) + found
@@ -62,8 +62,8 @@ class LayerOutputs:
         return self._least.get(id(weight), 0.0)
 
 
-def _channels_first(layer: nn.Module, value: Tensor) -> Tensor:
-    """``(samples, channels, positions)``."""
+def channels_first(layer: nn.Module, value: Tensor) -> Tensor:
+    """``(samples, channels, positions)`` of what a convolution or a linear layer puts out."""
     if isinstance(layer, nn.modules.conv._ConvNd):
         return value.flatten(2)
     return value.movedim(-1, 1).flatten(2) if value.ndim > 2 else value.unsqueeze(2)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.negligible import NEGLIGIBLE
+from autodas.statistics.passes.layer_outputs import channels_first
 from autodas.statistics.passes.noise import fixed_normal, noise_like
 from autodas.statistics.passes.views import at_least_single
 from autodas.statistics.passes.weights import Layer, trainable_weights
@@ -64,7 +65,8 @@ def noise_loss(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) 
 
     def meet(module: nn.Module, _: object, output: Tensor) -> None:
         weight = module.weight
-        spread[id(weight)] += log_participation(_rows(module, output.detach()))
+        rows = channels_first(module, output.detach()).movedim(1, 2).flatten(0, 1)
+        spread[id(weight)] += log_participation(rows)
 
     modules = [m for m in network.modules() if id(getattr(m, "weight", None)) in spread]
     hooks = [module.register_forward_hook(meet) for module in modules]
@@ -113,13 +115,6 @@ def health(gradients: Sequence[Tensor]) -> list[float]:
         min(1.0, float(each.double().std(correction=0)) / most) if most > least else 0.0
         for each, most in zip(gradients, largest, strict=True)
     ]
-
-
-def _rows(module: nn.Module, output: Tensor) -> Tensor:
-    """``(samples · positions, channels)``."""
-    if isinstance(module, nn.modules.conv._ConvNd):
-        return output.movedim(1, -1).flatten(0, -2)
-    return output.flatten(0, -2)
 
 
 def _loss(outputs: Tensor) -> Tensor:
