@@ -292,8 +292,8 @@ def test_whether_distilling_helps_is_said_of_the_length_that_was_tried(taught, u
     teachers = [{"name": "t", "stated": 90.0, "accuracy": 90.0, "short": short}]
     lines = list(_sentences(teachers, {"t": ("t",), "none": ()}, found))
     assert lines[0] == (
-        "The teacher t comes first: after the longest short training its student has most "
-        "validation images right, 55.0 %."
+        "The teacher t comes first: after the longest short training no other student has more "
+        "validation images right than its 55.0 %."
     )
     assert lines[-1].startswith(said)
     assert lines[-1].endswith("Longer trainings may turn that round.") == (taught != untaught)

@@ -327,14 +327,14 @@ def _who_comes_first(best: Mapping[str, Any]) -> str:
     who = "Learning from labels alone" if alone else f"The teacher {best['name']}"
     if len(short) == 1:
         return (
-            f"{who} comes first: after the longest short training its student has most validation "
-            f"images right, {short[0]['accuracy']:.1f} %."
+            f"{who} comes first: after the longest short training no other student has more "
+            f"validation images right than its {short[0]['accuracy']:.1f} %."
         )
     won = sum(each["place"] == 1 for each in short)
     return (
-        f"{who} comes first: by the accuracy of {len(short)} students on validation images it "
-        f"beats {100 * best['score']:.0f} % of the others on average, and all "
-        f"of them for {won}."
+        f"{who} comes first: by the accuracy of {len(short)} students on validation images, "
+        "between equals by calibrated cross-entropy, it beats "
+        f"{100 * best['score']:.0f} % of the others on average, and all of them for {won}."
     )
 
 
