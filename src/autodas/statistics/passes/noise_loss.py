@@ -64,9 +64,8 @@ def noise_loss(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) 
     spread = {id(layer.weight): 0.0 for layer in layers}
 
     def meet(module: nn.Module, _: object, output: Tensor) -> None:
-        weight = module.weight
         rows = channels_first(module, output.detach()).movedim(1, 2).flatten(0, 1)
-        spread[id(weight)] += log_participation(rows)
+        spread[id(module.weight)] += log_participation(rows)
 
     modules = [m for m in network.modules() if id(getattr(m, "weight", None)) in spread]
     hooks = [module.register_forward_hook(meet) for module in modules]
