@@ -8,6 +8,7 @@ what is slow to load is loaded before the processes fork.
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 import signal
@@ -23,7 +24,9 @@ import pytest
 
 # None of them loads a module of ours, so whatever is mutated is loaded by the forked process.
 SLOW_TO_LOAD = ("torch", "scipy.stats", "sklearn.ensemble", "hypothesis", "matplotlib.pyplot")
-OPTIONS = ("-q", "-x", "-m", "not slow and not gpu", "-p", "no:cacheprovider", "-p", "no:xdist")
+# Nobody reads how a test failed, and rewriting its assertions takes half of a mutant's time.
+OPTIONS = ("-q", "-x", "--assert=plain", "-m", "not slow and not gpu",
+           "-p", "no:cacheprovider", "-p", "no:xdist")  # fmt: skip
 LEAST_PATIENCE = 20.0  # seconds
 PATIENCE = 4.0  # times what the tests take without a change, from where on they hang
 
@@ -228,3 +231,4 @@ def load_what_is_slow() -> None:
     """Load it here, once, for all processes that fork from this one."""
     for name in SLOW_TO_LOAD:
         __import__(name)
+    gc.freeze()  # what is loaded stays: collecting it anew in each process is slow
