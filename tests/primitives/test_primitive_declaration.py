@@ -145,6 +145,39 @@ def test_awkward_values_are_as_awkward_as_their_names():
     assert 1e15 < many.max() <= 1e29
     signs = np.sign(first["values of many sizes"])
     assert {-1.0, 1.0} == set(signs.ravel())
+    assert {-1e30, 1e30} == set(first["huge values of both signs"].ravel())
+    denormal = np.abs(first["denormal values"].astype(np.float32))
+    assert 0 < denormal.min() <= denormal.max() < np.finfo(np.float32).tiny
+
+
+@pytest.mark.parametrize("form", ["reduction", "matrix_reduction"])
+def test_one_number_alone_is_tried_and_several_rows_of_one(form):
+    sides = 2 if form == "matrix_reduction" else 1
+    shapes = {block.shape for _, block in probe_blocks(Form(form))}
+    assert (1,) + (1,) * sides in shapes
+    assert any(rows > 1 and set(rest) == {1} for rows, *rest in shapes)
+
+
+def test_huge_values_meet_huge_values_of_the_other_sign(catalog):
+    with pytest.raises(InvalidInput, match="on huge values and huge values of both signs"):
+        primitive("mine", form="elementwise", catalog=catalog)(lambda x, y: x - y)
+
+
+def test_another_rounding_in_company_is_no_dependence(catalog):
+    """As matrix products have it, whose order of summing depends on how many rows there are."""
+    primitive("mine", form="aggregation", catalog=catalog)(
+        lambda x: np.tanh(x).mean(axis=1) + 1e-8 * (len(x) > 3)
+    )
+    assert "mine" in catalog
+
+
+def test_a_primitive_made_by_hand_sees_whole_segments_in_order_and_no_weights():
+    made = Primitive("gap", Form.DISTANCE, 2, lambda x, y: x.max(1) - y.min(1), frozenset(Kind))
+    x, y = (sample(Kind.LOGITS, seed) for seed in (0, 1))
+    whole = [block.reshape(3, -1) for column in (x, y) for _, block in column.blocks()]
+    np.testing.assert_array_equal(apply(made, (x, y)).data, whole[0].max(1) - whole[1].min(1))
+    assert not made.commutative
+    assert made in {made}  # a value: of sets and keys
 
 
 def test_the_costly_half_is_not_done_twice(catalog):

@@ -16,7 +16,7 @@ from autodas.core.values import FloatArray, Kind
 from autodas.primitives.declare import primitive
 from autodas.primitives.matrices import centred, once_each, symmetric
 from autodas.primitives.primitive import ENTRIES
-from autodas.primitives.protect import bounded, dot, silenced, sum_of_squares
+from autodas.primitives.protect import bounded, dot, sum_of_squares
 from autodas.primitives.segmentwise import CONSTANT
 
 __all__: list[str] = []
@@ -39,7 +39,6 @@ def l2_distance(x: FloatArray, y: FloatArray, *, weight: FloatArray) -> FloatArr
 
 
 @symmetric_distance("smooth_l1", latex=r"\operatorname{{smoothL1}}\left({0}, {1}\right)")
-@silenced
 def smooth_l1(x: FloatArray, y: FloatArray) -> FloatArray:
     """Mean of d²/2 where d = |x - y| < 1, of d - 1/2 elsewhere (Girshick, 2015)."""
     gap = x - y

@@ -82,7 +82,9 @@ def _check_layouts(primitive: Primitive, first: Column, second: Column) -> None:
 
 def _elementwise(primitive: Primitive, args: tuple[Column, ...], result: Type) -> Column:
     data = primitive.function(*(arg.data for arg in args))
-    return Column(result, data.astype(args[0].data.dtype, copy=False), args[0].layout)
+    # The function may widen: by a constant of double precision, say.
+    precision = np.result_type(*(arg.data for arg in args))
+    return Column(result, data.astype(precision, copy=False), args[0].layout)
 
 
 _AFTER: WeakKeyDictionary[Column, dict[object, list[FloatArray]]] = WeakKeyDictionary()
@@ -98,7 +100,7 @@ def _prepared(primitive: Primitive, column: Column) -> list[FloatArray]:
         return [block for _, block in column.blocks()]
     known = _AFTER.setdefault(column, {})
     if after not in known:
-        known[after] = [after(b) if b.size else b[:, :, 0] for _, b in column.blocks()]
+        known[after] = [after(b) if b.size else b.reshape(b.shape[:2]) for _, b in column.blocks()]
     return known[after]
 
 
@@ -109,9 +111,9 @@ _PART = 1 << 17
 def _in_parts(
     function: Callable[..., FloatArray], blocks: Sequence[FloatArray], options: _Options
 ) -> FloatArray:
-    """``function`` of a few segments at a time; segments do not see each other."""
+    """``function`` of a few segments at a time, none empty; segments do not see each other."""
     rows = len(blocks[0])
-    step = max(1, _PART * rows // max(1, blocks[0].size))
+    step = max(1, _PART * rows // blocks[0].size)
     if rows <= step:
         return function(*blocks, **options)
     return np.concatenate(
