@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ SLOW_TO_LOAD = ("torch", "scipy.stats", "sklearn.ensemble", "hypothesis", "matpl
 # Nobody reads how a test failed, and rewriting its assertions takes half of a mutant's time.
 OPTIONS = ("-q", "-x", "--assert=plain", "-m", "not slow and not gpu",
            "-p", "no:cacheprovider", "-p", "no:xdist")  # fmt: skip
-LEAST_PATIENCE = 20.0  # seconds
+LEAST_PATIENCE = 15.0  # seconds
 PATIENCE = 4.0  # times what the tests take without a change, from where on they hang
 
 
@@ -98,10 +98,23 @@ class Recorder:
 
 
 class Chosen:
-    """A plugin for pytest that runs these tests alone, in this order."""
+    """A plugin for pytest that runs these tests alone, in this order, and ends with one that hangs.
 
-    def __init__(self, tests: Sequence[str]) -> None:
+    Args:
+        tests: By their pytest identifiers.
+        reach: Says how long they take without a change.
+    """
+
+    def __init__(self, tests: Sequence[str], reach: Reach) -> None:
         self.place = {test: number for number, test in enumerate(tests)}
+        self.reach = reach
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        # Nobody handles the alarm, so it ends the process, even in the midst of a computation.
+        signal.setitimer(signal.ITIMER_REAL, self.reach.patience([item.nodeid]))
+        yield
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -163,20 +176,19 @@ def _by_line(data: Any, tree: Path, names: Mapping[str, int]) -> dict[str, dict[
     return found
 
 
-def noticed(
-    tree: Path, tests: Sequence[str], patience: float, *, keep_compiled: bool = False
-) -> bool:
-    """Whether one of these tests fails, or takes longer than ``patience`` seconds in all.
+def noticed(tree: Path, tests: Sequence[str], reach: Reach, *, keep_compiled: bool = False) -> bool:
+    """Whether one of these tests fails or hangs.
 
     Args:
         tree: The copy of the repository.
         tests: By their pytest identifiers, in the order in which they are run.
-        patience: In seconds.
+        reach: Says how long they take; one that takes far longer, or all together, hang.
         keep_compiled: Nothing is changed in the tree, so its compiled files serve those who follow.
     """
     files = list(dict.fromkeys(test.split("::")[0] for test in tests))
-    run = lambda: int(pytest.main([*OPTIONS, *files], plugins=[Chosen(tests)]))  # noqa: E731
-    return forked(tree, run, patience, keep_compiled=keep_compiled) != 0
+    chosen = Chosen(tests, reach)
+    run = lambda: int(pytest.main([*OPTIONS, *files], plugins=[chosen]))  # noqa: E731
+    return forked(tree, run, reach.patience(tests), keep_compiled=keep_compiled) != 0
 
 
 def forked(

@@ -186,8 +186,7 @@ class Session:
         tests = [f"tests/{each}" for each in self.room.tests]
         reach = mutant_tests.record(self.tree, self.room.sources, tests, self.folder / "reach.json")
         everything = reach.fastest(reach.seconds)
-        patience = reach.patience(everything)
-        if mutant_tests.noticed(self.tree, everything, patience, keep_compiled=True):
+        if mutant_tests.noticed(self.tree, everything, reach, keep_compiled=True):
             raise SystemExit(f"tests of {self.name} fail in another order")
         for number, item in enumerate(todo, start=1):
             result = self._tried(item.mutations[0], reach)
@@ -208,7 +207,7 @@ class Session:
                 if after is None:
                     return WorkResult(worker_outcome=WorkerOutcome.NO_TEST)
                 tests = reach.of(spec.module_path, before, spec.start_pos[0])
-                seen = mutant_tests.noticed(self.tree, tests, reach.patience(tests))
+                seen = mutant_tests.noticed(self.tree, tests, reach)
         except AttributeError as error:  # Cosmic Ray's, of handlers that catch `module.Error`
             return WorkResult(worker_outcome=WorkerOutcome.EXCEPTION, output=str(error))
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # compiled forms stay valid

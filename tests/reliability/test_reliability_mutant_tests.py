@@ -84,15 +84,28 @@ def test_changes_are_noticed_by_what_reaches_them(tree):
     source = (tree / path).read_text()
     tests = reach.of(path, source, 2)
     assert sorted(tests) == ["tests/test_sums.py::test_three", "tests/test_sums.py::test_two"]
-    assert not mutant_tests.noticed(tree, tests, 60.0)
+    assert not mutant_tests.noticed(tree, tests, reach)
     # Of one size and one second: a compiled form that the first left would hide the second.
     mutate(tree / path, source.replace("* 2", "+ 2"))
-    assert not mutant_tests.noticed(tree, ["tests/test_sums.py::test_two"], 60.0)
-    assert mutant_tests.noticed(tree, ["tests/test_sums.py::test_three"], 60.0)
+    assert not mutant_tests.noticed(tree, ["tests/test_sums.py::test_two"], reach)
+    assert mutant_tests.noticed(tree, ["tests/test_sums.py::test_three"], reach)
     mutate(tree / path, source.replace("* 2", "- 2"))
-    assert mutant_tests.noticed(tree, ["tests/test_sums.py::test_two"], 60.0)
+    assert mutant_tests.noticed(tree, ["tests/test_sums.py::test_two"], reach)
     (tree / path).write_text(source)
-    assert not mutant_tests.noticed(tree, tests, 60.0)
+    assert not mutant_tests.noticed(tree, tests, reach)
+
+
+@pytest.mark.slow
+def test_one_test_that_hangs_is_not_waited_for_as_long_as_for_all(tree, monkeypatch):
+    monkeypatch.setattr(mutant_tests, "LEAST_PATIENCE", 2.0)
+    tests = [f"tests/test_sums.py::test_{name}" for name in ("two", "three")]
+    reach = mutant_tests.Reach({tests[0]: 0.0, tests[1]: 1000.0}, {})
+    path = tree / "src" / "autodas" / "room" / "sums.py"
+    path.write_text("def double(x):\n    while x == 2:\n        pass\n    return x * 2\n")
+    start = time.monotonic()
+    assert mutant_tests.noticed(tree, tests, reach)
+    assert time.monotonic() - start < 60
+    assert not mutant_tests.noticed(tree, tests[1:], reach)
 
 
 def test_what_hangs_is_ended_and_counts_as_noticed(tree):
