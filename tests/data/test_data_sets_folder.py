@@ -103,6 +103,20 @@ def test_grey_transparent_and_turned_images(root):
     assert data.test_images[2, 0, :, 7].min() > data.test_images[2, 0, :, 0].max()
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_images_of_one_size_may_be_stored_turned(root, orientation, suffix):
+    for number, file in enumerate(sorted(root.glob("*/*/*.png"))):
+        file.unlink()
+        # Upright they are all 12 pixels wide and 8 high.
+        sideways = number % 2 and orientation > 4
+        stored = picture((9, 9, 9), *((8, 12) if sideways else (12, 8)))
+        exif = stored.getexif()
+        exif[0x0112] = orientation if number % 2 else 1
+        stored.save(file.with_suffix(f".{suffix}"), exif=exif)
+    assert load_folder(f"folder:{root}").input_shape == (3, 8, 12)
+
+
 def test_is_decoded_once(root, monkeypatch):
     first = load_folder(f"folder:{root}")
     monkeypatch.setattr(folder_module, "decode_picture", lambda *_: pytest.fail("decoded again"))

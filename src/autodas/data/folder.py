@@ -37,7 +37,7 @@ from autodas.data.layout import (
     layout_of_folder,
 )
 from autodas.data.listing import Listing
-from autodas.data.pictures import decode_picture, picture_size
+from autodas.data.pictures import decode_picture, open_picture, picture_size
 
 __all__ = ["FOLDER", "PREFIXES", "ImageSource", "load_folder", "parts_without"]
 
@@ -229,11 +229,13 @@ def _broken(file: Path) -> bool:
 
 
 def _common_size(name: str, parts: Sequence[Sequence[Labelled]]) -> tuple[int, int]:
-    width, height = picture_size(parts[0][0].file)
+    first = parts[0][0].file
+    width, height = open_picture(first, first).size
     for part in parts:
         for image in part:
-            # Turned images keep their shape in the header: they are noticed when decoded.
-            if (size := picture_size(image.file)) != (width, height):
+            size = picture_size(image.file)
+            # A photograph may be stored turned; whether it is, is noticed when it is decoded.
+            if size not in ((width, height), (height, width)):
                 raise _differs(name, image.file, *size, width, height)
     return height, width
 
