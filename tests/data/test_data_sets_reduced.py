@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from autodas.core.errors import InvalidInput, UnknownName
-from autodas.data import ImageData, load_data
+from autodas.core.errors import AutodasError, InvalidInput, UnknownName
+from autodas.data import ImageData, check_data_name, load_data
 from autodas.data.images import Normalisation
 from autodas.data.reduced import reduced
 
@@ -71,3 +71,25 @@ def test_what_there_is_not_is_refused(name, message):
 def test_the_data_set_itself_must_be_known():
     with pytest.raises(UnknownName, match="did you mean 'digits'"):
         load_data("digit@4")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("digit", "unknown data set 'digit'"),
+        ("digit@4/20", "unknown data set 'digit'"),
+        ("digits@", "of the form NAME@SIDE/IMAGES"),
+        ("folder:nowhere", "nowhere"),
+        ("csv:nowhere.csv@8", "nowhere.csv"),
+        ("folder:nowhere@0", "the size must lie in"),
+    ],
+)
+def test_names_of_nothing_are_refused_before_anything_is_loaded(name, complaint):
+    with pytest.raises(AutodasError, match=complaint):
+        check_data_name(name)
+
+
+@pytest.mark.parametrize("name", ["digits", "digits@4/20", "cifar10"])
+def test_names_of_something_need_not_be_on_this_machine(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTODAS_DATA", str(tmp_path))
+    check_data_name(name)

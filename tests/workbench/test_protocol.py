@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import InvalidInput, UnknownName
 from autodas.networks import VisionTransformer
 from autodas.spaces import SPACES, get_space
 from autodas.tables import load_table
@@ -144,3 +144,10 @@ def test_a_transformer_teaches_on_images_of_another_size(monkeypatch):
     batch, known = signals(Protocol("digits", "one of 12 pixels", 20), "single")
     assert batch.images.shape == (20, 1, 8, 8)
     assert known.images.shape == (20, 1, 12, 12)
+
+
+def test_data_that_is_not_there_is_not_taken_for_data_without_a_teacher():
+    with pytest.raises(UnknownName, match="unknown data set 'digit'"):
+        resolved(Protocol("digit"), get_space("digits-cnn"))
+    with pytest.raises(InvalidInput, match="no teacher is known for data 'flowers12'"):
+        resolved(Protocol("flowers12"), get_space("digits-cnn"))

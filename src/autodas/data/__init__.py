@@ -8,13 +8,13 @@ and its digest is part of the key of everything measured on it.
 Images of 8 bits are held as such and normalised when they are needed (``ImageData.ready``);
 files are read without running anything they contain, decoded once and mapped from the cache.
 
-Names: ``load_data`` and ``DATASETS`` (by name), ``ImageData``, ``Normalisation``,
-``probe_batch`` and ``Batch``, ``crop_and_flip`` (augmentation).
+Names: ``load_data``, ``check_data_name`` and ``DATASETS`` (by name), ``ImageData``,
+``Normalisation``, ``probe_batch`` and ``Batch``, ``crop_and_flip`` (augmentation).
 """
 
 from autodas.data.augment import crop_and_flip
 from autodas.data.batch import Batch, probe_batch
-from autodas.data.catalog import DATASETS, DataSource, load_data
+from autodas.data.catalog import DATASETS, DataSource, check_data_name, load_data
 from autodas.data.images import ImageData, Normalisation
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "DataSource",
     "ImageData",
     "Normalisation",
+    "check_data_name",
     "crop_and_flip",
     "load_data",
     "probe_batch",

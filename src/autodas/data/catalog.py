@@ -11,11 +11,11 @@ from autodas.data.cifar import load_cifar10, load_cifar100
 from autodas.data.containers import load_container
 from autodas.data.digits import load_digits
 from autodas.data.fashion_mnist import load_fashion_mnist
-from autodas.data.folder import PREFIXES, load_folder
+from autodas.data.folder import PREFIXES, ImageSource, load_folder
 from autodas.data.images import CIFAR100, IMAGENET, ImageData, Normalisation
-from autodas.data.reduced import is_reduced, reduced
+from autodas.data.reduced import is_reduced, reduced, reduced_name
 
-__all__ = ["DATASETS", "DataSource", "load_data"]
+__all__ = ["DATASETS", "DataSource", "check_data_name", "load_data"]
 
 
 @dataclass(frozen=True)
@@ -103,3 +103,20 @@ def load_data(name: str) -> ImageData:
     if is_reduced(name):
         return reduced(name, load_data)
     return DATASETS.get(name).load()
+
+
+def check_data_name(name: str) -> None:
+    """Refuse a name that nothing can be loaded by, without loading anything.
+
+    Args:
+        name: As :func:`load_data` takes it.
+
+    Raises:
+        UnknownName: there is no data set of that name.
+        InvalidInput: the name is not of a possible form.
+        FileProblem: there is no such folder or list of images.
+    """
+    if name.startswith(PREFIXES):
+        ImageSource.parsed(name).layout()
+    else:
+        DATASETS.get(reduced_name(name) if is_reduced(name) else name)

@@ -20,7 +20,7 @@ from autodas.core.rng import derive
 from autodas.data.batch import dealt
 from autodas.data.images import ImageData
 
-__all__ = ["is_reduced", "reduced"]
+__all__ = ["is_reduced", "reduced", "reduced_name"]
 
 FORM = re.compile(r"(?P<name>[^@/:]+)(@(?P<side>[0-9]{1,4}))?(/(?P<count>[0-9]{1,9}))?")
 CHUNK = 4096  # images scaled at once, to bound the memory of their float copies
@@ -29,6 +29,22 @@ CHUNK = 4096  # images scaled at once, to bound the memory of their float copies
 def is_reduced(name: str) -> bool:
     """Whether ``name`` asks for a part of another data set, rightly written or not."""
     return "@" in name or "/" in name
+
+
+def reduced_name(name: str) -> str:
+    """The NAME of ``NAME@SIDE/COUNT``.
+
+    Raises:
+        InvalidInput: it is not of this form.
+    """
+    return _parsed(name)["name"]
+
+
+def _parsed(name: str) -> re.Match[str]:
+    found = FORM.fullmatch(name)
+    if found is None:
+        raise InvalidInput(f"data set {name!r} is not of the form NAME@SIDE/IMAGES")
+    return found
 
 
 def reduced(name: str, load: Callable[[str], ImageData]) -> ImageData:
@@ -46,9 +62,7 @@ def reduced(name: str, load: Callable[[str], ImageData]) -> ImageData:
         InvalidInput: the name is not of this form, the side is larger than the images, or a
             class has fewer training images than wanted.
     """
-    found = FORM.fullmatch(name)
-    if found is None:
-        raise InvalidInput(f"data set {name!r} is not of the form NAME@SIDE/IMAGES")
+    found = _parsed(name)
     data = load(found["name"])
     images, labels, test = data.train_images[:], data.train_labels, data.test_images[:]
     if found["count"] is not None:

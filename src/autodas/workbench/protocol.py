@@ -14,7 +14,7 @@ from autodas.core.digest import digest
 from autodas.core.errors import InvalidInput
 from autodas.core.rng import derive
 from autodas.core.tasks import CLASSIFICATION, Task
-from autodas.data import Batch, load_data, probe_batch
+from autodas.data import Batch, check_data_name, load_data, probe_batch
 from autodas.data.batch import Kind as BatchKind
 from autodas.data.images import resized
 from autodas.spaces import Precision, Space
@@ -131,6 +131,7 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     data = protocol.data or default.data
     teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
     if teacher is None:
+        check_data_name(str(data))  # a slip of the pen, more often than data without a teacher
         raise InvalidInput(
             f"no teacher is known for data {data!r}; name one of its classes with --teacher, such "
             "as a file of autodas train-teacher"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodas.core.errors import FileProblem, InvalidInput
+from autodas.core.errors import FileProblem, InvalidInput, UnknownName
 from autodas.core.runs import command_line
 from autodas.scores import Proxy, Term
 from autodas.scores.score import parse_score
@@ -310,10 +310,11 @@ def test_a_proxy_is_judged_on_accuracies_that_did_not_guide_it(tmp_path):
         ({"table": ()}, "at least one table"),
         ({"target": ()}, "at least one column"),
         ({"table": (":x",)}, "NAME or NAME:TARGET"),
+        ({"protocol": Protocol(data="digit"), "scores": ()}, "unknown data set 'digit'"),
     ],
 )
 def test_senseless_options_are_refused(tmp_path, change, words):
-    with pytest.raises(InvalidInput, match=words):
+    with pytest.raises((InvalidInput, UnknownName), match=words):
         benchmark.run(BenchmarkConfig(out=tmp_path / "run", **{**SMALL, **change}))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from autodas.backends import Workers
 from autodas.core.errors import AutodasError, InvalidInput
+from autodas.data import check_data_name
 from autodas.fitness import DEFAULT_TOP
 from autodas.steps.benchmark.comparison import PartName
 from autodas.steps.benchmark.contenders import ALL
@@ -132,6 +133,7 @@ def check_config(config: BenchmarkConfig) -> None:
 
     Raises:
         InvalidInput: one is; the message names it.
+        UnknownName: there is no such data set.
     """
     if config.limit is not None and config.limit < 3:
         raise InvalidInput(f"a ranking needs a limit of at least 3, got {config.limit}")
@@ -150,3 +152,5 @@ def check_config(config: BenchmarkConfig) -> None:
     parse_bytes(config.memory)  # before minutes of measuring
     if not config.table:
         raise InvalidInput("table must name at least one table")
+    if config.protocol.data is not None:
+        check_data_name(config.protocol.data)  # sizes alone would never ask for it
