@@ -107,12 +107,13 @@ class Chosen:
 
     def __init__(self, tests: Sequence[str], reach: Reach) -> None:
         self.place = {test: number for number, test in enumerate(tests)}
-        self.reach = reach
+        # In another order any of them may be the first, which loads what others use as well.
+        self.patience = max((reach.patience([test]) for test in tests), default=0.0)
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_protocol(self) -> Iterator[None]:
         # Nobody handles the alarm, so it ends the process, even in the midst of a computation.
-        signal.setitimer(signal.ITIMER_REAL, self.reach.patience([item.nodeid]))
+        signal.setitimer(signal.ITIMER_REAL, self.patience)
         yield
         signal.setitimer(signal.ITIMER_REAL, 0.0)
 
