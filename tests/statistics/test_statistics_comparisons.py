@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.special
 import statistics_formulas as formulas
 import torch
 
@@ -160,3 +161,117 @@ def test_factors_need_stages_to_stand_between():
     with pytest.raises(Unmeasurable, match="no two stages"):
         distillation_losses.factor_distance(side_by_side([MAPS], [MAPS, TOKENS]))
     assert distillation_losses.factor_distance(side_by_side([MAPS] * 2, [MAPS] * 2)) == [0]
+
+
+# --- what classifiers see and say -----------------------------------------------------------------
+
+
+def divergence(student, teacher, temperature=1.0):
+    s, t = (scipy.special.softmax(each / temperature, axis=1) for each in (student, teacher))
+    return formulas.divergence(s, t)
+
+
+def columns(s, t):
+    return np.mean([formulas.cosine(a, b) for a, b in zip(s.T, t.T, strict=True)])
+
+
+def both(function):
+    return lambda s, t: (function(s), function(t))
+
+
+@both
+def energies(v):
+    return scipy.special.softmax((v * np.tanh(np.logaddexp(0, v))) ** 2, axis=0)
+
+
+@both
+def opened(v):
+    return scipy.special.expit(np.maximum(v, 0))
+
+
+@both
+def shares(v):
+    return scipy.special.softmax(scipy.special.expit(v), axis=0)
+
+
+@both
+def squares(v):
+    return v**2
+
+
+@both
+def centred(v):
+    return v - v.mean(1, keepdims=True)
+
+
+OF_PAIRS = {
+    distillation_losses.pooled_kl: lambda *v: (
+        100 * columns(*opened(*v)) * 64 * divergence(*opened(*v), 8)
+    ),
+    distillation_losses.pooled_product: lambda *v: (
+        100 * columns(*energies(*v)) * np.multiply(*energies(*v)).mean()
+    ),
+    distillation_losses.square_logit_distance: lambda *v: (
+        100 * columns(*squares(*v)) * np.abs(np.subtract(*squares(*v))).mean()
+    ),
+    distillation_losses.sample_softmax_kl: lambda *v: divergence(*shares(*v)),
+    interaction.logit_kl: divergence,
+    interaction.logit_kl_t4: lambda *v: 16 * divergence(*v, 4),
+    interaction.logit_cosine: lambda *v: columns(*(each.T for each in centred(*v))),
+}
+
+
+@pytest.mark.parametrize("statistic", OF_PAIRS, ids=lambda each: each.__name__)
+def test_outputs_and_what_classifiers_see_are_compared_by_the_formula(statistic):
+    student, teacher = 3 * noise(5, 4), 2 * noise(5, 4, seed=1)
+    seen = Seen(logits=student, classifier_input=student)
+    seen.teacher = Seen(logits=teacher, classifier_input=teacher)
+    expected = OF_PAIRS[statistic](student.numpy(), teacher.numpy())
+    assert statistic(seen) == pytest.approx([expected], rel=1e-9)
+
+
+def test_the_wider_classifier_input_is_averaged_down():
+    wide, narrow = noise(5, 7), noise(5, 3, seed=1)
+    averaged = torch.from_numpy(formulas.averaged(wide.numpy(), 1, 3))
+    for statistic in (distillation_losses.pooled_kl, distillation_losses.pooled_product):
+        found = [
+            statistic(Seen(classifier_input=student, teacher=Seen(classifier_input=narrow)))
+            for student in (wide, averaged)
+        ]
+        assert found[0] == pytest.approx(found[1])
+
+
+def test_classes_pull_alike_in_student_and_teacher():
+    gradient, feature, teacher = noise(5, 4), noise(5, 3, seed=1), noise(4, 6, seed=2)
+    seen = Seen(logits=gradient, labels=torch.arange(5) % 4, classifier_input=feature)
+    seen.logit_gradients = gradient
+    seen.teacher = Seen(logits=gradient, class_gradient=teacher)
+    pulls = (gradient.T @ feature).numpy(), teacher.numpy()
+    expected = formulas.row_distance(*(each @ each.T for each in pulls))
+    assert interaction.class_gradient_distance(seen) == pytest.approx([expected])
+    (found,) = interaction.teacher_class_gradient_gram(seen)
+    np.testing.assert_allclose(found, pulls[1] @ pulls[1].T)
+    seen.labels[0] = 4
+    with pytest.raises(Unmeasurable, match="labels go up to 4, but the teacher has 4 classes"):
+        interaction.class_gradient_distance(seen)
+
+
+@pytest.mark.parametrize("stages", [2, 3])
+def test_factors_are_compared_between_neighbouring_stages(stages):
+    """By the kernel of all pairs of vectors, the student's in the teacher's order."""
+    student = [noise(4, 9, 4, 4, seed=seed) for seed in range(stages)]
+    teacher = [noise(4, 6, 4, 4, seed=seed) for seed in range(5, 5 + stages)]
+    factors = [[formulas.factors(f.numpy()) for f in each] for each in (student, teacher)]
+    aligned, others = [], factors[1]
+    for s, t in zip(*factors, strict=True):
+        lengths = [np.linalg.norm(each, axis=1)[:, None] for each in (s, t)]
+        cosines = (s / lengths[0]).transpose(0, 2, 1) @ (t / lengths[1])
+        chosen = np.abs(cosines).argmax(1)
+        signs = np.sign(np.take_along_axis(cosines, chosen[:, None], 1))
+        aligned.append(np.take_along_axis(s, chosen[:, None], 2) * signs)
+    kernels = [
+        np.exp(-((np.array(each)[1:, ..., None] - np.array(each)[:-1, :, :, None]) ** 2) / 8)
+        for each in (aligned, others)
+    ]
+    found = distillation_losses.factor_distance(side_by_side(student, teacher))
+    assert found == pytest.approx([mean_square(*kernels)])
