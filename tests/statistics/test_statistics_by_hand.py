@@ -10,7 +10,7 @@ import scipy.special
 import torch
 from torch import nn
 
-from autodas.statistics import Unmeasurable
+from autodas.statistics import STATISTICS, Unmeasurable
 from autodas.statistics.definitions import graphs, intrinsic, saliency, tangents, whole_network
 from autodas.statistics.passes.attention_calls import AttentionSummary
 from autodas.statistics.passes.weights import Layer, layers_of
@@ -313,3 +313,13 @@ def test_what_is_known_of_a_cell_is_read_by_its_name(statistic, feature):
     assert statistic(Known(network=Known(cell_graph=graph))) == [3, 1]
     with pytest.raises(Unmeasurable, match="no repeated cell"):
         statistic(Known(network=Known(cell_graph=None)))
+
+
+def test_sizes_are_marked_so_that_they_can_be_left_out():
+    own = [s for s in STATISTICS if s.measure.__module__.startswith("autodas.")]
+    assert {s.name for s in own if s.size} == {
+        *("numel", "out_channels", "layer_macs", "stage_channels", "params", "macs"),
+        *("log_softmax_norm", "log_softmax_tanh", "log_log_softmax"),
+        *("graph_operations", "graph_shortest", "graph_longest"),
+        *("graph_leaving", "graph_entering", "graph_degree"),
+    }
