@@ -62,6 +62,37 @@ def test_sums_over_a_layer(statistic, formula):
     assert statistic(probe) == pytest.approx([formula(*pair) for pair in arrays(probe)])
 
 
+def test_sums_over_a_layer_with_gradients_of_further_passes():
+    others = [noise(*shape, seed=3) for shape in WEIGHTS]
+    asked = []
+
+    def hessian_products(direction):
+        asked.append(direction)
+        return others
+
+    extra = Known(hessian_products=hessian_products, virtual=Known(gradients=others))
+    probe = three_layers(extra=extra)
+    products = [layer.weight.detach() * g for layer, g in zip(probe.layers, others, strict=True)]
+    expected = [float(each.sum()) for each in products]
+    assert saliency.hessian_saliency(probe) == pytest.approx(expected)
+    assert asked == [probe.weight_gradients]
+    expected = [float(each.abs().sum()) for each in products]
+    assert saliency.virtual_saliency(probe) == pytest.approx(expected)
+
+
+def test_what_layers_put_out_is_read_for_each_weight_or_there_is_a_reason():
+    probe = three_layers(extra=Known(noise_loss=Known(log_participation=[1.0, 2, 0])))
+    order = [id(layer.weight) for layer in probe.layers]
+    place = lambda weight: float(order.index(id(weight)))  # noqa: E731
+    probe.layer_outputs = Known(fisher=place, least_eigenvalue=place)
+    assert saliency.fisher_information(probe) == [0, 1, 2]
+    assert saliency.least_correlation(probe) == [0, 1, 2]
+    assert saliency.log_participation(probe) == [1, 2, 0]
+    probe.extra.noise_loss.log_participation = None
+    with pytest.raises(Unmeasurable, match="MultiheadAttention does not show"):
+        saliency.log_participation(probe)
+
+
 def test_synflow_of_outputs_that_no_number_holds():
     gradients = [noise(*shape, seed=3) for shape in WEIGHTS]
     for log_output in (-2.0, 0.5, 5000.0):
@@ -104,8 +135,8 @@ def test_projections_of_attention_count_by_their_nuclear_norms():
 
 
 HALVES = [
-    [double(3.0, -1, 2, 0), double(1.0, 1), double(0.0), double(-4.0, 0)],
-    [double(1.0, -1, -5, 0), double(1.0, 1), double(0.0), double(4.0, 2)],
+    [double(0.3, -0.1, 0.2, 0), double(1.0, 1), double(0.0), double(-0.4, 0)],
+    [double(0.1, -0.1, -0.5, 0), double(1.0, 1), double(0.0), double(0.4, 0.2)],
 ]
 
 
@@ -115,7 +146,7 @@ def test_gradients_that_both_halves_agree_about_are_left_out():
     found = saliency.gradient_stability(probe)
     assert found == pytest.approx([np.log(2 / 1 + 3.5 / 3.5), 0, 0, np.log(4 / 4 + 1 / 1)])
     found = saliency.gradient_steadiness(probe)
-    assert found == pytest.approx([np.log(1 / 1 + 1 / 1.5), 0, 0, np.log(1 / 1)])
+    assert found == pytest.approx([np.log(10 / 1 + 10 / 1.5), 0, 0, np.log(10)])
 
 
 def test_signs_count_wherever_they_lean():
