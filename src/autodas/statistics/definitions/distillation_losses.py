@@ -168,8 +168,7 @@ def _congruence(grams: Tensor) -> Tensor:
 def _distances(grams: Tensor) -> Tensor:
     squares = grams.diagonal(dim1=-2, dim2=-1)
     between = squares[..., :, None] + squares[..., None, :] - 2 * grams
-    mask = 1 - torch.eye(grams.shape[-1], device=grams.device)
-    return (between * mask).clamp_min(0).sqrt()
+    return between.clamp_min(0).sqrt()
 
 
 def _spread(grams: Tensor) -> Tensor:
@@ -203,7 +202,7 @@ def _angles(grams: Tensor, anchors: slice) -> Tensor:
 def _neighbours(grams: Tensor) -> Tensor:
     """How likely each sample is another's neighbour; rows sum to 1."""
     close = (_cosines(grams) + 1) / 2
-    return close / close.sum(2, keepdim=True).clamp_min(TINY)
+    return close / close.sum(2, keepdim=True)
 
 
 def _neighbour_kl(student: Tensor, teacher: Tensor) -> Tensor:
