@@ -83,18 +83,45 @@ def statement(source: str, line: int) -> range:
 
 
 class Recorder:
-    """A plugin for pytest that tells coverage.py which test runs, and notes how long each takes."""
+    """A plugin for pytest that tells coverage.py which test runs, and notes how long each takes.
+
+    What a fixture runs for several tests is reached by each of them, not by the first alone.
+    """
 
     def __init__(self, coverage: Any) -> None:
         self.coverage = coverage
         self.seconds: dict[str, float] = {}
+        self.users: dict[str, list[str]] = {}
+        self._context = ""
+
+    def _switch(self, context: str) -> None:
+        self._context = context
+        self.coverage.switch_context(context)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.coverage.switch_context(nodeid)
+        self._switch(nodeid)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            for known in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]
+                for each in known:
+                    self.users.setdefault(_shared(each), []).append(item.nodeid)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+        before = self._context
+        if fixturedef.scope != "function":
+            self._switch(_shared(fixturedef))
+        yield
+        self._switch(before)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+
+def _shared(fixture: Any) -> str:
+    return f"{fixture.baseid} {fixture.argname}"
 
 
 class Chosen:
@@ -161,18 +188,24 @@ def _record(tree: Path, sources: Sequence[str], tests: Sequence[str], kept: Path
     coverage.stop()
     if code == 0:
         names = {test: number for number, test in enumerate(recorder.seconds)}
-        lines = _by_line(coverage.get_data(), tree, names)
+        numbers = {test: [number] for test, number in names.items()}
+        for fixture, users in recorder.users.items():
+            numbers[fixture] = [names[test] for test in users if test in names]
+        lines = _by_line(coverage.get_data(), tree, numbers)
         reach = asdict(Reach(recorder.seconds, {})) | {"tests": list(names), "lines": lines}
         kept.write_text(json.dumps(reach), encoding="utf-8")
     return code
 
 
-def _by_line(data: Any, tree: Path, names: Mapping[str, int]) -> dict[str, dict[int, list[int]]]:
+def _by_line(
+    data: Any, tree: Path, numbers: Mapping[str, Sequence[int]]
+) -> dict[str, dict[int, list[int]]]:
     found = {}
     for path in data.measured_files():
         reached = data.contexts_by_lineno(path).items()
         found[Path(path).relative_to(tree).as_posix()] = {
-            line: sorted(names[test] for test in tests if test in names) for line, tests in reached
+            line: sorted({number for context in contexts for number in numbers.get(context, ())})
+            for line, contexts in reached
         }
     return found
 

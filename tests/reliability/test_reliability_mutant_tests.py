@@ -96,6 +96,24 @@ def test_changes_are_noticed_by_what_reaches_them(tree):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("coverage") is None, reason="needs coverage")
+def test_what_a_fixture_runs_for_several_tests_is_reached_by_each(tree):
+    path = tree / "tests" / "test_sums.py"
+    path.write_text(
+        path.read_text().split("def test_two")[0] + "import pytest\n"
+        "@pytest.fixture(scope='module')\ndef four():\n    return double(2)\n"
+        "@pytest.fixture\ndef five(four):\n    return four + 1\n"
+        "def test_first(four):\n    assert four\n"
+        "def test_second(five):\n    assert five == 5\n"
+        "def test_beside():\n    pass\n"
+    )
+    reach = mutant_tests.record(tree, ["room"], ["tests"], tree.parent / "reach.json")
+    source = Path("src/autodas/room/sums.py")
+    tests = reach.of(source, (tree / source).read_text(), 2)
+    assert sorted(tests) == ["tests/test_sums.py::test_first", "tests/test_sums.py::test_second"]
+
+
+@pytest.mark.slow
 def test_one_test_that_hangs_is_not_waited_for_as_long_as_for_all(tree, monkeypatch):
     monkeypatch.setattr(mutant_tests, "LEAST_PATIENCE", 2.0)
     tests = [f"tests/test_sums.py::test_{name}" for name in ("two", "three", *range(100))]

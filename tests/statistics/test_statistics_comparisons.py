@@ -110,12 +110,29 @@ FORMULAS = {
     interaction.attention_kl: of(formulas.attention_map, formulas.divergence),
     interaction.attention_distance: attention_distance,
 }
-UNDEFINED = {  # means of no pair; direction and share of what rounding leaves of nothing
+UNDEFINED = {  # the mean of no pair; a share of what rounding leaves of nothing
     interaction.relation_correlation: {"one sample"},
-    interaction.cka: {"samples alike"},
     distillation_losses.probability_distance: {"opposed samples"},
 }
 PARAMETERS = [(f, pair) for f in FORMULAS for pair in PAIRS if pair not in UNDEFINED.get(f, ())]
+
+
+@pytest.mark.parametrize("statistic", [interaction.cka, interaction.relation_correlation])
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+@pytest.mark.parametrize("batch", [5, 60, 64])
+@pytest.mark.parametrize("scale", [1e-2, 0.3, 1e3])
+def test_samples_alike_resemble_nothing_not_even_others_alike(statistic, precision, batch, scale):
+    varied = noise(batch, 3, 6, 5).to(precision)
+    some, others = ((scale * noise(1, 7, 6, 5, seed=s)).to(precision) for s in (2, 3))
+    alike, too = (each.expand(batch, -1, -1, -1) for each in (some, others))
+    assert statistic(side_by_side([varied, alike, alike], [alike, varied, too])) == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("statistic", [interaction.cka, interaction.relation_correlation])
+def test_samples_that_differ_by_a_hundredth_are_compared(statistic):
+    varied = noise(64, 3, 6, 5)
+    close = (noise(1, 3, 6, 5, seed=2) + 0.01 * varied).float()
+    assert statistic(side_by_side([varied.float()], [close]))[0] > 0.3
 
 
 @pytest.mark.parametrize(

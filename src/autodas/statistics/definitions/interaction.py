@@ -33,6 +33,7 @@ from autodas.statistics.side_by_side import (
 )
 
 TINY = 1e-12
+ROUNDINGS = 16  # units in the last place, as sums of many products have them
 
 
 # --- the teacher alone, one value per student stage ------------------------------------------
@@ -72,9 +73,12 @@ def teacher_class_gradient_gram(probe: Probe) -> list[Tensor]:
 # --- both together ----------------------------------------------------------------------------
 
 
-@stage_comparison(reference="Kornblith et al., ICML 2019, eq. 4")
+@stage_comparison(version=2, reference="Kornblith et al., ICML 2019, eq. 4")
 def cka(probe: Probe) -> list[float]:
-    """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1]."""
+    """Linear centred kernel alignment of the sample Grams at every stage, in [0, 1].
+
+    A stage that tells no samples apart has 0.
+    """
     return compare(probe, views.sample_gram, _cosine, _centred)
 
 
@@ -91,10 +95,14 @@ def gram_distance(probe: Probe) -> list[float]:
 
 
 @stage_comparison(
-    reference="Kriegeskorte et al., Front. Syst. Neurosci. 2008 (representational similarity)"
+    version=2,
+    reference="Kriegeskorte et al., Front. Syst. Neurosci. 2008 (representational similarity)",
 )
 def relation_correlation(probe: Probe) -> list[float]:
-    """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1]."""
+    """Pearson correlation of the samples' pairwise cosine similarities, in [−1, 1].
+
+    A stage where all pairs are equally similar has 0.
+    """
     return compare(probe, views.sample_gram, _cosine, _centred_relations)
 
 
@@ -180,7 +188,7 @@ def _cosine(a: Tensor, b: Tensor) -> Tensor:
 
 def _centred(grams: Tensor) -> Tensor:
     rows = grams - grams.mean(1, keepdim=True)
-    return rows - rows.mean(2, keepdim=True)
+    return _more_than_rounding(rows - rows.mean(2, keepdim=True), grams)
 
 
 def _centred_relations(grams: Tensor) -> Tensor:
@@ -190,7 +198,14 @@ def _centred_relations(grams: Tensor) -> Tensor:
     rows, columns = grams.shape[1:]
     first, second = torch.triu_indices(rows, columns, offset=1, device=grams.device)
     pairs = cosines[:, first, second]
-    return pairs - pairs.mean(1, keepdim=True)
+    return _more_than_rounding(pairs - pairs.mean(1, keepdim=True), pairs)
+
+
+def _more_than_rounding(centred: Tensor, before: Tensor) -> Tensor:
+    """What is left without the mean, zero where that is no more than errors of rounding."""
+    left, whole = (each.flatten(1).norm(dim=1) for each in (centred, before))
+    nothing = left <= ROUNDINGS * torch.finfo(before.dtype).eps * whole
+    return centred.masked_fill(nothing.view(-1, *(1,) * (centred.ndim - 1)), 0.0)
 
 
 def _kl(student: Tensor, teacher: Tensor) -> Tensor:
