@@ -74,6 +74,15 @@ class Protocol:
         asked = (self.teacher, *self.more_teachers)
         return [name for text in asked if text for name in way_of(text)]
 
+    def check_data(self) -> None:
+        """Refuse data that somebody asked for and that is not there, without loading any.
+
+        Raises:
+            AutodasError: as of :func:`autodas.data.check_data_name`.
+        """
+        if self.data is not None:
+            check_data_name(self.data)
+
 
 DIGITS = Protocol("digits", "digits-cnn-teacher", 60)
 CIFAR10 = Protocol("cifar10-sample", "cifar10-resnet56", 64)
@@ -131,7 +140,7 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     data = protocol.data or default.data
     teacher = protocol.teacher or TEACHERS.get(str(data).partition("/")[0])
     if teacher is None:
-        check_data_name(str(data))  # a slip of the pen, more often than data without a teacher
+        protocol.check_data()  # a slip of the pen, more often than data without a teacher
         raise InvalidInput(
             f"no teacher is known for data {data!r}; name one of its classes with --teacher, such "
             "as a file of autodas train-teacher"

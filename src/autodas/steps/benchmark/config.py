@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from autodas.backends import Workers
 from autodas.core.errors import AutodasError, InvalidInput
-from autodas.data import check_data_name
 from autodas.fitness import DEFAULT_TOP
 from autodas.steps.benchmark.comparison import PartName
 from autodas.steps.benchmark.contenders import ALL
@@ -152,5 +151,4 @@ def check_config(config: BenchmarkConfig) -> None:
     parse_bytes(config.memory)  # before minutes of measuring
     if not config.table:
         raise InvalidInput("table must name at least one table")
-    if config.protocol.data is not None:
-        check_data_name(config.protocol.data)  # sizes alone would never ask for it
+    config.protocol.check_data()  # sizes alone would never ask for it
