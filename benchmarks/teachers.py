@@ -30,7 +30,6 @@ from autodas.evolution import SuccessiveHalving
 from autodas.spaces import get_space
 from autodas.tables.labels import NO_TEACHER
 from autodas.tables.pairs import PairTable, pairs_of
-from autodas.tables.published_pairs import published_pairs
 from autodas.workbench.arms import Ladder
 from autodas.workbench.decisions import BY_ACCURACY, BY_LOSS
 from autodas.workbench.ground_truth import load_table
@@ -38,12 +37,13 @@ from autodas.workbench.teacher_contest import plan_for_all
 from autodas.workbench.teacher_facts import facts_of
 from autodas.workbench.teacher_features import NeuralCollapse, ncti
 from benchmarks.teachers_page import write_page
+from benchmarks.teachers_published import published
+from benchmarks.teachers_regret import Loss, interval, lost, lost_crossed, share
 
 PAGE = Path("docs") / "teachers.md"
 TABLES = ("digits-pairs-cnn", "digits-pairs-vit", "fashion-pairs-cnn", "fashion-pairs-vit")
 TRAININGS = 3  # the final one included
 DRAWS = 20
-RESAMPLES = 2000
 SOFTENED = ("mixup", "smoothed")  # teachers of softened labels, which are right and unsure
 
 
@@ -107,6 +107,11 @@ class Pairs:
     def none(self) -> int:
         """Number of the way without a teacher."""
         return self.table.teachers.index(NO_TEACHER)
+
+    @property
+    def data(self) -> str:
+        """Name of the data set, whatever part of it."""
+        return str(self.table.meta["dataset"]).partition("@")[0]
 
     @property
     def images(self) -> int:
@@ -274,12 +279,6 @@ def _or_most_accurate(pairs: Pairs, halving: SuccessiveHalving[int], lead: float
     return winner if last[str(winner)].value - last[str(usual)].value > lead else usual
 
 
-def lost(pairs: Pairs, chosen: Any) -> Any:
-    """``(A,)`` points that the students lose to the way that is best for each."""
-    students = np.arange(len(pairs.params))
-    return pairs.mean.max(axis=1) - pairs.mean[students, chosen]
-
-
 def usable_rules(rows: Sequence[Pairs]) -> list[str]:
     """Names of the rules that can be followed on all tables: some facts need the teachers."""
     found = []
@@ -290,10 +289,11 @@ def usable_rules(rows: Sequence[Pairs]) -> list[str]:
     return found
 
 
-def regrets(pairs: Pairs, draws: int, rules: Sequence[str]) -> dict[str, Any]:
-    """Chooser -> ``(A,)`` mean regret of each student."""
-    found = {name: lost(pairs, RULES[name](pairs)) for name in rules}
-    found["random"] = pairs.mean.max(axis=1) - pairs.mean.mean(axis=1)
+def choices(pairs: Pairs, draws: int, rules: Sequence[str]) -> dict[str, Any]:
+    """Chooser -> ``(D, A)`` numbers of the ways chosen for each student, by draw."""
+    found = {name: RULES[name](pairs)[None] for name in rules}
+    students = range(len(pairs.params))
+    found["random"] = np.repeat(np.arange(len(pairs.table.teachers))[:, None], len(students), 1)
     contests: dict[str, tuple[str, dict[str, Any]]] = {
         f"contest by {name}": (name, {}) for name in DECIDERS
     }
@@ -305,14 +305,40 @@ def regrets(pairs: Pairs, draws: int, rules: Sequence[str]) -> dict[str, Any]:
             {"lead": lead},
         )
     for label, (name, options) in contests.items():
-        chosen = [
+        found[label] = np.array(
             [
-                contest(pairs, a, DECIDERS[name], derive(d, "teachers", a), **options)
-                for a in range(len(pairs.params))
+                [
+                    contest(pairs, a, DECIDERS[name], derive(d, "teachers", a), **options)
+                    for a in students
+                ]
+                for d in range(draws)
             ]
-            for d in range(draws)
-        ]
-        found[label] = np.mean([lost(pairs, np.array(each)) for each in chosen], axis=0)
+        )
+    return found
+
+
+def regrets(pairs: Pairs, chosen: Mapping[str, Any], loss: Loss = lost) -> dict[str, Any]:
+    """Chooser -> ``(A,)`` mean regret of each student."""
+    accuracy = pairs.table.accuracy
+    return {
+        name: np.mean([loss(accuracy, each) for each in draws], axis=0)
+        for name, draws in chosen.items()
+    }
+
+
+def beside_most_accurate(rows: Sequence[Pairs], chosen: Sequence[Mapping[str, Any]]) -> Any:
+    """Data set -> what the usual contest loses, the most accurate, and the share in percent."""
+    found: dict[str, Any] = {}
+    for data in dict.fromkeys(row.data for row in rows):
+        own = [(r, c) for r, c in zip(rows, chosen, strict=True) if r.data == data]
+        for name, loss in (("best by all trainings", lost), ("best by others", lost_crossed)):
+            each = [regrets(row, some, loss) for row, some in own]
+            parts = [[e[who] for e in each] for who in (f"contest by {USUAL}", "most accurate")]
+            found.setdefault(data, {})[name] = {
+                "contest": interval(parts[0]),
+                "most accurate": interval(parts[1]),
+                "share": share(*parts),
+            }
     return found
 
 
@@ -329,45 +355,14 @@ def shares(pairs: Pairs) -> dict[str, float]:
     return {name: 100.0 * part / whole for name, part in parts.items()}
 
 
-def interval(parts: Sequence[Any]) -> list[float]:
-    """Mean over tables of the means over students, and its 95 % interval over students."""
-    rng = derive(0, "teachers", "students")
-    means = np.zeros(RESAMPLES)
-    for part in parts:
-        drawn = rng.integers(len(part), size=(RESAMPLES, len(part)))
-        means += part[drawn].mean(axis=1) / len(parts)
-    mean = float(np.mean([part.mean() for part in parts]))
-    low, high = np.quantile(means, [0.025, 0.975])
-    return [mean, float(low), float(high)]
-
-
-def published() -> dict[str, Any]:
-    """What taking the more accurate of two teachers gives in published matrices."""
-    better, pairs, gaps = 0.0, 0, []
-    for table in published_pairs():
-        taught = table.mean[:, :-1]
-        own = np.array([table.facts[name]["accuracy"] or np.nan for name in table.teachers[:-1]])
-        for row in taught:
-            known = np.flatnonzero(np.isfinite(row) & np.isfinite(own))
-            for i, j in ((i, j) for i in known for j in known if own[i] > own[j]):
-                pairs += 1
-                better += (row[i] > row[j]) + (row[i] == row[j]) / 2
-                gaps.append((max(row[i], row[j]) - row[i], abs(row[i] - row[j]) / 2))
-    loses, by_chance = np.mean(gaps, axis=0)
-    return {
-        "comparisons": pairs,
-        "the more accurate teacher is better": better,
-        "regret of the more accurate": float(loses),
-        "regret of either at random": float(by_chance),
-    }
-
-
 def main(tables: Sequence[str] = TABLES, draws: int = DRAWS) -> dict[str, Any]:
     """Regret by chooser and table, differences from the most accurate teacher, published pairs."""
     rows = [Pairs(pairs_of(load_table(name))) for name in tables]
     rules = usable_rules(rows)
-    each = {row.table.name: regrets(row, draws, rules) for row in rows}
-    others = [regrets(leaving_out(row, SOFTENED), draws, rules) for row in rows]
+    chosen = [choices(row, draws, rules) for row in rows]
+    each = {r.table.name: regrets(r, c) for r, c in zip(rows, chosen, strict=True)}
+    fewer = [leaving_out(row, SOFTENED) for row in rows]
+    others = [regrets(row, choices(row, draws, rules)) for row in fewer]
     names = list(next(iter(each.values())))
     results: dict[str, Any] = {
         "students": {row.table.name: len(row.params) for row in rows},
@@ -386,6 +381,7 @@ def main(tables: Sequence[str] = TABLES, draws: int = DRAWS) -> dict[str, Any]:
             name: interval([found[name] - found["most accurate"] for found in each.values()])
             for name in names
         },
+        "beside the most accurate": beside_most_accurate(rows, chosen),
     }
     try:
         results["published"] = published()

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from autodas.core.rng import derive
 from autodas.tables.pairs import PairRung, PairTable
-from benchmarks import teachers, teachers_page
+from benchmarks import teachers, teachers_page, teachers_published, teachers_regret
 
 SPACE = "digits-vit"
 STUDENTS = tuple(
@@ -75,7 +75,7 @@ def test_a_rule_takes_one_for_all(rule, chosen):
     found = teachers.RULES[rule](pairs)
     assert [WAYS[i] for i in found] == [chosen] * 4
     expected = MEANS.max() - MEANS[WAYS.index(chosen)]
-    np.testing.assert_allclose(teachers.lost(pairs, found), expected)
+    np.testing.assert_allclose(teachers_regret.lost(pairs.table.accuracy, found), expected)
 
 
 def test_a_rule_whose_teachers_are_not_here_is_left_out():
@@ -147,13 +147,6 @@ def test_none_is_asked_first_and_then_the_accurate():
     assert [WAYS[i] for i in teachers.in_order(made_up())] == ["none", "famous", "both", "good"]
 
 
-def test_an_interval_is_over_students():
-    assert teachers.interval([np.full(9, 2.0), np.full(5, 4.0)]) == [3.0, 3.0, 3.0]
-    mean, low, high = teachers.interval([np.array([0.0, 10.0] * 8)])
-    assert (mean, low) == (5.0, pytest.approx(2.5, abs=0.7))
-    assert high == pytest.approx(7.5, abs=0.7)
-
-
 def test_without_some_ways_everything_is_of_the_others():
     pairs = made_up()
     fewer = teachers.leaving_out(pairs, ["famous", "nobody"])
@@ -187,6 +180,8 @@ def test_the_page_holds_what_was_found(tmp_path, monkeypatch):
     assert "| most accurate | 20.00 (20.00 to 20.00) | 20.00 (20.00 to 20.00) |" in text
     assert found["more than the most accurate"]["none"][0] == -10.0
     assert found["regret"]["random"]["all"][0] == 80 - MEANS.mean()
+    assert "On digits the contest by accuracy, then calibrated, loses 0.00 of the most" in text
+    assert "20.00 points, 0 % (0 to 0 %)" in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
@@ -196,8 +191,8 @@ def test_published_comparisons_are_counted_within_one_matrix(monkeypatch):
     facts = {"a": {"accuracy": 80.0}, "b": {"accuracy": 70.0}, "c": {"accuracy": None}}
     values = np.array([[50.0, 52.0, 99.0, 1.0], [60.0, 59.0, np.nan, 1.0], [60.0, np.nan, 9.0, 1]])
     table = PairTable("m", ("x", "y", "z"), ("a", "b", "c", "none"), values[..., None], (0,), facts)
-    monkeypatch.setattr(teachers, "published_pairs", lambda: [table, table])
-    found = teachers.published()
+    monkeypatch.setattr(teachers_published, "published_pairs", lambda: [table, table])
+    found = teachers_published.published()
     assert found["comparisons"] == 4
     assert found["the more accurate teacher is better"] == 2
     assert found["regret of the more accurate"] == pytest.approx(1.0)

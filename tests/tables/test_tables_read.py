@@ -424,8 +424,8 @@ EMBEDDED = [each.name for each in TABLES if each.embedded and "-pairs-" not in e
 PAIRS = {
     "digits-pairs-cnn": (32, 13, 2, {"1/27", "1/9", "1/3"}),
     "digits-pairs-vit": (32, 13, 2, {"1/27", "1/9", "1/3"}),
-    "fashion-pairs-cnn": (32, 11, 1, {"1/9", "1/3"}),
-    "fashion-pairs-vit": (32, 11, 1, {"1/9", "1/3"}),
+    "fashion-pairs-cnn": (32, 11, 2, {"1/9", "1/3"}),
+    "fashion-pairs-vit": (32, 11, 2, {"1/9", "1/3"}),
 }
 
 
