@@ -48,9 +48,11 @@ class Reach:
 
         What is run while a module is loaded (constants, defaults, decorators) is reached by
         every test that reaches the module at all, and may show in any: there, those of the
-        module come first.
+        module come first. A module that no test loads is reached by none.
         """
         known = self.lines.get(path.as_posix(), {})
+        if not known:
+            return []
         reached = {test for each in statement(source, line) for test in known.get(each, [])}
         if reached:
             return self.fastest(reached)
@@ -219,6 +221,8 @@ def noticed(tree: Path, tests: Sequence[str], reach: Reach, *, keep_compiled: bo
         reach: Says how long they take; one that takes far longer, or all together, hang.
         keep_compiled: Nothing is changed in the tree, so its compiled files serve those who follow.
     """
+    if not tests:
+        return False
     files = list(dict.fromkeys(test.split("::")[0] for test in tests))
     chosen = Chosen(tests, reach)
     run = lambda: int(pytest.main([*OPTIONS, *files], plugins=[chosen]))  # noqa: E731

@@ -50,6 +50,11 @@ def test_what_runs_while_loading_meets_all_tests_those_of_its_file_first(reach):
     ]
 
 
+def test_what_no_test_loads_is_noticed_by_none_without_running_any(reach, tmp_path):
+    assert reach.of(Path("other.py"), SOURCE, 1) == []
+    assert not mutant_tests.noticed(tmp_path / "nowhere", [], reach)
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A tree with one function and three tests of which one does not reach it."""
