@@ -9,6 +9,7 @@ import torch
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
 from autodas.core.values import SCALAR, Column, Layout
+from autodas.expressions import Evaluator
 from autodas.networks import seeded
 from autodas.scores import (
     SCORES,
@@ -103,6 +104,48 @@ def test_a_score_that_needs_what_is_missing_fails_with_the_reason():
     assert isinstance(result, Failed)
     assert "cka" in result.reason
     assert "no teacher" in result.reason
+
+
+def few(double: bool = False) -> Subjects:
+    """Two architectures, of which one number is known."""
+    column = Column(SCALAR, np.array([1.0, 2.0]), Layout.of_segments([[()], [()]], [[1], [1]]))
+    return Subjects(("a", "b"), np.ones(2), {"params": column}, {}, double=double)
+
+
+def test_a_formula_is_taken_as_it_is_unless_its_sign_is_told():
+    assert of_expression("mine", "params", "test").sign == 1
+    negated = of_expression("mine", "neg(params)", "test", sign=-1)
+    assert negated.sign == -1
+    assert negated.compute(few()).value.tolist() == [-1.0, -2.0]
+
+
+def test_what_scores_see_is_told_apart_by_identity():
+    """Comparing arrays has no single answer."""
+    one, other = few(), few()
+    assert one != other
+    assert len({one, other, one}) == 2
+
+
+def test_checking_for_rounding_takes_no_more_memory_than_it_is_given(monkeypatch):
+    given = []
+
+    class Noted(Evaluator):
+        def __init__(self, columns, memo_bytes, **others) -> None:
+            given.append(memo_bytes)
+            super().__init__(columns, memo_bytes, **others)
+
+    spilled = []
+    monkeypatch.setattr("autodas.scores.score.Evaluator", Noted)
+    monkeypatch.setattr(
+        "autodas.scores.score.spilled", lambda columns, most: spilled.append(most) or columns
+    )
+    few(double=True).remembering(3000, checked=True)
+    assert (spilled, given) == ([1000], [1000, 1000])
+    for seen, checked in ((few(double=True), False), (few(), True)):
+        given.clear()
+        seen.remembering(3000, checked=checked)
+        assert given == [3000], "nothing is checked, and all of it is for scores"
+    assert spilled == [1000]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, norm, rankdata
 
-from autodas.scores.committee import Committee
+from autodas.scores.committee import Committee, boosted_trees
 
 
 def made(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,3 +51,56 @@ def test_equal_accuracies_are_no_error():
     y[:12] = 10.0
     assert np.isfinite(Committee(0).fit(x, y).predict(x)).all()
     assert Committee(0).fit(x, np.full(20, 50.0)).predict(x) == pytest.approx(np.full(20, 50.0))
+
+
+def normal_scores(y: np.ndarray) -> np.ndarray:
+    return norm.ppf((rankdata(y) - 0.5) / len(y))
+
+
+def test_the_process_is_a_smooth_one_by_hand():
+    """Matérn of 5/2 and noise on standardised features, of normal scores."""
+    (x, y), (unseen, _) = made(30, 0), made(10, 1)
+    process = Committee(0).fit(x, y)._process
+    height, length, noise = np.exp(process.kernel_.theta)
+    known, asked = ((each - x.mean(0)) / x.std(0) for each in (x, unseen))
+
+    def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        far = np.sqrt(5.0) * np.linalg.norm(a[:, None] - b[None], axis=2) / length
+        return height * (1.0 + far + far**2 / 3.0) * np.exp(-far)
+
+    weights = np.linalg.solve(
+        covariance(known, known) + noise * np.eye(len(known)), normal_scores(y)
+    )
+    np.testing.assert_allclose(process.predict(asked), covariance(asked, known) @ weights, 1e-5)
+
+
+def test_far_from_all_that_is_known_the_process_predicts_their_mean():
+    """Where many are equally bad, the mean score is not that of the middle rank."""
+    x, y = made(20, 0)
+    y[:12] = 10.0
+    mean = normal_scores(y).mean()
+    assert abs(mean) > 0.01
+    process = Committee(0).fit(x, y)._process
+    assert process.predict(np.full((1, 6), 1e12)) == pytest.approx([mean], rel=1e-6)
+
+
+def test_a_prediction_is_the_accuracy_of_the_mean_score_of_both():
+    (x, y), (unseen, _) = made(30, 0), made(40, 1)
+    committee = Committee(3).fit(x, y)
+    trees = boosted_trees(3).fit(x, normal_scores(y)).predict(unseen)
+    process = committee._process.predict((unseen - x.mean(0)) / x.std(0))
+    score = (trees + process) / 2.0
+    levels, known = np.sort(normal_scores(y)), np.sort(y)
+    within = (levels[0] < score) & (score < levels[-1])
+    assert within.sum() > 20
+    found = committee.predict(unseen)
+    np.testing.assert_allclose(found[within], np.interp(score[within], levels, known), rtol=1e-6)
+
+
+def test_beyond_what_was_learnt_accuracies_go_on_with_the_mean_slope():
+    x, y = made(40, 0)
+    committee, levels = Committee(0).fit(x, y), normal_scores(y)
+    slope = (y.max() - y.min()) / (levels.max() - levels.min())
+    asked = np.array([levels.min() - 2.0, levels.min(), levels.max(), levels.max() + 0.5])
+    expected = [y.min() - 2.0 * slope, y.min(), y.max(), y.max() + 0.5 * slope]
+    np.testing.assert_allclose(committee._accuracy(asked), expected)

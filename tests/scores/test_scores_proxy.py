@@ -139,6 +139,29 @@ def test_the_text_of_a_sum_names_weights_and_formulas():
     assert proxy().formula == "0.75·Q(layers_mean(cka)) − 0.1·Q(layers_sum(log(l2(weight_grad))))"
 
 
+@pytest.mark.parametrize(
+    ("terms", "text"),
+    [
+        ([Term(parse("params"), 2.0)], "2·params"),
+        ([Term(parse("params"), -1.0)], "−1·params"),
+        ([Term(parse("params"), 1.0, scaled=True)], "1·Q(params)"),
+        ([Term(parse("params")), Term(parse("macs"), -0.12345)], "1·params − 0.123·macs"),
+        ([Term(parse("params")), Term(parse("macs"))], "1·params + 1·macs"),
+        ([Term(parse("params"), -2.0), Term(parse("macs"), 1.0)], "−2·params + 1·macs"),
+    ],
+)
+def test_only_a_single_formula_that_counts_once_is_written_without_its_weight(terms, text):
+    assert score_of("mine", terms, "test").formula == text
+
+
+def test_a_scale_has_a_knot_at_every_32nd_of_the_values_it_is_fitted_on():
+    """Another number would change every calibrated score."""
+    scale = Scale.fit(np.random.default_rng(0).permutation(321.0 + np.arange(321)))
+    assert scale.knots == tuple(321.0 + np.arange(0, 321, 10))
+    assert np.allclose(scale.levels, (np.arange(0, 321, 10) + 0.5) / 321 - 0.5)
+    assert len(Scale.fit(np.arange(33.0)).knots) == 33
+
+
 def test_a_proxy_file_comes_back_exactly(tmp_path):
     path = tmp_path / "proxy.json"
     proxy().save(path)
