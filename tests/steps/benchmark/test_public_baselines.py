@@ -8,7 +8,7 @@ from autodas.steps.benchmark import run as benchmark
 from autodas.steps.benchmark.run import BenchmarkConfig
 from autodas.workbench.protocol import Protocol
 
-NOWHERE = Protocol(data="no such data")  # for which nobody knows a teacher
+UNTAUGHT = Protocol(data="flowers12")  # for which nobody knows a teacher
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,6 @@ def test_sizes_rank_the_published_labels_as_known(data_folder, tmp_path, table, 
 
 def test_sizes_alone_run_no_network_and_need_no_teacher(tmp_path):
     config = BenchmarkConfig(
-        out=tmp_path / "run", table=("digits-vit",), scores=(), limit=20, protocol=NOWHERE
+        out=tmp_path / "run", table=("digits-vit",), scores=(), limit=20, protocol=UNTAUGHT
     )
     assert len(benchmark.run(config)["rows"]) == 3
