@@ -33,7 +33,7 @@ def lost_crossed(accuracy: Any, chosen: Any) -> Any:
     Raises:
         ValueError: there is but one training of each pair.
     """
-    students, _, trainings = np.arange(len(accuracy)), *accuracy.shape[1:]
+    students, trainings = np.arange(len(accuracy)), accuracy.shape[2]
     if trainings < 2:
         raise ValueError("two trainings of each pair are needed")
     found = []

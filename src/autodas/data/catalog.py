@@ -115,6 +115,7 @@ def check_data_name(name: str) -> None:
         UnknownName: there is no data set of that name.
         InvalidInput: the name is not of a possible form.
         FileProblem: there is no such folder or list of images.
+        MissingData: a data set of Hugging Face is not on this machine.
     """
     if name.startswith(PREFIXES):
         ImageSource.parsed(name).layout()
