@@ -14,9 +14,11 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ import pytest
 SLOW_TO_LOAD = ("torch", "scipy.stats", "sklearn.ensemble", "hypothesis", "matplotlib.pyplot")
 # Nobody reads how a test failed, and rewriting its assertions takes half of a mutant's time.
 OPTIONS = ("-q", "-x", "--assert=plain", "-m", "not slow and not gpu",
-           "-p", "no:cacheprovider", "-p", "no:xdist")  # fmt: skip
+           "-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:xdist")  # fmt: skip
+FEW = 100  # of the fastest tests: the file with most of them is tried before others are collected
 LEAST_PATIENCE = 15.0  # seconds
 PATIENCE = 4.0  # times what the tests take without a change, from where on they hang
 
@@ -221,12 +224,28 @@ def noticed(tree: Path, tests: Sequence[str], reach: Reach, *, keep_compiled: bo
         reach: Says how long they take; one that takes far longer, or all together, hang.
         keep_compiled: Nothing is changed in the tree, so its compiled files serve those who follow.
     """
-    if not tests:
-        return False
-    files = list(dict.fromkeys(test.split("::")[0] for test in tests))
-    chosen = Chosen(tests, reach)
-    run = lambda: int(pytest.main([*OPTIONS, *files], plugins=[chosen]))  # noqa: E731
-    return forked(tree, run, reach.patience(tests), keep_compiled=keep_compiled) != 0
+    for part in filter(None, _parts(tests)):
+        files = dict.fromkeys(_file(test) for test in part)
+        run = partial(pytest.main, [*OPTIONS, *files], plugins=[Chosen(part, reach)])
+        if forked(tree, run, reach.patience(part), keep_compiled=keep_compiled) != 0:
+            return True
+    return False
+
+
+def _parts(tests: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of one file, which are quick to collect and notice most, and the others by file.
+
+    What a module's fixture makes is made anew whenever tests of another file were run between.
+    """
+    files = [file for file, _ in Counter(_file(test) for test in tests[:FEW]).most_common()]
+    files += dict.fromkeys(_file(test) for test in tests)
+    by_file = {file: [test for test in tests if _file(test) == file] for file in files}
+    first, *others = by_file.values() or [[]]
+    return first, [test for those in others for test in those]
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def forked(

@@ -119,6 +119,24 @@ def test_what_a_fixture_runs_for_several_tests_is_reached_by_each(tree):
 
 
 @pytest.mark.slow
+def test_what_a_module_shares_is_made_once_for_each_run(tree):
+    made = tree / "made"
+    tests = []
+    for name in "abc":
+        (tree / "tests" / f"test_{name}.py").write_text(
+            "import pathlib, pytest\n@pytest.fixture(scope='module')\ndef shared():\n"
+            f"    with pathlib.Path({str(made)!r}).open('a') as file:\n"
+            f"        file.write({name!r})\n"
+            "def test_one(shared):\n    pass\ndef test_two(shared):\n    pass\n"
+        )
+        tests += [f"tests/test_{name}.py::test_{number}" for number in ("one", "two")]
+    interleaved = [*tests[::2], *tests[1::2]]
+    reach = mutant_tests.Reach(dict.fromkeys(tests, 0.0), {})
+    assert not mutant_tests.noticed(tree, interleaved, reach)
+    assert sorted(made.read_text()) == ["a", "b", "c"]
+
+
+@pytest.mark.slow
 def test_one_test_that_hangs_is_not_waited_for_as_long_as_for_all(tree, monkeypatch):
     monkeypatch.setattr(mutant_tests, "LEAST_PATIENCE", 2.0)
     tests = [f"tests/test_sums.py::test_{name}" for name in ("two", "three", *range(100))]
