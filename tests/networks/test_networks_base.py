@@ -1,5 +1,7 @@
 """Seeded initialisation and cost."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -15,7 +17,9 @@ from autodas.networks import (
     resnet18,
     seeded,
     set_drop_path,
+    weights_digest,
 )
+from autodas.networks.base import like_parameters
 from autodas.networks.resnet import BasicBlock, LinearBlock
 from autodas.networks.transformer import evenly_spaced
 
@@ -262,3 +266,31 @@ def test_drop_path_acts_in_training_alone_and_grows():
 )
 def test_evenly_spaced(depth, expected):
     assert evenly_spaced(depth) == expected
+
+
+class Extra(nn.Linear):
+    """Keeps something in its state that is no tensor."""
+
+    def get_extra_state(self):
+        return {"scale": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_the_digest_of_weights_takes_whatever_a_state_holds():
+    networks = [
+        nn.Linear(2, 2),
+        Extra(2, 2),
+        nn.LazyLinear(2),
+        nn.Linear(2, 2, dtype=torch.complex64),
+    ]
+    found = [weights_digest(seeded(lambda: copy.deepcopy(n), 0)) for n in networks]  # noqa: B023
+    assert len(set(found)) == len(networks)
+    assert found == [weights_digest(network) for network in networks]
+
+
+def test_images_have_the_precision_of_the_weights_and_not_of_whole_numbers():
+    network = nn.Linear(2, 2).double()
+    network = nn.ParameterList([nn.Parameter(torch.arange(3), requires_grad=False), network.weight])
+    assert like_parameters(network, (1, 2)).dtype == torch.float64
