@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from autodas.networks.base import like_parameters, seeded
+from autodas.networks.undisturbed import undisturbed
 
 __all__ = ["Cost", "cost", "count", "parameters", "without_weights"]
 
@@ -77,7 +78,7 @@ def count(network: nn.Module, image: Tensor) -> Cost:
     """Parameters and MACs of a network that exists.
 
     Args:
-        network: In evaluation mode.
+        network: In evaluation mode; unchanged afterwards.
         image: ``(1, C, H, W)`` on the network's device.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
@@ -86,8 +87,8 @@ def count(network: nn.Module, image: Tensor) -> Cost:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with counter, torch.no_grad():
-            network(image)
+        with undisturbed(network), counter, torch.no_grad():
+            network(image.clone())  # it may write into it
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
     # The counter counts a multiplication and an addition as two.
