@@ -131,6 +131,35 @@ def test_every_way_of_counting_counts_the_same(name, where):
     assert found.macs == macs + 10 * width
 
 
+class Products(nn.Module):
+    """Tokens of 8 numbers, multiplied by a vector in one of the ways that PyTorch has."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.product = product
+        self.vector, self.both = nn.Parameter(torch.zeros(8)), nn.Bilinear(8, 8, 5, bias=False)
+
+    def forward(self, x):
+        return self.product(self, x.mean(1))
+
+
+PRODUCTS = {
+    "@": (lambda net, x: x @ net.vector, 4 * 8),
+    "column": (lambda net, x: x @ net.vector[:, None], 4 * 8),
+    "mv": (lambda net, x: x[0].mv(net.vector), 4 * 8),
+    "addmv": (lambda net, x: torch.addmv(x[0, :, 0], x[0], net.vector), 4 * 8),
+    "dot": (lambda net, x: x[0, 0].dot(net.vector), 8),
+    "addbmm": (lambda net, x: torch.addbmm(x[0, :, :4], x, x.mT), 4 * 8 * 4),
+    "bilinear": (lambda net, x: net.both(x, x), 4 * 5 * 8 * 8),
+}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_every_product_is_counted(product):
+    make, macs = PRODUCTS[product]
+    assert count(Products(make), torch.zeros(1, 3, 4, 8)).macs == macs
+
+
 def test_counting_leaves_the_fast_path_of_attention_as_it_was():
     for enabled in (True, False):
         torch.backends.mha.set_fastpath_enabled(enabled)

@@ -43,7 +43,7 @@ def params(probe: Probe) -> list[float]:
     return [float(probe.params)]
 
 
-@statistic(SCALAR, size=True)
+@statistic(SCALAR, size=True, version=2)
 def macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations for one image, attention included."""
     return [float(probe.extra.macs)]
