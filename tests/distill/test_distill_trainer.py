@@ -58,6 +58,40 @@ def test_a_teacher_changes_what_is_learnt_and_nothing_else():
     assert not torch.allclose(weights(vanilla), weights(taught), atol=1e-3)
 
 
+class Writing(ResNet):
+    """Writes into the images that it is given."""
+
+    def forward_stages(self, x):
+        return super().forward_stages(x.mul_(2))
+
+
+class Reading(ResNet):
+    def forward_stages(self, x):
+        return super().forward_stages(x * 2)
+
+
+@pytest.mark.parametrize("losses", [{"kd": 0.9}, {"at": 100.0}])
+def test_what_a_network_writes_into_its_images_nobody_else_sees(losses):
+    data, teacher = load_data("digits"), load_teacher("digits-cnn-teacher")
+    kept = data.train_images.clone(), data.test_images.clone()
+    recipe = replace(CNN, epochs=1, batch_size=512, losses=losses)
+    found = []
+    for kind in (Writing, Reading):
+        network, teaches = (
+            seeded(lambda: kind((1, 1), (4, 4), channels=1), seed)  # noqa: B023
+            for seed in (0, 1)
+        )
+        taught = replace(teacher, network=teaches, digest=kind.__name__)
+        found.append(train(network, data, recipe, seed=0, teacher=taught))
+        evaluate(network, data.test_images, data.test_labels)
+    assert [entry["loss"] for entry in found[0].history] == [
+        pytest.approx(entry["loss"], rel=1e-5) for entry in found[1].history
+    ]
+    assert found[0].accuracy == pytest.approx(found[1].accuracy, abs=0.5)
+    assert torch.equal(kept[0], data.train_images)
+    assert torch.equal(kept[1], data.test_images)
+
+
 def test_distilling_brings_the_student_towards_the_teacher():
     data, teacher = load_data("digits"), load_teacher("digits-cnn-teacher")
     recipe = replace(CNN, epochs=20)

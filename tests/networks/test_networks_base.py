@@ -1,5 +1,7 @@
 """Seeded initialisation and cost."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -15,7 +17,9 @@ from autodas.networks import (
     resnet18,
     seeded,
     set_drop_path,
+    weights_digest,
 )
+from autodas.networks.base import like_parameters
 from autodas.networks.resnet import BasicBlock, LinearBlock
 from autodas.networks.transformer import evenly_spaced
 
@@ -125,6 +129,35 @@ def test_every_way_of_counting_counts_the_same(name, where):
     else:
         found = count(build().train("training" in where), torch.zeros(1, 3, 8, 8))
     assert found.macs == macs + 10 * width
+
+
+class Products(nn.Module):
+    """Tokens of 8 numbers, multiplied by a vector in one of the ways that PyTorch has."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.product = product
+        self.vector, self.both = nn.Parameter(torch.zeros(8)), nn.Bilinear(8, 8, 5, bias=False)
+
+    def forward(self, x):
+        return self.product(self, x.mean(1))
+
+
+PRODUCTS = {
+    "@": (lambda net, x: x @ net.vector, 4 * 8),
+    "column": (lambda net, x: x @ net.vector[:, None], 4 * 8),
+    "mv": (lambda net, x: x[0].mv(net.vector), 4 * 8),
+    "addmv": (lambda net, x: torch.addmv(x[0, :, 0], x[0], net.vector), 4 * 8),
+    "dot": (lambda net, x: x[0, 0].dot(net.vector), 8),
+    "addbmm": (lambda net, x: torch.addbmm(x[0, :, :4], x, x.mT), 4 * 8 * 4),
+    "bilinear": (lambda net, x: net.both(x, x), 4 * 5 * 8 * 8),
+}
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_every_product_is_counted(product):
+    make, macs = PRODUCTS[product]
+    assert count(Products(make), torch.zeros(1, 3, 4, 8)).macs == macs
 
 
 def test_counting_leaves_the_fast_path_of_attention_as_it_was():
@@ -262,3 +295,31 @@ def test_drop_path_acts_in_training_alone_and_grows():
 )
 def test_evenly_spaced(depth, expected):
     assert evenly_spaced(depth) == expected
+
+
+class Extra(nn.Linear):
+    """Keeps something in its state that is no tensor."""
+
+    def get_extra_state(self):
+        return {"scale": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_the_digest_of_weights_takes_whatever_a_state_holds():
+    networks = [
+        nn.Linear(2, 2),
+        Extra(2, 2),
+        nn.LazyLinear(2),
+        nn.Linear(2, 2, dtype=torch.complex64),
+    ]
+    found = [weights_digest(seeded(lambda: copy.deepcopy(n), 0)) for n in networks]  # noqa: B023
+    assert len(set(found)) == len(networks)
+    assert found == [weights_digest(network) for network in networks]
+
+
+def test_images_have_the_precision_of_the_weights_and_not_of_whole_numbers():
+    network = nn.Linear(2, 2).double()
+    network = nn.ParameterList([nn.Parameter(torch.arange(3), requires_grad=False), network.weight])
+    assert like_parameters(network, (1, 2)).dtype == torch.float64

@@ -16,6 +16,7 @@ from autodas.statistics.passes import gaussian, gradients, information
 from autodas.statistics.passes.layer_outputs import LayerOutputs, channels_first
 from autodas.statistics.passes.losses import check_labels, labels_loss
 from autodas.statistics.passes.probe import Probe
+from autodas.statistics.passes.weights import Layer
 
 
 def noise(*shape, seed=0):
@@ -225,20 +226,24 @@ def test_weights_are_drawn_one_after_the_other_and_biases_are_zero():
 # --- outputs of layers ----------------------------------------------------------------------------
 
 
+def layer(module):
+    return Layer("one", module.weight, module)
+
+
 def test_the_least_eigenvalue_is_that_of_the_channels_correlations():
     conv = nn.Conv2d(1, 3, 1)
     positions = noise(2, 3, 2, 3)
     seen = LayerOutputs()
     seen(conv, (), positions)
     expected = np.linalg.eigvalsh(np.corrcoef(positions[0].flatten(1)))[0]
-    assert seen.least_eigenvalue(conv.weight) == pytest.approx(expected)
+    assert seen.least_eigenvalue(layer(conv)) == pytest.approx(expected)
     seen(conv, (), positions)
-    assert seen.least_eigenvalue(conv.weight) == pytest.approx(2 * expected)
-    assert seen.least_eigenvalue(nn.Linear(1, 1).weight) == 0
+    assert seen.least_eigenvalue(layer(conv)) == pytest.approx(2 * expected)
+    assert seen.least_eigenvalue(layer(nn.Linear(1, 1))) == 0
     for nothing in (noise(2, 3, 1, 3), torch.cat([positions[:, :2], 7 + 0 * positions[:, :1]], 1)):
         seen = LayerOutputs()
         seen(conv, (), nothing)
-        assert seen.least_eigenvalue(conv.weight) == 0
+        assert seen.least_eigenvalue(layer(conv)) == 0
 
 
 def test_fisher_information_is_half_the_squared_sum_of_what_meets():
@@ -247,12 +252,12 @@ def test_fisher_information_is_half_the_squared_sum_of_what_meets():
     tokens, pulls = noise(4, 5, 2), noise(4, 5, 3, seed=1)
     outputs = [linear(tokens), linear(2 * tokens)]
     (outputs[0] * pulls).sum().backward(retain_graph=True)  # not of the loss
-    assert seen.fisher(linear.weight) == 0
+    assert seen.fisher(layer(linear)) == 0
     seen.listening = True
     sum((each * pulls).sum() for each in outputs).backward()
     met = [(each.detach() * pulls).sum(1) for each in outputs]
     expected = 2 * sum(float((each**2).mean(0).sum() / 2) for each in met)
-    assert seen.fisher(linear.weight) == pytest.approx(expected)
+    assert seen.fisher(layer(linear)) == pytest.approx(expected)
 
 
 def test_outputs_that_are_overwritten_have_no_information():
@@ -261,7 +266,7 @@ def test_outputs_that_are_overwritten_have_no_information():
     seen.listening = True
     linear(torch.ones(4, 2)).mul_(2).sum().backward()
     with pytest.raises(Unmeasurable, match="overwrites the outputs of its layers"):
-        seen.fisher(linear.weight)
+        seen.fisher(layer(linear))
 
 
 def test_channels_come_first_wherever_they_lie():

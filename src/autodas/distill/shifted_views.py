@@ -69,7 +69,8 @@ def predict(
         for start in range(0, max(1, len(images)), BATCH):
             part = images[start : start + BATCH]
             part = part if weights is None else part.to(weights.device)
-            found.append(network(ready(part) if ready else part))
+            # A copy: a network may write into its images, and these are everybody's.
+            found.append(network(ready(part).clone() if ready else part.clone()))
     return torch.cat(found)
 
 

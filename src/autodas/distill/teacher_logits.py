@@ -107,7 +107,8 @@ class TeacherOutputs:
             for network in self.networks:
                 suited = at_native_size(network, images)
                 if self.stages:
-                    found.append(look(network, suited, stages=True))
+                    # A copy: it may write into its images, and the student sees them next.
+                    found.append(look(network, suited.clone(), stages=True))
                 else:
                     found.append(Outputs(predict(network, suited)))
         return found

@@ -15,6 +15,7 @@ from autodas.networks.pit import PoolingTransformer
 from autodas.networks.resnet import LinearResNet, ResNet, WideResNet, cifar_resnet, resnet18
 from autodas.networks.transformer import set_drop_path
 from autodas.networks.transnas import TransNasNetwork
+from autodas.networks.undisturbed import undisturbed
 from autodas.networks.vgg import VGG
 from autodas.networks.vit import VisionTransformer
 
@@ -39,6 +40,7 @@ __all__ = [
     "resnet18",
     "seeded",
     "set_drop_path",
+    "undisturbed",
     "weights_digest",
     "without_weights",
 ]

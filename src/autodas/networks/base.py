@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from autodas.networks.cell_graphs import CellGraph
 
@@ -123,6 +124,10 @@ def weights_digest(network: nn.Module) -> str:
     """SHA-256 of all tensors of a network's state, with their names, types and shapes."""
     found = hashlib.sha256()
     for name, tensor in network.state_dict().items():
+        if not isinstance(tensor, Tensor) or is_lazy(tensor):
+            # What a module adds of its own, or a weight that is made by the first images.
+            found.update(f"{name} {type(tensor).__name__}\n".encode())
+            continue
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         # Seen as bytes: some types of numbers NumPy does not have.
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
@@ -131,5 +136,6 @@ def weights_digest(network: nn.Module) -> str:
 
 def like_parameters(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
     """Grey images of a shape, on the device and of the type of a network's parameters."""
-    first = next(model.parameters(), torch.empty(0))
+    real = (p for p in model.parameters() if p.is_floating_point())
+    first = next(real, torch.empty(0))
     return torch.full(shape, 0.5, dtype=first.dtype, device=first.device)

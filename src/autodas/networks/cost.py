@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from autodas.networks.base import like_parameters, seeded
+from autodas.networks.undisturbed import undisturbed
 
 __all__ = ["Cost", "cost", "count", "parameters", "without_weights"]
 
@@ -77,7 +78,7 @@ def count(network: nn.Module, image: Tensor) -> Cost:
     """Parameters and MACs of a network that exists.
 
     Args:
-        network: In evaluation mode.
+        network: In evaluation mode; unchanged afterwards.
         image: ``(1, C, H, W)`` on the network's device.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
@@ -86,8 +87,8 @@ def count(network: nn.Module, image: Tensor) -> Cost:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with counter, torch.no_grad():
-            network(image)
+        with undisturbed(network), counter, torch.no_grad():
+            network(image.clone())  # it may write into it
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
     # The counter counts a multiplication and an addition as two.
@@ -150,8 +151,44 @@ def _lstm(
     return 2 * steps * batch * (math.prod(to_gates) + math.prod(back))
 
 
-# PyTorch has no formulas for what the CPU does in one go, and would count nothing for it.
+def _with_vector(matrix: tuple[int, ...], _: tuple[int, ...], **__: object) -> int:
+    """FLOPs of a matrix, or of a vector, times a vector."""
+    return 2 * math.prod(matrix)
+
+
+def _with_vector_added(
+    _: tuple[int, ...], matrix: tuple[int, ...], *__: object, **___: object
+) -> int:
+    return 2 * math.prod(matrix)
+
+
+def _sum_of_products(
+    _: tuple[int, ...], left: tuple[int, ...], right: tuple[int, ...], *__: object, **___: object
+) -> int:
+    """FLOPs of products of matrices, (B, N, M) and (B, M, P), that are added up."""
+    return 2 * math.prod(left) * right[2]
+
+
+def _three(*given: tuple[int, ...] | list[int], **_: object) -> int:
+    """FLOPs of ``nn.Bilinear``: three tensors, brought to one shape at the axes after them."""
+    shapes = []
+    for shape, axes in zip(given[:3], given[3:6], strict=True):
+        whole = list(shape)
+        for axis in sorted(axes):
+            whole.insert(axis, 1)
+        shapes.append(whole)
+    return 2 * int(math.prod(map(max, *shapes)))
+
+
+# PyTorch has no formulas for what the CPU does in one go, and would count nothing for it; nor for
+# products with vectors.
 _FORMULAS: dict[object, Callable[..., int]] = {
+    torch.ops.aten.mv: _with_vector,
+    torch.ops.aten.dot: _with_vector,
+    torch.ops.aten.vdot: _with_vector,
+    torch.ops.aten.addmv: _with_vector_added,
+    torch.ops.aten.addbmm: _sum_of_products,
+    torch.ops.aten._trilinear: _three,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     torch.ops.aten.mkldnn_rnn_layer: _lstm,
 }

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from autodas.core.errors import InvalidInput
 from autodas.networks.base import like_parameters
 from autodas.networks.cost import NEEDS_NUMBERS
+from autodas.networks.undisturbed import restored
 from autodas.networks.wrapped import Stage, WrappedNetwork, features_of, logits_of, tensor_of
 
 __all__ = ["wrapped"]
@@ -129,9 +130,11 @@ def _run(
     ]
     modes = {module: module.training for module in model.modules()}
     try:
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            image = like_parameters(model.eval(), (1, *input_shape)).requires_grad_()
-            logits = last_of(model(image), name)
+        with restored(model), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            for module in modes:
+                module.training = False
+            image = like_parameters(model, (1, *input_shape)).requires_grad_()
+            logits = last_of(model(image.clone()), name)  # it may write into its images
             once = [each for each in outputs if calls[each.stage.module] == 1]
             values = [each.value for each in once]
             reached: Sequence[Tensor | None] = (

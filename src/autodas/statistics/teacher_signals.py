@@ -12,8 +12,9 @@ from torch import Tensor
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes.gradients import tangent_kernel
-from autodas.statistics.passes.views import at_least_single, vectors
-from autodas.statistics.passes.weights import layers_of
+from autodas.statistics.passes.notes import on_input
+from autodas.statistics.passes.views import alike
+from autodas.statistics.passes.weights import layers_of, scripted_part
 from autodas.statistics.passes.without_trace import measuring_mode, plain_weights, replaced
 
 __all__ = ["TeacherSignals"]
@@ -63,19 +64,17 @@ class TeacherSignals:
             Stage outputs; ``(B, K)`` logits and the ``(B, D)`` that the last linear layer sees.
         """
         inputs: list[Tensor] = []
-        hook = self.network.classifier.register_forward_pre_hook(
-            lambda _, given: inputs.append(vectors(given[0].detach()))
-        )
+        hook = on_input(self.network.classifier, inputs)
         try:
             with (
                 measuring_mode(self.network, batch_statistics=not self.trained),
                 torch.no_grad(),
             ):
-                stages, logits = self.network.forward_stages(self.images)
+                stages, logits = self.network.forward_stages(self.images.clone())
         finally:
             hook.remove()
-        self._stages = [at_least_single(stage) for stage in stages]
-        self._outputs = at_least_single(logits), inputs[-1]
+        self._stages = [alike(stage, self.images) for stage in stages]
+        self._outputs = alike(logits, self.images), alike(inputs[-1], self.images)
         return self._stages, self._outputs
 
     def forget_features(self, most: int = MOST_KEPT) -> None:
@@ -134,11 +133,13 @@ class TeacherSignals:
         if not self.classes:
             raise Unmeasurable("the teacher has features alone, no logits")
         network = self.network
+        if part := scripted_part(network):
+            raise Unmeasurable(f"{part} of the teacher is a program, whose layers cannot be seen")
         with (
             measuring_mode(network, batch_statistics=not self.trained),
             plain_weights(network),
             # Its weights want no gradient, so others that share their numbers stand for them.
-            replaced(network, lambda weight: weight.detach().requires_grad_()),
+            replaced(network, lambda w: w.detach().requires_grad_(w.is_floating_point())),
         ):
             weights = [layer.weight for layer in layers_of(network)]
             return tangent_kernel(network, weights, self.images)

@@ -33,7 +33,7 @@ def stage_shapes(network: StagedNetwork, images: Tensor) -> Shapes:
     was_training = network.training
     network.eval()
     with torch.no_grad():
-        stages, _ = network.forward_stages(images)
+        stages, _ = network.forward_stages(images.clone())  # it may write into them
     network.train(was_training)
     return [tuple(without_prefix(s, network.prefix_tokens).shape) for s in stages]
 

@@ -15,6 +15,7 @@ from autodas.statistics.catalog import statistic
 from autodas.statistics.need import Need
 from autodas.statistics.passes import views
 from autodas.statistics.passes.probe import Probe
+from autodas.statistics.passes.weights import real_weights
 
 WEIGHT = Type(Kind.ELEMENTS, "layer", "weight")
 WEIGHT_SPECTRUM = Type(Kind.SPECTRUM, "layer", "weight")
@@ -34,7 +35,7 @@ BEYOND_RANK = 2.0**-44  # of the largest eigenvalue of a Gram matrix
 @statistic(WEIGHT)
 def weight(probe: Probe) -> list[Tensor]:
     """Weights of every convolution and linear layer, attention projections included."""
-    return [layer.weight.detach() for layer in probe.layers]
+    return [weight.detach() for weight in real_weights(probe.layers)]
 
 
 @statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD})
@@ -62,7 +63,7 @@ def virtual_output(probe: Probe) -> list[float]:
 @statistic(WEIGHT_SPECTRUM)
 def weight_spectrum(probe: Probe) -> list[Tensor]:
     """Singular values of every weight reshaped to (out, in·kernel), largest first."""
-    return [singular_values(layer.weight.detach().flatten(1)) for layer in probe.layers]
+    return [singular_values(weight.detach().flatten(1)) for weight in real_weights(probe.layers)]
 
 
 @statistic(FEATURE, needs={Need.FORWARD})
@@ -113,13 +114,13 @@ def spatial_attention(probe: Probe) -> list[Tensor]:
     return probe.viewed(views.attention_map)
 
 
-@statistic(NORM_CHANNEL, needs={Need.FORWARD, Need.NORMS})
+@statistic(NORM_CHANNEL, needs={Need.FORWARD, Need.NORMS}, version=2)
 def norm_mean(probe: Probe) -> list[Tensor]:
     """Batch mean of every channel at the input of every normalisation layer."""
     return [mean for mean, _ in probe.norm_moments]
 
 
-@statistic(NORM_CHANNEL, needs={Need.FORWARD, Need.NORMS})
+@statistic(NORM_CHANNEL, needs={Need.FORWARD, Need.NORMS}, version=2)
 def norm_var(probe: Probe) -> list[Tensor]:
     """Batch variance of every channel at the input of every normalisation layer."""
     return [variance for _, variance in probe.norm_moments]

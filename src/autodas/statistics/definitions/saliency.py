@@ -109,12 +109,13 @@ def diversity_saliency(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={*BACKWARD, Need.OUTPUTS},
+    version=2,
     reference="Turner et al., ICLR 2020 (BlockSwap), eq. 4; summed as by Abdelfattah et al., 2021",
 )
 def fisher_information(probe: Probe) -> list[float]:
     """Σ over output channels of ½ mean over samples of (Σ activation · gradient)², times fan-in."""
     _ = probe.weight_gradients  # the backward pass, or that weights are frozen
-    return [probe.layer_outputs.fisher(layer.weight) for layer in probe.layers]
+    return [probe.layer_outputs.fisher(layer) for layer in probe.layers]
 
 
 @statistic(
@@ -153,10 +154,10 @@ def log_participation(probe: Probe) -> list[float]:
 
     Of a layer that is used several times, the sum over its uses.
     """
-    found = probe.extra.noise_loss.log_participation
-    if found is None:
-        raise Unmeasurable("nn.MultiheadAttention does not show what its layers put out")
-    return found
+    found = probe.extra.noise_loss
+    if found.unseen:
+        raise Unmeasurable(found.unseen)
+    return found.log_participation
 
 
 @statistic(
@@ -178,7 +179,7 @@ def least_correlation(probe: Probe) -> list[float]:
 
     Of a layer that is used several times, the sum over its uses.
     """
-    return [probe.layer_outputs.least_eigenvalue(layer.weight) for layer in probe.layers]
+    return [probe.layer_outputs.least_eigenvalue(layer) for layer in probe.layers]
 
 
 @statistic(

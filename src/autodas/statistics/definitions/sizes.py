@@ -16,13 +16,13 @@ def numel(probe: Probe) -> list[float]:
     return [float(layer.weight.numel()) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, size=True)
+@statistic(LAYER_VECTOR, size=True, version=2)
 def out_channels(probe: Probe) -> list[float]:
     """Output channels of every layer."""
-    return [float(layer.weight.shape[0]) for layer in probe.layers]
+    return [float(layer.channels) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True, version=2)
+@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True, version=3)
 def layer_macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations of every layer for one sample, in all its uses."""
     return [
@@ -43,7 +43,7 @@ def params(probe: Probe) -> list[float]:
     return [float(probe.params)]
 
 
-@statistic(SCALAR, size=True)
+@statistic(SCALAR, size=True, version=2)
 def macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations for one image, attention included."""
     return [float(probe.extra.macs)]

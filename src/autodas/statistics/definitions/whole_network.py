@@ -150,7 +150,10 @@ def perturbation_growth(probe: Probe) -> list[float]:
 
 
 @statistic(
-    SCALAR, needs={Need.INFORMATION}, reference="Tybl & Neumann, CVPR 2025 (VKDNW), sec. 3.3"
+    SCALAR,
+    needs={Need.INFORMATION},
+    version=2,
+    reference="Tybl & Neumann, CVPR 2025 (VKDNW), sec. 3.3",
 )
 def information_rank(probe: Probe) -> list[float]:
     """Number of parameter tensors, plus the entropy in [0, 1] of their Fisher information.

@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes.noise import noise_like
+from autodas.statistics.passes.without_trace import hooked
 
 __all__ = ["BlockValues", "block_pass", "block_values", "blocks_of"]
 
@@ -68,13 +69,8 @@ def block_pass(network: StagedNetwork, images: Tensor) -> BlockValues:
         images: ``(B, C, H, W)``; the noise has their number, shape and precision.
     """
     features: list[Tensor] = []
-    hooks = [_on_block(block, features) for block in blocks_of(network)]
-    try:
-        with torch.enable_grad():
-            stages, _ = network.forward_stages(noise_like(images))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(_on_block(block, features) for block in blocks_of(network)), torch.enable_grad():
+        stages, _ = network.forward_stages(noise_like(images))
     return block_values(features if len(features) > 1 else stages)
 
 

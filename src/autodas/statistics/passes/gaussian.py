@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from autodas.networks import StagedNetwork
 from autodas.statistics.passes import views
 from autodas.statistics.passes.noise import fixed_normal
-from autodas.statistics.passes.without_trace import replaced
+from autodas.statistics.passes.without_trace import hooked, replaced
 
 __all__ = ["GAUSSIAN_IMAGES", "drawn", "perturbation_growth"]
 
@@ -29,12 +29,15 @@ class _Calls:
     def __init__(self) -> None:
         self.calls: list[tuple[weakref.ref[Tensor], float | None]] = []
 
-    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def __call__(
+        self, module: nn.Module, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor]
+    ) -> None:
+        given = (*inputs, *named.values())
         removed = None
         if isinstance(module, _BATCH_NORM):
-            removed = float(views.channel_moments(inputs[0])[1].mean())
-        if inputs:
-            self.calls.append((weakref.ref(inputs[0]), removed))
+            removed = float(views.channel_moments(given[0])[1].mean())
+        if given:
+            self.calls.append((weakref.ref(given[0]), removed))
 
     def removed_before(self, output: Tensor) -> list[float]:
         """Mean channel variances at the BatchNorms on the way to ``output``."""
@@ -65,12 +68,9 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
     # Each precision has numbers of its own: see autodas.networks.seeded.
     noise, change = (fixed_normal(shape, generator, images) for _ in range(2))
     calls = _Calls()
-    hooks = [m.register_forward_pre_hook(calls) for m in network.modules() if not _has_parts(m)]
-    try:
+    leaves = (module for module in network.modules() if not _has_parts(module))
+    with hooked(m.register_forward_pre_hook(calls, with_kwargs=True) for m in leaves):
         before = _last_stage(network, weights, noise)
-    finally:
-        for hook in hooks:
-            hook.remove()
     removed = calls.removed_before(before)
     after = _last_stage(network, weights, noise + STEP * change)
     growth = (before - after).double().flatten(1).norm(dim=1).mean()
@@ -80,7 +80,7 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
 
 def _last_stage(network: StagedNetwork, weights: dict[int, Tensor], images: Tensor) -> Tensor:
     with replaced(network, lambda tensor: weights[id(tensor)]), torch.no_grad():
-        return network.forward_stages(images)[0][-1]
+        return network.forward_stages(images.clone())[0][-1]
 
 
 def _has_parts(module: nn.Module) -> bool:

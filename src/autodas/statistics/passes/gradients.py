@@ -16,8 +16,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
 from autodas.statistics.negligible import cleared
-from autodas.statistics.passes.losses import labels_loss
+from autodas.statistics.passes.losses import check_differentiable, check_outputs, labels_loss
 from autodas.statistics.passes.twice import TwiceDifferentiable
+from autodas.statistics.passes.weights import Layer
+from autodas.statistics.passes.without_trace import replaced
 
 __all__ = [
     "HESSIAN_IMAGES",
@@ -27,8 +29,10 @@ __all__ = [
     "distillation_gradients",
     "half_gradients",
     "hessian_products",
+    "outputs_of",
     "sign_sums",
     "tangent_kernel",
+    "used_by",
 ]
 
 HESSIAN_IMAGES = 16
@@ -66,7 +70,7 @@ def hessian_products(
         # The fused attention of the CPU can be differentiated only once.
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             with TwiceDifferentiable():
-                loss = labels_loss(network(some), known) * (len(some) / len(images))
+                loss = labels_loss(outputs_of(network, some), known) * (len(some) / len(images))
             gradients = _gradients(loss, weights, create_graph=True)
             along = torch.stack([(g * d).sum() for g, d in zip(gradients, direction, strict=True)])
             if along.requires_grad:
@@ -116,7 +120,7 @@ def tangent_kernel(network: StagedNetwork, weights: Sequence[Tensor], images: Te
     rows = []
     for some in torch.split(images, len(images) if _meet(network) else 1):
         with torch.enable_grad():
-            outputs = _run(network, some).flatten(1).sum(1)
+            outputs = outputs_of(network, some).flatten(1).sum(1)
             rows += [_gradients(output, weights, retain_graph=True) for output in outputs.unbind()]
     kernel = torch.zeros(len(rows), len(rows), dtype=torch.float64, device=images.device)
     for layer in zip(*rows, strict=True):
@@ -137,7 +141,7 @@ def distillation_gradients(
         teacher: ``(B, K)`` logits on the same images.
     """
     with torch.enable_grad():
-        student = (_run(network, images) / TEMPERATURE).log_softmax(1)
+        student = (outputs_of(network, images) / TEMPERATURE).log_softmax(1)
         taught = (teacher / TEMPERATURE).softmax(1).to(student.dtype)
         loss = F.kl_div(student, taught, reduction="batchmean")
         return cleared(_gradients(loss, weights))
@@ -151,8 +155,27 @@ def constant_gradients(
     All samples are the same, so two of them, scaled, are enough.
     """
     with torch.enable_grad():
-        outputs = network(images.new_ones(2, *images.shape[1:]))
+        outputs = outputs_of(network, images.new_ones(2, *images.shape[1:]))
         return cleared(_gradients(outputs.sum() * (len(images) / 2), weights))
+
+
+def used_by(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) -> list[Layer]:
+    """Those of the layers whose weights the outputs depend on, whether they are called or not."""
+    held = [la for la in layers if la.module._parameters and la.weight.is_floating_point()]
+    made: dict[int, Tensor] = {}
+
+    def stand_in(weight: Tensor) -> Tensor:
+        made[id(weight)] = weight.detach().requires_grad_(weight.is_floating_point())
+        return made[id(weight)]
+
+    with replaced(network, stand_in), torch.enable_grad():
+        outputs = outputs_of(network, images[:2])
+        held = [layer for layer in held if id(layer.weight) in made]
+        if not (held and outputs.requires_grad):
+            return []
+        at = [made[id(layer.weight)] for layer in held]
+        found = torch.autograd.grad(outputs.sum(), at, allow_unused=True)
+    return [layer for layer, gradient in zip(held, found, strict=True) if gradient is not None]
 
 
 def _meet(network: nn.Module) -> bool:
@@ -164,22 +187,34 @@ def _loss_gradients(
     network: StagedNetwork, weights: Sequence[Tensor], images: Tensor, labels: Tensor
 ) -> list[Tensor]:
     with torch.enable_grad():
-        return _gradients(labels_loss(_run(network, images), labels), weights)
+        return _gradients(labels_loss(outputs_of(network, images), labels), weights)
 
 
-def _run(network: StagedNetwork, images: Tensor) -> Tensor:
+def outputs_of(network: StagedNetwork, images: Tensor) -> Tensor:
+    """What a network puts out for some images.
+
+    Raises:
+        Unmeasurable: they are too few for its normalisation.
+    """
     try:
-        outputs: Tensor = network(images)
+        outputs: Tensor = network(images.clone())  # which it may write into
     except ValueError as error:
-        if "more than 1 value per channel" in str(error):
-            raise Unmeasurable("a part of the batch is too small for BatchNorm") from None
-        raise
+        raise too_few(error) from None
+    check_outputs(outputs)
     return outputs
+
+
+def too_few(error: ValueError) -> Exception:
+    """What is raised of a network that has refused some images: the reason, if they are too few."""
+    if "more than 1 value per channel" in str(error):
+        return Unmeasurable("a part of the batch is too small for BatchNorm")
+    return error
 
 
 def _gradients(
     of: Tensor, weights: Sequence[Tensor], *, create_graph: bool = False, retain_graph: bool = False
 ) -> list[Tensor]:
+    check_differentiable(of)
     return list(
         torch.autograd.grad(
             of,

@@ -3,7 +3,8 @@
 Of every parameter tensor only the first entry counts, which stands for it; the gradients of all
 logits at these entries are wanted for each image on its own. In evaluation mode images do not meet,
 so a change of an entry may be another one for every image: what it adds to the output of its layer
-is added there by a hook, and one backward pass per class gives the gradients of all images.
+is added there by a hook, and one backward pass per class gives the gradients of all images. Where a
+layer does more than its class says, as in a subclass, images go through one by one.
 
 Source: Tybl and Neumann, "Training-free Neural Architecture Search through Variance of Knowledge of
 Deep Network Weights", CVPR 2025 (VKDNW), sections 3.1 to 3.3. The factor of the covariance of the
@@ -13,7 +14,8 @@ outputs enters as in the released code, transposed, since the published numbers 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +24,11 @@ from torch import Tensor, nn
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
 from autodas.statistics.passes.gaussian import drawn
+from autodas.statistics.passes.gradients import outputs_of
+from autodas.statistics.passes.losses import check_differentiable
 from autodas.statistics.passes.noise import noise_like
-from autodas.statistics.passes.without_trace import measuring_mode, replaced
+from autodas.statistics.passes.notes import given
+from autodas.statistics.passes.without_trace import hooked, measuring_mode, replaced
 
 __all__ = ["output_factors", "spectrum_entropy", "weight_information"]
 
@@ -33,7 +38,7 @@ FEWEST, MOST = 4, 16
 SMOOTHING = 0.05
 SMALL = 1e-10
 
-_NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def weight_information(network: StagedNetwork, images: Tensor) -> Tensor:
@@ -58,7 +63,7 @@ def weight_information(network: StagedNetwork, images: Tensor) -> Tensor:
         torch.enable_grad(),
     ):
         with torch.no_grad():
-            outputs = network(noise_like(images, 1))
+            outputs = outputs_of(network, noise_like(images, 1))
         if outputs.ndim != 2:
             raise Unmeasurable("the task of the network has no classes of images")
         classes = outputs.shape[1]
@@ -95,40 +100,89 @@ def output_factors(logits: Tensor) -> Tensor:
 
 
 def _jacobian(network: StagedNetwork, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """``(N, K)`` logits and ``(P, K, N)`` their gradients at the first entries."""
+    """``(N, K)`` logits and ``(P, K, N)`` their gradients at the first entries.
+
+    Where a layer does something else than its class says, the images go through one by one.
+    """
     entries = _entries(network)[:TENSORS]
+    try:
+        return _all_at_once(network, entries, noise)
+    except _OfItsOwn:
+        return _one_by_one(network, [entry.parameter for entry in entries], noise)
+
+
+class _OfItsOwn(Exception):
+    """What an entry adds to the outputs of its layer is not known."""
+
+
+def _all_at_once(
+    network: StagedNetwork, entries: list[_Entry], noise: Tensor
+) -> tuple[Tensor, Tensor]:
     changes = [noise.new_zeros(len(noise)).requires_grad_() for _ in entries]
     mine: dict[nn.Module, list[tuple[_Share, Tensor]]] = {}
-    for uses, change in zip(entries, changes, strict=True):
-        for module, share in uses:
+    for entry, change in zip(entries, changes, strict=True):
+        for module, share in entry.uses:
             mine.setdefault(module, []).append((share, change))
-    hooks = [module.register_forward_hook(_adding(parts)) for module, parts in mine.items()]
-    try:
-        logits = network(noise)
-        rows = [
-            torch.autograd.grad(
-                logits[:, k].sum(), changes, retain_graph=True, materialize_grads=True
-            )
-            for k in range(logits.shape[1] if changes else 0)
-        ]
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if not rows:
-        return logits.detach(), noise.new_zeros(0, logits.shape[1], len(noise))
-    return logits.detach(), torch.stack([torch.stack(column) for column in zip(*rows, strict=True)])
+    if not all(map(_is_plain, mine)):
+        raise _OfItsOwn
+    called: set[nn.Module] = set()
+    with hooked(
+        module.register_forward_hook(_adding(parts, called), with_kwargs=True)
+        for module, parts in mine.items()
+    ):
+        logits = outputs_of(network, noise)
+        if len(called) < len(mine):
+            raise _OfItsOwn  # some are not used, or used without being called
+        rows = [_gradients(logits[:, k].sum(), changes) for k in range(logits.shape[1])]
+    return logits.detach(), torch.stack([torch.stack(row) for row in rows], 1)
+
+
+def _one_by_one(
+    network: StagedNetwork, parameters: list[Tensor], noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    for parameter in parameters:
+        parameter.requires_grad_()
+    logits, columns = [], []
+    for image in torch.split(noise, 1):
+        outputs = outputs_of(network, image)
+        logits.append(outputs.detach())
+        rows = [_gradients(output, parameters) for output in outputs[0].unbind()]
+        columns.append([torch.stack([each.flatten()[0] for each in row]) for row in rows])
+    found = torch.stack([torch.stack(column, 1) for column in columns], 2)
+    return torch.cat(logits), found
+
+
+def _gradients(of: Tensor, at: list[Tensor]) -> tuple[Tensor, ...]:
+    check_differentiable(of)
+    return torch.autograd.grad(of, at, retain_graph=True, allow_unused=True, materialize_grads=True)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The first entry of a parameter tensor.
+
+    Attributes:
+        parameter: The tensor.
+        uses: What the entry adds where.
+    """
+
+    parameter: Tensor
+    uses: list[tuple[nn.Module, _Share]]
 
 
 _Share = Callable[[nn.Module, Tensor], Tensor]
 """What a change of 1 of an entry adds to its layer's output, at the first channel."""
 
 
-def _adding(parts: list[tuple[_Share, Tensor]]) -> Callable[..., Tensor]:
-    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+def _adding(parts: list[tuple[_Share, Tensor]], called: set[nn.Module]) -> Callable[..., Tensor]:
+    def add(
+        module: nn.Module, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor], output: Tensor
+    ) -> Tensor:
+        called.add(module)
         axis = 1 if _channels_first(module) else output.ndim - 1
         changes = []
         for share, change in parts:
-            added = share(module, inputs[0])
+            added = share(module, given(inputs, named))
             rows = _of_rows(change, len(added))
             changes.append(added * rows.view(-1, *[1] * (added.ndim - 1)))
         padding = [0, 0] * (output.ndim - 1 - axis) + [0, output.shape[axis] - 1]
@@ -143,11 +197,11 @@ def _of_rows(change: Tensor, rows: int) -> Tensor:
     Windows of Swin and patches of MobileViT are such rows, those of an image next to each other.
 
     Raises:
-        Unmeasurable: rows cannot be of single images.
+        _OfItsOwn: rows cannot be of single images.
     """
     each, rest = divmod(rows, len(change))
     if rest or not each:
-        raise Unmeasurable(f"a layer sees {rows} rows of {len(change)} images")
+        raise _OfItsOwn
     return change.repeat_interleave(each)
 
 
@@ -155,14 +209,35 @@ def _channels_first(module: nn.Module) -> bool:
     return not isinstance(module, nn.Linear | nn.LayerNorm)
 
 
-def _entries(network: nn.Module) -> list[list[tuple[nn.Module, _Share]]]:
+def _is_plain(module: nn.Module) -> bool:
+    """Whether a layer does what its class says, on images that do not meet."""
+    if type(module).forward not in _FORWARD:
+        return False
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        return module.running_mean is not None
+    if isinstance(module, nn.LayerNorm):
+        return len(module.normalized_shape) == 1
+    return not isinstance(module, nn.Conv2d) or module.padding_mode == "zeros"
+
+
+_FORWARD = {
+    nn.Conv2d.forward,
+    nn.Linear.forward,
+    nn.modules.batchnorm._BatchNorm.forward,
+    nn.LayerNorm.forward,
+    nn.GroupNorm.forward,
+}
+
+
+def _entries(network: nn.Module) -> list[_Entry]:
     """For each parameter tensor, in order of registration, what its first entry adds where."""
-    found: dict[int, list[tuple[nn.Module, _Share]]] = {}
+    found: dict[int, _Entry] = {}
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             share = _share_of(module, name)
             if share is not None:
-                found.setdefault(id(parameter), []).append((module, share))
+                entry = found.setdefault(id(parameter), _Entry(parameter, []))
+                entry.uses.append((module, share))
     return list(found.values())
 
 

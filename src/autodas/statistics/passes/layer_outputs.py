@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from autodas.statistics.need import Unmeasurable
-from autodas.statistics.passes.weights import weight_of
+from autodas.statistics.passes.weights import Layer, key_of
 
 __all__ = ["LayerOutputs", "channels_first"]
 
@@ -28,7 +28,7 @@ class LayerOutputs:
     def __call__(self, layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
         value = output.detach()
         least = _least_eigenvalue(channels_first(layer, value[:1])[0])
-        key = id(weight_of(layer))
+        key = key_of(layer)
         self._least[key] = self._least.get(key, 0.0) + least
         if output.requires_grad:
             version = value._version
@@ -43,10 +43,14 @@ class LayerOutputs:
         self._overwritten |= changed
         per_sample = channels_first(layer, value * gradient).sum(2)
         found = per_sample.square().mean(0) / 2
-        key = id(weight_of(layer))
+        key = key_of(layer)
         self._fisher[key] = self._fisher.get(key, torch.zeros_like(found)) + found
 
-    def fisher(self, weight: Tensor) -> float:
+    def saw(self, layer: Layer) -> bool:
+        """Whether a layer was called."""
+        return layer.key in self._least
+
+    def fisher(self, layer: Layer) -> float:
         """Sum over channels of ½ mean over samples of (Σ value · gradient)², times fan-in.
 
         Raises:
@@ -54,12 +58,12 @@ class LayerOutputs:
         """
         if self._overwritten:
             raise Unmeasurable("the network overwrites the outputs of its layers")
-        found = self._fisher.get(id(weight))
-        return 0.0 if found is None else float(found.sum()) * weight[0].numel()
+        found = self._fisher.get(layer.key)
+        return 0.0 if found is None else float(found.sum()) * (layer.weight.numel() // len(found))
 
-    def least_eigenvalue(self, weight: Tensor) -> float:
+    def least_eigenvalue(self, layer: Layer) -> float:
         """Smallest eigenvalue of the correlation of channels over the first image's positions."""
-        return self._least.get(id(weight), 0.0)
+        return self._least.get(layer.key, 0.0)
 
 
 def channels_first(layer: nn.Module, value: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autodas.core.errors import InvalidInput
+from autodas.statistics.need import Unmeasurable
 
-__all__ = ["check_labels", "labels_loss"]
+__all__ = ["check_differentiable", "check_labels", "check_outputs", "labels_loss"]
 
 
 def labels_loss(outputs: Tensor, labels: Tensor) -> Tensor:
@@ -25,6 +26,27 @@ def labels_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     if not labels.is_floating_point():
         return F.cross_entropy(outputs, labels)
     return F.l1_loss(outputs, labels) if labels.ndim == 4 else F.mse_loss(outputs, labels)
+
+
+def check_differentiable(outputs: Tensor) -> None:
+    """Refuse outputs that nothing can be learnt from.
+
+    Raises:
+        Unmeasurable: the network computes them without gradients.
+    """
+    if not outputs.requires_grad:
+        raise Unmeasurable("the network computes its outputs without gradients")
+
+
+def check_outputs(outputs: object) -> None:
+    """Refuse what no outputs are.
+
+    Raises:
+        InvalidInput: the message says what the network puts out in their place.
+    """
+    if not isinstance(outputs, Tensor) or outputs.is_complex():
+        what = "complex numbers" if isinstance(outputs, Tensor) else f"a {type(outputs).__name__}"
+        raise InvalidInput(f"a network must put out logits (images, classes), it gives {what}")
 
 
 def check_labels(outputs: Tensor, labels: Tensor) -> None:

@@ -20,10 +20,19 @@ from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.negligible import NEGLIGIBLE
+from autodas.statistics.passes.gradients import outputs_of
 from autodas.statistics.passes.layer_outputs import channels_first
+from autodas.statistics.passes.losses import check_differentiable
 from autodas.statistics.passes.noise import fixed_normal, noise_like
 from autodas.statistics.passes.views import at_least_single
-from autodas.statistics.passes.weights import Layer, trainable_weights
+from autodas.statistics.passes.weights import (
+    WEIGHTED,
+    Layer,
+    key_of,
+    trainable_weights,
+    why_unseen,
+)
+from autodas.statistics.passes.without_trace import hooked
 
 __all__ = ["NoiseLoss", "health", "log_participation", "noise_loss"]
 
@@ -39,12 +48,13 @@ class NoiseLoss:
     """What was found at one network.
 
     Attributes:
-        log_participation: Per layer, the logarithm of the participation ratio of its outputs; None
-            if some are used without being called.
+        log_participation: Per layer, the logarithm of the participation ratio of its outputs.
+        unseen: Why some of these are not known; empty if all are.
         health: Per parameter with a gradient, in the order of their names, in [0, 1].
     """
 
-    log_participation: list[float] | None
+    log_participation: list[float]
+    unseen: str
     health: list[float]
 
 
@@ -60,30 +70,33 @@ def noise_loss(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) 
         Unmeasurable: some layers have no gradient.
     """
     trainable_weights(layers)
-    packed = any(isinstance(layer.module, nn.MultiheadAttention) for layer in layers)
-    spread = {id(layer.weight): 0.0 for layer in layers}
+    spread = {layer.key: 0.0 for layer in layers}
+    called: set[int] = set()
 
     def meet(module: nn.Module, _: object, output: Tensor) -> None:
         rows = channels_first(module, output.detach()).movedim(1, 2).flatten(0, 1)
-        spread[id(module.weight)] += log_participation(rows)
+        spread[key_of(module)] += log_participation(rows)
+        called.add(key_of(module))
 
-    modules = [m for m in network.modules() if id(getattr(m, "weight", None)) in spread]
-    hooks = [module.register_forward_hook(meet) for module in modules]
-    try:
-        with torch.enable_grad():
-            outputs = network(noise_like(images))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    modules = [m for m in network.modules() if isinstance(m, WEIGHTED)]
+    with hooked(module.register_forward_hook(meet) for module in modules), torch.enable_grad():
+        outputs = outputs_of(network, noise_like(images))
     # By name: a weight that was parametrised is registered after the bias of its layer.
     named = sorted(network.named_parameters(), key=lambda each: each[0])
     parameters = [parameter for _, parameter in named if parameter.requires_grad]
     with torch.enable_grad():
         loss = _loss(outputs)
-    found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+    check_differentiable(loss)
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    used = {id(p) for p, gradient in zip(parameters, found, strict=True) if gradient is not None}
+    moved = [
+        torch.zeros_like(parameter) if gradient is None else gradient
+        for parameter, gradient in zip(parameters, found, strict=True)
+    ]
     return NoiseLoss(
-        None if packed else list(spread.values()),
-        health([at_least_single(each) for each in found]),
+        list(spread.values()),
+        why_unseen([la for la in layers if la.key not in called and id(la.weight) in used]),
+        health([at_least_single(each) for each in moved]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -12,12 +12,12 @@ from autodas.statistics.need import Need
 from autodas.statistics.passes import views
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.watch import Watch
-from autodas.statistics.passes.weights import weight_of
+from autodas.statistics.passes.weights import WEIGHTED, key_of
+from autodas.statistics.passes.without_trace import hooked
 
-__all__ = ["PassNotes"]
+__all__ = ["PassNotes", "given", "on_input"]
 
-_NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
-_WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 class PassNotes:
@@ -29,7 +29,7 @@ class PassNotes:
 
     Attributes:
         norm_moments: Mean and variance of the channels at every normalisation layer's input.
-        positions: Identity of a weight -> number of positions per sample at which it is applied.
+        positions: Key of a layer -> number of positions per sample at which it is applied.
         layer_outputs: What met at the outputs of layers.
         classifier_inputs: What the classifier was called with.
         seen: Signs at activation functions, queries and keys of attention.
@@ -47,17 +47,13 @@ class PassNotes:
     @contextlib.contextmanager
     def taken(self, network: nn.Module, classifier: nn.Module) -> Iterator[None]:
         """Notes are taken while this is active; no hook remains afterwards."""
-        handles: list[RemovableHandle] = []
         # Watching costs time in every PyTorch call, so it is done only where it is needed.
         watching = self.seen.activations or self.seen.attention
-        try:
-            for handle in self._hooks(network, classifier):
-                handles.append(handle)
-            with self.seen if watching else contextlib.nullcontext():
-                yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        with (
+            hooked(self._hooks(network, classifier)),
+            self.seen if watching else contextlib.nullcontext(),
+        ):
+            yield
 
     def _hooks(self, network: nn.Module, classifier: nn.Module) -> Iterator[RemovableHandle]:
         installers: dict[Need, Callable[[nn.Module], RemovableHandle | None]] = {
@@ -69,20 +65,23 @@ class PassNotes:
         for module in network.modules():
             yield from filter(None, (install(module) for install in wanted))
         if Need.CLASSIFIER in self._needs:
-            yield _on_input(classifier, self.classifier_inputs)
+            yield on_input(classifier, self.classifier_inputs)
 
 
 def _on_norm(module: nn.Module, moments: list[tuple[Tensor, Tensor]]) -> RemovableHandle | None:
     """Append mean and variance of the channels at a normalisation layer's input."""
 
-    def keep(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        value = inputs[0].detach()
+    def keep(norm: nn.Module, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> None:
+        value = given(inputs, named).detach()
         # Tokens have their channels at the end, and so have some feature maps.
-        is_last = isinstance(norm, nn.LayerNorm) and norm.normalized_shape == value.shape[-1:]
+        on_tokens = isinstance(norm, nn.LayerNorm | nn.RMSNorm)
+        is_last = on_tokens and norm.normalized_shape == value.shape[-1:]
         # At once, because keeping the inputs would keep every activation alive.
         moments.append(views.channel_moments(value.movedim(-1, 1) if is_last else value))
 
-    return module.register_forward_pre_hook(keep) if isinstance(module, _NORMS) else None
+    if not isinstance(module, _NORMS):
+        return None
+    return module.register_forward_pre_hook(keep, with_kwargs=True)
 
 
 def _on_size(module: nn.Module, batch: int, positions: dict[int, int]) -> RemovableHandle | None:
@@ -90,18 +89,25 @@ def _on_size(module: nn.Module, batch: int, positions: dict[int, int]) -> Remova
 
     # Divided by the batch, not by the length of the output: windows of an image may be laid out
     # as a longer batch.
-    def keep(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        channels = output.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
-        key = id(weight_of(layer))
-        positions[key] = positions.get(key, 0) + output.numel() // (batch * channels)
+    def note(layer: nn.Module, value: Tensor) -> None:
+        channels = value.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
+        key = key_of(layer)
+        positions[key] = positions.get(key, 0) + value.numel() // (batch * channels)
 
-    def keep_attention(layer: nn.Module, _: tuple[Tensor, ...], output: tuple[Tensor]) -> None:
-        keep(layer, (), output[0])
+    def keep(
+        layer: nn.Module, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor], output: Tensor
+    ) -> None:
+        # A transposed convolution multiplies its whole weight by every position that it is given.
+        transposed = isinstance(layer, nn.modules.conv._ConvTransposeNd)
+        note(layer, given(inputs, named) if transposed else output)
+
+    def keep_attention(layer: nn.Module, _: object, output: tuple[Tensor]) -> None:
+        note(layer, output[0])
         # It uses the weight of its output layer without calling that layer.
-        keep(layer.get_submodule("out_proj"), (), output[0])
+        note(layer.get_submodule("out_proj"), output[0])
 
-    if isinstance(module, _WEIGHTED):
-        return module.register_forward_hook(keep)
+    if isinstance(module, WEIGHTED):
+        return module.register_forward_hook(keep, with_kwargs=True)
     if isinstance(module, nn.MultiheadAttention):
         return module.register_forward_hook(keep_attention)
     return None
@@ -109,11 +115,18 @@ def _on_size(module: nn.Module, batch: int, positions: dict[int, int]) -> Remova
 
 def _on_layer(module: nn.Module, outputs: LayerOutputs) -> RemovableHandle | None:
     """Show the outputs of convolutions and linear layers to ``outputs``."""
-    return module.register_forward_hook(outputs) if isinstance(module, _WEIGHTED) else None
+    return module.register_forward_hook(outputs) if isinstance(module, WEIGHTED) else None
 
 
-def _on_input(module: nn.Module, inputs: list[Tensor]) -> RemovableHandle:
-    """Append what a module is called with."""
-    return module.register_forward_pre_hook(
-        lambda _, given: inputs.append(views.vectors(given[0].detach()))
-    )
+def on_input(module: nn.Module, inputs: list[Tensor]) -> RemovableHandle:
+    """Append the ``(B, D)`` that a classifier is called with."""
+
+    def keep(_: nn.Module, by_place: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> None:
+        inputs.append(views.vectors(given(by_place, named).detach()))
+
+    return module.register_forward_pre_hook(keep, with_kwargs=True)
+
+
+def given(inputs: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> Tensor:
+    """What a module is called with, by its place or by its name."""
+    return inputs[0] if inputs else next(iter(named.values()))

@@ -11,7 +11,7 @@ global random state are untouched, also when something goes wrong on the way.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -21,20 +21,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autodas.core.errors import InvalidInput
-from autodas.networks import StagedNetwork, parameters
+from autodas.networks import StagedNetwork, parameters, undisturbed
 from autodas.statistics.need import MadeBy, Need, Unmeasurable, needs_named, require
 from autodas.statistics.passes.attention_calls import AttentionCall
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs
-from autodas.statistics.passes.losses import check_labels, labels_loss
+from autodas.statistics.passes.losses import check_labels, check_outputs, labels_loss
 from autodas.statistics.passes.memory_layout import channels_where_they_lie, laid_out
 from autodas.statistics.passes.notes import PassNotes
-from autodas.statistics.passes.views import at_least_single
+from autodas.statistics.passes.views import alike, at_least_single
 from autodas.statistics.passes.weights import (
     Layer,
     gradients_missing,
     layers_of,
+    scripted_part,
     trainable_weights,
+    why_unseen,
 )
 from autodas.statistics.passes.without_trace import measuring_mode, plain_weights
 from autodas.statistics.teacher_signals import TeacherSignals
@@ -53,6 +55,7 @@ class _Passed:
 
     stages: list[Tensor]
     outputs: Tensor
+    differentiable: bool
     weight_gradients: list[Tensor] | None = None
     stage_gradients: list[Tensor] | None = None
     jacobian: Tensor | None = None
@@ -86,6 +89,8 @@ class Probe:
         needs: Iterable[str],
         teacher: TeacherSignals | None = None,
     ) -> None:
+        if part := scripted_part(network):
+            raise InvalidInput(f"{part} is a program of torch.jit, whose layers cannot be seen")
         self.network = network
         self.images = laid_out(images, network)
         self.labels = labels
@@ -143,15 +148,17 @@ class Probe:
     @cached_property
     def _pass(self) -> _Passed:
         require(Need.FORWARD, self.needs)
-        images = self.images
-        if Need.JACOBIAN in self.needs:
-            images = images.detach().clone().requires_grad_()
         differentiated = any(need.made_by is MadeBy.GRADIENTS for need in self.needs)
+        # Also for gradients at stages: before the first there may be no weight.
+        images = self.images.detach().requires_grad_(differentiated)
         with (
+            undisturbed(self.network),
             torch.set_grad_enabled(differentiated),
             self._notes.taken(self.network, self.network.classifier),
         ):
-            stages, outputs = self.network.forward_stages(images)
+            stages, outputs = self.network.forward_stages(images.clone())  # it may write into them
+        _check_stages(stages)
+        check_outputs(outputs)
         check_labels(outputs, self.labels)
         # All that needs the graph happens now: it is by far the largest thing in memory.
         return self._backward(images, stages, outputs)
@@ -161,22 +168,30 @@ class Probe:
         jacobian = gradients = None
         with torch.enable_grad():
             wanted = Need.BACKWARD in self.needs and not gradients_missing(self.layers)
-            if Need.JACOBIAN in self.needs:
-                (jacobian,) = torch.autograd.grad(outputs.sum(), [images], retain_graph=wanted)
-            if wanted:
+            if Need.JACOBIAN in self.needs and outputs.requires_grad:
+                (jacobian,) = torch.autograd.grad(
+                    outputs.sum(),
+                    [images],
+                    retain_graph=wanted,
+                    allow_unused=True,
+                    materialize_grads=True,
+                )
+            if wanted and outputs.requires_grad:
                 self._notes.layer_outputs.listening = True
                 found = torch.autograd.grad(
                     labels_loss(outputs, self.labels),
-                    [*weights, *stages],
+                    [*weights, *(stage for stage in stages if stage.requires_grad)],
                     allow_unused=True,
                     materialize_grads=True,
                 )
                 gradients = [at_least_single(gradient) for gradient in found]
+        whole = gradients is not None and all(stage.requires_grad for stage in stages)
         return _Passed(
-            [at_least_single(stage.detach()) for stage in stages],
-            at_least_single(outputs.detach()),
+            [alike(stage.detach(), images) for stage in stages],
+            alike(outputs.detach(), images),
+            outputs.requires_grad,
             None if gradients is None else gradients[: len(weights)],
-            None if gradients is None else gradients[len(weights) :],
+            None if not whole else [alike(g, images) for g in (gradients or ())[len(weights) :]],
             None if jacobian is None else jacobian.flatten(1),
         )
 
@@ -240,7 +255,8 @@ class Probe:
     @property
     def classifier_input(self) -> Tensor:
         """``(B, D)``: what the last linear layer sees (need ``classifier``)."""
-        return self._noted(Need.CLASSIFIER, self._notes.classifier_inputs, "linear classifier")[-1]
+        found = self._noted(Need.CLASSIFIER, self._notes.classifier_inputs, "linear classifier")[-1]
+        return alike(found, self.images)
 
     @property
     def output_positions(self) -> list[int]:
@@ -249,7 +265,9 @@ class Probe:
         """
         require(Need.SIZES, self.needs)
         _ = self._pass
-        return [self._notes.positions.get(id(layer.weight), 1) for layer in self.layers]
+        found = self._notes.positions
+        self._check_seen([layer for layer in self.layers if layer.key not in found])
+        return [found.get(layer.key, 0) for layer in self.layers]
 
     def _noted(self, need: Need, signals: list[S], what: str) -> list[S]:
         require(need, self.needs)
@@ -276,7 +294,13 @@ class Probe:
     def _differentiated(self, need: Need, value: S | None) -> S:
         require(need, self.needs)
         if value is None:
-            trainable_weights(self.layers)  # says why there is none
+            passed = self._pass
+            if need is Need.BACKWARD:
+                trainable_weights(self.layers)  # says why there is none
+            if need.made_by is MadeBy.GRADIENTS and not passed.differentiable:
+                raise Unmeasurable("the network computes its outputs without gradients")
+            if passed.weight_gradients is not None:
+                raise Unmeasurable("the network computes some of its stages without gradients")
             raise InvalidInput(f"a statistic that needs {str(need)!r} must need 'forward' as well")
         return value
 
@@ -291,7 +315,18 @@ class Probe:
         _ = self._pass
         if any(isinstance(module, nn.MultiheadAttention) for module in self.network.modules()):
             raise Unmeasurable("nn.MultiheadAttention does not show what its layers put out")
-        return self._notes.layer_outputs
+        notes = self._notes.layer_outputs
+        self._check_seen([layer for layer in self.layers if not notes.saw(layer)])
+        return notes
+
+    def _check_seen(self, layers: list[Layer]) -> None:
+        """Refuse layers that were not called and are used all the same.
+
+        Raises:
+            Unmeasurable: one of them is.
+        """
+        if layers and (reason := why_unseen(self.extra.used(layers))):
+            raise Unmeasurable(reason)
 
     @cached_property
     def agreements(self) -> tuple[Tensor, int]:
@@ -329,3 +364,19 @@ class Probe:
         logits = self.logits
         target = F.one_hot(self.labels, logits.shape[1]).to(logits.dtype)
         return (logits.softmax(1) - target) / len(logits)
+
+
+def _check_stages(stages: Sequence[Tensor]) -> None:
+    """Refuse what no stages are.
+
+    Raises:
+        InvalidInput: the message says what the network shows in their place.
+    """
+    if not stages:
+        raise InvalidInput("the network shows no stage")
+    for i, stage in enumerate(stages, 1):
+        if not isinstance(stage, Tensor) or stage.ndim not in {3, 4}:
+            what = tuple(stage.shape) if isinstance(stage, Tensor) else type(stage).__name__
+            raise InvalidInput(
+                f"stage {i} must be feature maps (B, C, H, W) or tokens (B, N, D), it is {what}"
+            )

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
+    "alike",
     "at_least_single",
     "attention_map",
     "centred_gram",
@@ -33,6 +34,14 @@ CHANNELS = 64  # channel Grams wider than this are projected, so that spectra st
 def at_least_single(value: Tensor) -> Tensor:
     """The same numbers in single precision, if they have less: eigenvalues need it."""
     return value.float() if value.dtype in {torch.float16, torch.bfloat16} else value
+
+
+def alike(value: Tensor, images: Tensor) -> Tensor:
+    """The same numbers in the precision of the images, and at least in single.
+
+    A network may compute in another one, or only a part of it may.
+    """
+    return value.to(torch.float64 if images.dtype == torch.float64 else torch.float32)
 
 
 def vectors(value: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
+from autodas.statistics.passes.gradients import outputs_of
+from autodas.statistics.passes.losses import check_differentiable
 from autodas.statistics.passes.without_trace import measuring_mode, replaced
 
 __all__ = ["VirtualPass", "virtual_pass"]
@@ -65,7 +67,11 @@ def _virtual_pass(
     }
 
     def parameter(tensor: Tensor) -> Tensor:
-        return absolute.get(id(tensor), tensor.detach().abs().to(precision))
+        if id(tensor) in absolute:
+            return absolute[id(tensor)]
+        numbers = tensor.is_floating_point() or tensor.is_complex()
+        # Whole numbers are no weights, but say which of others are taken.
+        return tensor.detach().abs().to(precision) if numbers else tensor
 
     def buffer(tensor: Tensor) -> Tensor:
         return tensor.to(precision) if tensor.is_floating_point() else tensor
@@ -76,7 +82,8 @@ def _virtual_pass(
         replaced(network, parameter, buffer),
         torch.enable_grad(),
     ):
-        output = network(ones).sum().abs()
+        output = outputs_of(network, ones).sum().abs()
+        check_differentiable(output)
         total = float(output.detach())
         if not 0 < total < math.inf:
             raise Unmeasurable(f"at absolute weights, the outputs for ones sum up to {total:g}")

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from autodas.statistics.need import Unmeasurable
 
 __all__ = [
+    "WEIGHTED",
     "Layer",
     "gradients_missing",
+    "key_of",
     "layers_of",
     "own_weights",
+    "real_weights",
+    "scripted_part",
     "trainable_weights",
     "weight_of",
+    "why_unseen",
 ]
+
+
+WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
+"""Layers that show what they put out when they are called."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,18 @@ class Layer:
     name: str
     weight: Tensor
     module: nn.Module
+
+    @property
+    def key(self) -> int:
+        """As of :func:`key_of`."""
+        return key_of(self.module)
+
+    @property
+    def channels(self) -> int:
+        """Output channels."""
+        if isinstance(self.module, nn.modules.conv._ConvTransposeNd):
+            return self.module.out_channels
+        return self.weight.shape[0]
 
 
 def layers_of(network: nn.Module) -> list[Layer]:
@@ -55,15 +77,48 @@ def weight_of(module: nn.Module) -> Tensor | None:
     return weight if isinstance(weight, Tensor) else None
 
 
+def key_of(module: nn.Module) -> int:
+    """Tells a layer from others, but not from one that holds the same weight.
+
+    A weight that a hook computes is another tensor at every call.
+    """
+    weight = module._parameters.get(_weight_name(module))
+    return id(module if weight is None else weight)
+
+
+def scripted_part(network: nn.Module) -> str:
+    """Name of a part whose layers nobody can see, since it is a program; empty without one."""
+    for name, module in network.named_modules():
+        if (
+            isinstance(module, torch.jit.ScriptModule)
+            and next(module.parameters(), None) is not None
+        ):
+            return name or type(network).__name__
+    return ""
+
+
 def _weight_name(module: nn.Module) -> str:
     return "in_proj_weight" if isinstance(module, nn.MultiheadAttention) else "weight"
+
+
+def real_weights(layers: Sequence[Layer]) -> list[Tensor]:
+    """The weights of layers, if they are real numbers.
+
+    Raises:
+        Unmeasurable: some are complex.
+    """
+    for layer in layers:
+        if layer.weight.is_complex():
+            prefix = layer.name.rpartition(".")[0]
+            raise Unmeasurable(f"the weight of {prefix} is of complex numbers")
+    return [layer.weight for layer in layers]
 
 
 def own_weights(layers: Sequence[Layer]) -> list[Tensor]:
     """The weights of layers, if the layers hold them.
 
     Raises:
-        Unmeasurable: the weight of one is computed whenever the layer is called.
+        Unmeasurable: the weight of one is computed whenever the layer is called, or complex.
     """
     if reason := _computed(layers):
         raise Unmeasurable(reason)
@@ -77,9 +132,20 @@ def gradients_missing(layers: Sequence[Layer]) -> str:
     return _computed(layers) or reason
 
 
+def why_unseen(layers: Sequence[Layer]) -> str:
+    """Why the outputs of layers are not known that are used without being called; empty of none."""
+    for layer in layers:
+        if isinstance(layer.module, nn.MultiheadAttention):
+            return "nn.MultiheadAttention does not show what its layers put out"
+        return f"the weight of {layer.name.rpartition('.')[0]} is used without calling the layer"
+    return ""
+
+
 def _computed(layers: Sequence[Layer]) -> str:
     for layer in layers:
         prefix, _, name = layer.name.rpartition(".")
+        if layer.weight.is_complex():
+            return f"the weight of {prefix} is of complex numbers"
         if name not in layer.module._parameters:
             return f"the weight of {prefix} is computed by a hook, so that it has no gradient"
     return ""

@@ -8,14 +8,19 @@ put back everywhere, whatever happens in between.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils.hooks import RemovableHandle
 
-__all__ = ["measuring_mode", "plain_weights", "replaced"]
+from autodas.networks import undisturbed
+
+__all__ = ["hooked", "measuring_mode", "plain_weights", "replaced"]
 
 
 @contextlib.contextmanager
@@ -94,28 +99,48 @@ def measuring_mode(network: nn.Module, *, batch_statistics: bool = True) -> Iter
     """Evaluation mode, except that BatchNorm uses the batch's own statistics if asked to.
 
     Untrained networks have no running statistics worth using, and dropout would make scores
-    random. A network that is random all the same draws the same numbers every time. No buffer
-    changes; modes and the global random state are restored afterwards.
+    random. A network that is random all the same draws the same numbers every time. Nothing of
+    this is left afterwards, neither in the network nor in the global random state.
     """
     modes = {module: module.training for module in network.modules()}
-    norms = [m for m in modes if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [m for m in modes if isinstance(m, nn.modules.batchnorm._NormBase)]
     tracking = [norm.track_running_stats for norm in norms]
     # The fused attention of evaluation mode passes hooks by and differs in the last digits.
     fused = torch.backends.mha.get_fastpath_enabled()
-    random_state = torch.random.get_rng_state()
+    with _as_written(), undisturbed(network):
+        try:
+            torch.backends.mha.set_fastpath_enabled(False)
+            for module in modes:
+                # Not by eval(), in which a module may do more, such as adding up its weights.
+                module.training = False
+            for norm in norms if batch_statistics else ():
+                norm.training = True
+                # Not afterwards restored but never updated: later passes must not see this one.
+                norm.track_running_stats = False
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
+            for module, training in modes.items():
+                module.training = training
+            for norm, tracked in zip(norms, tracking, strict=True):
+                norm.track_running_stats = tracked
+
+
+def _as_written() -> AbstractContextManager[object]:
+    """Let compiled parts run as they are written: hooks see nothing of what was compiled."""
+    if "torch._dynamo" in sys.modules:
+        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def hooked(handles: Iterator[RemovableHandle]) -> Iterator[None]:
+    """Hooks, made one after the other, are there while this is active and not afterwards."""
+    made: list[RemovableHandle] = []
     try:
-        torch.backends.mha.set_fastpath_enabled(False)
-        torch.default_generator.manual_seed(0)
-        network.eval()
-        for norm in norms if batch_statistics else ():
-            norm.train()
-            # Not afterwards restored but never updated: later passes must not see this one.
-            norm.track_running_stats = False
+        for handle in handles:
+            made.append(handle)
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
-        torch.random.set_rng_state(random_state)
-        for module, training in modes.items():
-            module.training = training
-        for norm, tracked in zip(norms, tracking, strict=True):
-            norm.track_running_stats = tracked
+        for handle in made:
+            handle.remove()
