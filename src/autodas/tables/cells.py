@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy.typing as npt
 from autodas.core.digest import canonical_json, digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import parse_json, read_bytes
-from autodas.core.text import csv_text, quotes_in
+from autodas.core.text import csv_rows
 from autodas.tables.table import Part, Training
 
 __all__ = [
@@ -230,28 +228,9 @@ def read_sheet(path: Path, data: bytes | None = None, spelling: Spelling = as_it
         FileProblem: it cannot be read, is not UTF-8, or is not a table with a header.
     """
     content = read_file(path) if data is None else data
-    text = csv_text(content, path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        # A file of nothing but a byte order mark has no line.
-        columns = tuple(name.strip() for name in next(reader, ()))
-        body = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
-    except csv.Error as error:
-        raise FileProblem(
-            path, f"line {reader.line_num}: is not CSV ({error}){quotes_in(text)}"
-        ) from None
-    if len(set(columns)) != len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise FileProblem(path, f"column {twice!r} appears twice")
+    columns, body = csv_rows(content, path)
     if not body:
         raise FileProblem(path, "has a header line and no rows")
-    for line, cells in body:
-        if len(cells) != len(columns):
-            raise FileProblem(
-                path,
-                f"line {line}: {len(cells)} cells, the header has {len(columns)} columns"
-                f"{quotes_in(text)}",
-            )
     return Sheet(
         path,
         columns,
