@@ -156,15 +156,30 @@ def percent(cell: object) -> float | str:
 
 
 def reject_fractions(path: Path, where: str, values: Floats) -> None:
-    """Refuse accuracies that are all at most 1: they are fractions, not percentages.
+    """Refuse accuracies that are fractions, not percentages: all of them, or some among others.
+
+    A training that has learnt nothing is near chance, which may be less than a percent. Several
+    that differ, and would be accuracies like the others if they were a hundred times as large, are
+    none of these.
 
     Raises:
-        FileProblem: at least three are known and none is above 1.
+        FileProblem: at least three are known and none is above 1; or some are, and others look like
+            them written as fractions.
     """
     known = values[np.isfinite(values)]
     if len(known) >= 3 and known.max() <= 1.0:
         raise FileProblem(
             path, f"{where}: no accuracy is above 1; percentages such as 74.5 are expected"
+        )
+    low, high = known[(known > 0.0) & (known < 1.0)], known[known >= 1.0]
+    if len(np.unique(low)) < 2 or not len(high) or high.min() < 10 * low.max():
+        return
+    if low.min() * 100 >= high.min() / 2 and low.max() * 100 <= (high.max() + 100) / 2:
+        raise FileProblem(
+            path,
+            f"{where}: {len(low)} accuracies such as {low.min():g} look like fractions beside "
+            f"percentages such as {high.min():g}; write all as percentages, and leave cells of "
+            "trainings that failed empty",
         )
 
 
