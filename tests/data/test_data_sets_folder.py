@@ -445,6 +445,17 @@ def test_a_list_that_is_wrong_is_named(root, text, message):
     assert "\n" not in str(said.value)
 
 
+def test_the_folder_one_is_in_is_a_folder(root, monkeypatch):
+    monkeypatch.chdir(root)
+    for name in ("folder:.", "folder:"):
+        assert (
+            load_data(name).train_labels.tolist()
+            == load_folder(f"folder:{root}").train_labels.tolist()
+        )
+    with pytest.raises(FileProblem, match="directory"):
+        load_data("csv:.")
+
+
 def test_what_is_blank_around_a_cell_makes_no_other_class(root):
     """Nor do lines of nothing, nor an accent that another system wrote apart from its letter."""
     cells = [("train/plum/0.png ", "p\u00eache"), ("train/plum/1.png", "pe\u0302che "),
