@@ -167,6 +167,9 @@ WRONG = [
     (["s", "--rate", "-1"], "rate must be ≥ 0, got -1.0"),
     (["s", "--out", ""], "--out takes a path, got ''"),
     (["s", "--out="], "--out takes a path, got ''"),
+    (["--space", ""], "--space takes text, got ''"),
+    (["s", "--names", "a", ""], "--names takes "),
+    (["s", "--teacher="], "--teacher takes text, got ''"),
     (["s", "--config", "absent.toml"], "absent.toml: no such file"),
 ]
 

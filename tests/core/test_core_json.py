@@ -42,6 +42,8 @@ def test_what_json_writes_is_read(value: object) -> None:
         (b"[-Infinity]", "Infinity"),
         (b'"\\ud800"', "surrogate"),
         (b'{"\\udfff": 1}', "surrogate"),
+        (b'[{"a": 1, "b": 2, "a": 1}]', "the key 'a' twice"),
+        (b'{"a": 1, "\\u0061": 2}', "the key 'a' twice"),
         (b"", "Expecting value"),
         (b"{} {}", "Extra data"),
         (b'{"a": 1', "delimiter"),

@@ -426,13 +426,46 @@ def test_a_list_of_files(root):
         ("path,label\nx,y", "has 1 different labels"),
         ("path,label,split\na,b,train\na,c,holdout", "the split 'holdout'; splits are train"),
         ("path,label,split\na,b,val\na,c,test", "has no images of the split train"),
-        ("path,label,split\na,b,train\na,c,val", "there is no such file"),
+        ("path,label,split\na,b,train\na,c,train\na,c,val", "there is no such file"),
+        (
+            "path,label,split\na,b,train\na,c,train\na,d,val",
+            "the label 'd' in val, but in no image",
+        ),
+        ("path,label\na,b\na,c\na\n", "line 4: 1 cells, the header has 2 columns"),
+        ("path,label\na,b\na,c\na,b,c.png\n", "line 4: 3 cells, the header has 2 columns"),
+        ("path,label\na,b\na, \n", "line 3, column label: the cell is empty"),
+        ("path,label\n,b\na,c\n", "line 2, column path: the cell is empty"),
+        ("path,label,label\na,b,c\na,c,b\n", "column 'label' appears twice"),
+        ("path,label\na,b\n'a,c\n\"a,c\n", "line 4: is not CSV"),
     ],
 )
 def test_a_list_that_is_wrong_is_named(root, text, message):
     with pytest.raises((FileProblem, MissingData), match=message) as said:
         load_data(listing(root, text))
     assert "\n" not in str(said.value)
+
+
+def test_the_folder_one_is_in_is_a_folder(root, monkeypatch):
+    monkeypatch.chdir(root)
+    for name in ("folder:.", "folder:"):
+        assert (
+            load_data(name).train_labels.tolist()
+            == load_folder(f"folder:{root}").train_labels.tolist()
+        )
+    with pytest.raises(FileProblem, match="directory"):
+        load_data("csv:.")
+
+
+def test_what_is_blank_around_a_cell_makes_no_other_class(root):
+    """Nor do lines of nothing, nor an accent that another system wrote apart from its letter."""
+    cells = [("train/plum/0.png ", "p\u00eache"), ("train/plum/1.png", "pe\u0302che "),
+             ("train/pear/1.png", " pear"), ("val/pear/0.png", "pear")]  # fmt: skip
+    parts = ("train", "train", "train ", "val")
+    rows = [f"{path}, {label},{part}" for (path, label), part in zip(cells, parts, strict=True)]
+    data = load_data(listing(root, "\n".join(["", "path, label ,split", *rows, ",,", ""])))
+    assert data.class_names == ("pear", "p\u00eache")
+    assert data.train_labels.tolist() == [1, 1, 0]
+    assert data.test_labels.tolist() == [0]
 
 
 def test_memory_does_not_grow_with_the_images(root, monkeypatch):

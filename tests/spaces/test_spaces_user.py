@@ -13,6 +13,7 @@ from autodas.spaces import ChoiceSpace, Each, get_space
 
 MODULE = '''
 """A space in about twenty lines."""
+import numpy
 from torch import nn
 from autodas.networks import StagedNetwork
 from autodas.spaces import ChoiceSpace, Each
@@ -83,6 +84,18 @@ def of(make):
 
 PLAIN = of(lambda arch, classes, shape: Plain(classes))
 HEADLESS = of(lambda arch, classes, shape: Headless([8, 8], "ReLU", 64, classes))
+RAISES = of(lambda arch, classes, shape: Mlp([8 // (arch["a"] - 1)], "ReLU", 64, classes))
+NOTHING = of(lambda arch, classes, shape: arch["a"] == 2 and Mlp([8], "ReLU", 64, classes) or None)
+FORWARD = of(lambda arch, classes, shape: Mlp([8], "ReLU", 62 + arch["a"], classes))
+
+
+def shaken(arch, classes, shape):
+    made = Mlp([8], "ReLU", 64, classes)
+    nn.init.constant_(made.classifier.bias, numpy.random.random())
+    return made
+
+
+SHAKEN = of(shaken)
 BROKEN = of(lambda arch, classes, shape: Plain(undefined))
 
 
@@ -262,6 +275,7 @@ def test_sampling_is_uniform_over_valid_combinations():
         ("PLAIN", r"networks \(Plain\) lack forward_stages\(x\).*StagedNetwork"),
         ("HEADLESS", r"networks \(Headless\) lack classifier.*StagedNetwork"),
         ("BROKEN", r"cannot be built.*NameError.*undefined"),
+        ("SHAKEN", r"of one seed, .* other weights each time .* PyTorch's generator"),
         ("fails", r"fails': cannot be made \(ValueError: two lines\)"),
         ("alone", r"is a Linear, not an.*; what makes a single student takes num_classes"),
     ],
@@ -270,3 +284,56 @@ def test_a_space_whose_networks_cannot_be_used_is_refused_when_it_is_loaded(modu
     with pytest.raises(InvalidInput, match=words) as caught:
         get_space(f"{module}:{name}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("RAISES", r"'p': the network cannot be built, of '{\"a\":1}' \(ZeroDivisionError: .*\)"),
+        (
+            "NOTHING",
+            r"cannot be built, of '{\"a\":1}' \(TypeError: a NoneType is no torch.nn.Module",
+        ),
+        ("FORWARD", r"cannot be run on images of 1×8×8, of '{\"a\":1}' \(RuntimeError: .*\)"),
+    ],
+)
+def test_one_network_that_cannot_be_had_is_told_in_one_line(module, name, words):
+    space = get_space(f"{module}:{name}")
+    bad, good = space.enumerate()
+    assert space.cost(good).params > 0
+    with pytest.raises(InvalidInput, match=words) as caught:
+        space.cost(bad)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rule_and_a_depth_that_raise_are_told_in_one_line(module):
+    space = get_space(f"{module}:fresh")
+    space._valid = space._depth = lambda arch: arch["b"]
+    with pytest.raises(
+        InvalidInput, match=r"the validity rule cannot be asked, of '{\"a\":1}' \(Key"
+    ):
+        space.size  # noqa: B018
+    with pytest.raises(InvalidInput, match=r"the depth cannot be asked, of '{\"a\":1}' \(KeyErr"):
+        space.depth(space._select([1]))
+
+
+def test_what_has_no_order_is_no_choice():
+    """A set of words has another order in each process, and so would the space."""
+    for wrong in ({"a", "b"}, frozenset((1, 2)), (x for x in (1, 2))):
+        with pytest.raises(InvalidInput, match="the options of 'a' must have an order"):
+            ChoiceSpace("s", "d", {"a": wrong}, None, input_shape=(1, 8, 8), num_classes=2)
+    with pytest.raises(InvalidInput, match="the options of 'a' must have an order"):
+        ChoiceSpace("s", "d", {"a": Each(({1, 2},))}, None, input_shape=(1, 8, 8), num_classes=2)
+
+
+def test_a_shape_may_be_a_list_and_a_precision_is_a_known_one(module):
+    made = get_space(f"{module}:SPACE")
+    space = ChoiceSpace(
+        "s", "d", {"a": (1, 2)}, lambda *_: made.build(next(made.enumerate())),
+        input_shape=[1, 8, 8], num_classes=10,
+    )  # fmt: skip
+    assert space.cost(next(space.enumerate())) == made.cost(next(made.enumerate()))
+    with pytest.raises(InvalidInput, match="precision is single or double, not 'half'"):
+        ChoiceSpace(
+            "s", "d", {"a": (1,)}, None, input_shape=(1, 8, 8), num_classes=2, precision="half"
+        )

@@ -326,6 +326,31 @@ def test_labels_as_fractions_are_refused(write):
         read_table(write(text), "mine")
 
 
+@pytest.mark.parametrize("values", [(61.9, 0.744, 0.749, 70), (0.62, 62, 0.63, 66, 30)])
+def test_fractions_among_percentages_are_refused(write, values):
+    rows = "".join(f"{i + 1}-1-1,{value}\n" for i, value in enumerate(values))
+    with pytest.raises(
+        FileProblem, match=r"column kd_acc: 2 accuracies such as 0\.[67]\d+ look like"
+    ):
+        read_table(write(f"arch,kd_acc\n{rows}"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (0.83, 0.85, 30, 46),  # at chance of 120 classes
+        (0.5, 0.5, 50, 60),  # at chance of 200
+        (0.1, 0.12, 60, 70),  # of 1000
+        (0, 0.6, 60, 70),
+        (0.6, 0.7, 5, 60, 70),  # on the way
+    ],
+)
+def test_trainings_that_have_learnt_nothing_are_no_fractions(write, values):
+    rows = "".join(f"{i + 1}-1-1,{value}\n" for i, value in enumerate(values))
+    table = read_table(write(f"arch,kd_acc\n{rows}"))
+    assert table.target("kd_acc").values.tolist() == list(values)
+
+
 @pytest.mark.parametrize("missing", ["space", "dataset"])
 def test_labels_are_not_written_without_saying_of_what(tmp_path, missing):
     header = {key: value for key, value in HEADER.items() if key != missing}

@@ -71,6 +71,12 @@ def test_impossible_resolutions_are_refused(resolution: int) -> None:
         resolved(Protocol(resolution=resolution), get_space("digits-cnn"))
 
 
+@pytest.mark.parametrize("entries", [0, -5])
+def test_fewer_entries_than_one_are_refused(entries: int) -> None:
+    with pytest.raises(InvalidInput, match=f"entries must be at least 1, got {entries}"):
+        resolved(Protocol(entries=entries), get_space("digits-cnn"))
+
+
 def test_an_open_protocol_gives_no_signals() -> None:
     with pytest.raises(InvalidInput, match="teacher"):
         signals(Protocol(data="digits"), "single")

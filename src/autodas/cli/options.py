@@ -297,12 +297,16 @@ def _at_home(option: Option, values: list[str]) -> list[str]:
     """Paths with the home folder in place of ``~``: no shell has done it in ``--out=~/run``.
 
     Raises:
-        InvalidInput: a path is empty, as where a variable of the shell is not set.
+        InvalidInput: a value is empty, as where a variable of the shell is not set; for a name, the
+            default would be taken in its place.
     """
-    if option.type is not Path and Path not in typing.get_args(option.type):
-        return values
+    is_path = option.type is Path or Path in typing.get_args(option.type)
     if "" in values:
-        raise InvalidInput(f"{option.name} takes a path, got '' (the folder one is in is .)")
+        wanted = "a path" if is_path else option.expected
+        here = " (the folder one is in is .)" if is_path else ""
+        raise InvalidInput(f"{option.name} takes {wanted}, got ''{here}")
+    if not is_path:
+        return values
     return [str(expanded(Path(value))) if value.startswith("~") else value for value in values]
 
 

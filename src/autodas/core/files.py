@@ -195,6 +195,9 @@ def read_json(path: Path, most: int = LARGEST_JSON) -> Any:  # noqa: ANN401
 def parse_json(data: bytes, path: Path | str) -> Any:  # noqa: ANN401
     """JSON as RFC 8259 has it: UTF-8, no NaN or infinity, every number within a float's range.
 
+    An object that says a key twice is refused: one of its values would count, and nobody knows
+    which was meant.
+
     Args:
         data: The text.
         path: Named in messages.
@@ -209,7 +212,9 @@ def parse_json(data: bytes, path: Path | str) -> Any:  # noqa: ANN401
             raise ValueError(f"a number of more than {LONGEST_NUMBER} digits")
         # Without an exponent, a number of so few digits is finite; asking for each takes time.
         parse_float = _finite if _EXPONENT.search(data) else None
-        value = json.loads(text, parse_constant=_finite, parse_float=parse_float)
+        value = json.loads(
+            text, parse_constant=_finite, parse_float=parse_float, object_pairs_hook=_once
+        )
         _check_depth(value)
         if _SURROGATE.search(data):
             json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
@@ -217,6 +222,15 @@ def parse_json(data: bytes, path: Path | str) -> Any:  # noqa: ANN401
         why = " ".join(str(error).split())[:200]
         raise FileProblem(path, f"is not valid JSON ({why}){quotes_in(text)}") from None
     return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise ValueError(f"an object has the key {twice[:30]!r} twice")
+    return found
 
 
 def _finite(text: str) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
 from autodas.core.errors import FileProblem
 
-__all__ = ["brief", "csv_text", "quotes_in", "text_of"]
+__all__ = ["brief", "csv_rows", "csv_text", "quotes_in", "text_of"]
 
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")  # of UTF-16 and UTF-32
 LONGEST = 48  # characters of a name that a sentence bears
@@ -51,6 +53,39 @@ def csv_text(data: bytes, path: Path | str) -> str:
         if mark in first and "," not in first:
             raise FileProblem(path, f"has {called} between its columns; save it with commas")
     return text
+
+
+def csv_rows(data: bytes, path: Path | str) -> tuple[tuple[str, ...], list[tuple[int, list[str]]]]:
+    """The names of the columns, and the rows with the lines at which they end, from 1.
+
+    There is one cell for each column, without what is blank around it; rows of nothing are left
+    out, also above the names.
+
+    Args:
+        data: The bytes of the file.
+        path: Named in messages.
+
+    Raises:
+        FileProblem: as of :func:`csv_text`; or it is no CSV, a column is there twice, or a row has
+            another number of cells.
+    """
+    text = csv_text(data, path)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        stripped = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+        rows = [(line, cells) for line, cells in stripped if any(cells)]
+    except csv.Error as error:
+        why = f"line {reader.line_num}: is not CSV ({error}){quotes_in(text)}"
+        raise FileProblem(path, why) from None
+    columns = tuple(rows[0][1]) if rows else ()
+    if len(set(columns)) != len(columns):
+        twice = next(name for name in columns if columns.count(name) > 1)
+        raise FileProblem(path, f"column {twice!r} appears twice")
+    for line, cells in rows[1:]:
+        if len(cells) != len(columns):
+            why = f"line {line}: {len(cells)} cells, the header has {len(columns)} columns"
+            raise FileProblem(path, why + quotes_in(text))
+    return columns, rows[1:]
 
 
 def brief(name: str) -> str:

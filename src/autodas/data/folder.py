@@ -99,7 +99,7 @@ class ImageSource:
             FileProblem: there is no such folder or list, or it says nothing of images.
             AutodasError: as of :func:`autodas.data.hugging_face.layout_of_hub`.
         """
-        whole = self.path.with_name(f"{self.path.name}@{self.side}")
+        whole = Path(f"{self.path}@{self.side}")
         if self.side and whole.exists() and not self.path.exists():
             kind = self.name.partition(":")[0]
             why = f"is not there, but {whole.name} is: name a size after it, {kind}:{whole}@64"

@@ -9,9 +9,8 @@ folder that holds images, all below it included, and is named by its path: ``cat
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ import torch
 from autodas.core.digest import digest_file
 from autodas.core.errors import AutodasError, FileProblem, InvalidInput
 from autodas.core.files import read_bytes
-from autodas.core.text import csv_text
+from autodas.core.text import csv_rows
 from autodas.data.validation import drawn_out
 
 __all__ = ["SUFFIXES", "ImageLayout", "Labelled", "held_out", "layout_of_csv", "layout_of_folder"]
@@ -198,18 +197,13 @@ def layout_of_csv(file: Path) -> ImageLayout:
     """The images of a CSV file with the columns ``path``, ``label`` and perhaps ``split``.
 
     Paths are relative to the file. Classes are numbered in the order of their names. Its problems
-    are fewer than two classes, unknown parts, and none to train on.
+    are fewer than two classes, unknown parts, none to train on, and classes that are only looked
+    for and never learnt.
 
     Raises:
-        FileProblem: the file cannot be read, or a column is missing.
+        FileProblem: the file cannot be read, a column is missing, or a path or a label.
     """
-    rows = csv.DictReader(io.StringIO(csv_text(read_bytes(file), file), newline=""))
-    columns = rows.fieldnames or ()
-    for wanted in ("path", "label"):
-        if wanted not in columns:
-            named = ", ".join(columns) or "none"
-            raise FileProblem(file, f"has no column {wanted!r}; its columns are {named}")
-    found = [(row["path"] or "", row["label"] or "", row.get("split") or TRAIN) for row in rows]
+    found = _listed(file)
     classes = sorted({label for _, label, _ in found})
     problems = []
     if len(classes) < 2:
@@ -226,8 +220,32 @@ def layout_of_csv(file: Path) -> ImageLayout:
             parts.setdefault(part, []).append(Labelled(str(file.parent / path), number[label]))
     if TRAIN not in parts:
         problems.append(FileProblem(file, "has no images of the split train"))
+    learnt = {image.label for image in parts.get(TRAIN, ())}
+    for called, some in parts.items():
+        for unknown in sorted({image.label for image in some} - learnt) if learnt else ():
+            why = f"has the label {classes[unknown]!r} in {called}, but in no image to train on"
+            problems.append(FileProblem(file, why))
     ordered = {part: tuple(parts[part]) for part in ORDER if part in parts}
     return ImageLayout(tuple(classes), ordered, tuple(problems))
+
+
+def _listed(file: Path) -> list[tuple[str, str, str]]:
+    """Path, label and part of every image of a CSV file."""
+    columns, rows = csv_rows(read_bytes(file), file)
+    for wanted in ("path", "label"):
+        if wanted not in columns:
+            named = ", ".join(columns) or "none"
+            raise FileProblem(file, f"has no column {wanted!r}; its columns are {named}")
+    found: list[tuple[str, str, str]] = []
+    for line, cells in rows:
+        row = dict(zip(columns, cells, strict=True))
+        for wanted in ("path", "label"):
+            if not row[wanted]:
+                raise FileProblem(file, f"line {line}, column {wanted}: the cell is empty")
+        # What other systems write in two characters, an accent and its letter, is the same name.
+        label = unicodedata.normalize("NFC", row["label"])
+        found.append((row["path"], label, row.get("split") or TRAIN))
+    return found
 
 
 def held_out(layout: ImageLayout, share: float) -> ImageLayout:

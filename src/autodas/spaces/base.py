@@ -9,11 +9,13 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import nn
 
-from autodas.core.errors import InvalidInput
+from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.tasks import CLASSIFICATION, OUTPUTS, Task
 from autodas.networks import Cost, StagedNetwork, cost, without_weights
+from autodas.networks.cost import NEEDS_NUMBERS
 from autodas.spaces.text import shown
 
 __all__ = ["Arch", "Precision", "Shape", "Space", "other", "pick"]
@@ -183,8 +185,13 @@ class Space(ABC):
             InvalidInput: as of :meth:`build`.
         """
         self._check(arch)
-        sizes = self._sizes(num_classes, input_shape, task)
-        return _cost(self, self.cost_class(arch), *sizes, task)
+        classes, shape = self._sizes(num_classes, input_shape, task)
+        try:
+            return _cost(self, self.cost_class(arch), classes, shape, task)
+        except Exception as error:
+            images = "×".join(map(str, shape))
+            self._tell(f"the network cannot be run on images of {images}", arch, error)
+            raise
 
     def check_task(self, task: Task) -> None:
         """Refuse a task that networks of the space have no head for.
@@ -224,9 +231,33 @@ class Space(ABC):
             )
 
     def _made(self, arch: Arch, classes: int, shape: Shape, task: Task) -> StagedNetwork:
-        if task == CLASSIFICATION:
-            return self.make(arch, classes, shape)
-        return self.make_for(task, arch, classes, shape)
+        try:
+            if task == CLASSIFICATION:
+                network = self.make(arch, classes, shape)
+            else:
+                network = self.make_for(task, arch, classes, shape)
+            if self.reference and not isinstance(network, nn.Module):
+                raise TypeError(f"a {type(network).__name__} is no torch.nn.Module")
+        except Exception as error:
+            self._tell("the network cannot be built", arch, error)
+            raise
+        return network
+
+    def _tell(self, what: str, arch: Arch, error: Exception) -> None:
+        """Say in one line what the user's own code has raised, and for which architecture.
+
+        Nothing is said of errors that are told already, of defects of ours, and of questions for
+        numbers where there are only shapes, after which the network is made with numbers.
+
+        Raises:
+            InvalidInput: it is the user's own.
+        """
+        asks = isinstance(error, NEEDS_NUMBERS) and torch.get_default_device().type == "meta"
+        if isinstance(error, AutodasError) or not self.reference or asks:
+            return
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        text = shown(self.encode(arch))
+        raise InvalidInput(f"space {self.name!r}: {what}, of {text} ({why})") from error
 
     def _sizes(
         self, num_classes: int | None, input_shape: Shape | None, task: Task
@@ -234,7 +265,7 @@ class Space(ABC):
         self.check_task(task)
         own = OUTPUTS.get(task, self.num_classes)
         classes = own if num_classes is None else num_classes
-        shape = self.input_shape if input_shape is None else input_shape
+        shape = tuple(self.input_shape if input_shape is None else input_shape)
         if classes < 1:
             raise InvalidInput(f"the number of classes must be at least 1, got {classes}")
         if len(shape) != 3 or min(shape) < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from torch import nn
@@ -10,7 +11,7 @@ from autodas.core.catalog import Catalog
 from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.plugins import is_reference, named_object
 from autodas.core.rng import derive
-from autodas.networks import StagedNetwork, seeded, without_weights
+from autodas.networks import StagedNetwork, seeded, weights_digest, without_weights
 from autodas.spaces.base import Space
 from autodas.spaces.convolutional import DIGITS_CNN, MOBILE, RESNET, RESNET_WIDE
 from autodas.spaces.listed import LIST, ListSpace, space_of_list, timm_space
@@ -113,6 +114,8 @@ def _check_network(space: Space, reference: str) -> None:
         arch = space.sample(derive(0, "a first network", space.name))
         text = space.encode(arch)
         network = seeded(lambda: without_weights(lambda: space.build(arch)), 0)
+        if isinstance(network, nn.Module):
+            _check_repeats(lambda: space.build(arch), reference)
     except AutodasError:
         raise
     except Exception as error:
@@ -133,4 +136,18 @@ def _check_network(space: Space, reference: str) -> None:
         raise InvalidInput(
             f"space {reference!r}: its networks ({type(network).__name__}) lack "
             f"{' and '.join(lacks)}; derive them from autodas.networks.StagedNetwork"
+        )
+
+
+def _check_repeats(build: Callable[[], StagedNetwork], reference: str) -> None:
+    """Refuse a network that comes out otherwise each time, whatever is kept of it.
+
+    Raises:
+        InvalidInput: of one seed, it has different weights.
+    """
+    first, second = (weights_digest(seeded(build, 0)) for _ in range(2))
+    if first != second:
+        raise InvalidInput(
+            f"space {reference!r}: of one seed, a network has other weights each time it is built; "
+            "let it draw all of them from PyTorch's generator, not from NumPy's or Python's"
         )

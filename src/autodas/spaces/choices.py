@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -81,8 +81,8 @@ class ChoiceSpace(Space):
         precision: In which networks are initialised and measured.
 
     Raises:
-        InvalidInput: a choice has no name or no options, repeats one, or has one that JSON does
-            not give back.
+        InvalidInput: a choice has no name or no options, repeats one, has them in no order, as a
+            set, or has one that JSON does not give back; or there is no such precision.
     """
 
     kind = Selection
@@ -101,9 +101,12 @@ class ChoiceSpace(Space):
         precision: Precision = "single",
     ) -> None:
         _check_choices(name, choices)
+        if precision not in get_args(Precision):
+            known = " or ".join(get_args(Precision))
+            raise InvalidInput(f"space {name!r}: precision is {known}, not {precision!r}")
         self.name = name
         self.description = description
-        self.input_shape = input_shape
+        self.input_shape = tuple(input_shape)  # type: ignore[assignment]
         self.num_classes = num_classes
         self.precision = precision
         self._build, self._valid, self._depth = build, valid, depth
@@ -136,7 +139,13 @@ class ChoiceSpace(Space):
         return flat
 
     def _allowed(self, arch: Selection) -> bool:
-        return self._valid is None or self._valid(arch)
+        if self._valid is None:
+            return True
+        try:
+            return self._valid(arch)
+        except Exception as error:
+            self._tell("the validity rule cannot be asked", arch, error)
+            raise
 
     @cached_property
     def size(self) -> int | None:
@@ -241,7 +250,11 @@ class ChoiceSpace(Space):
     def depth(self, arch: Selection) -> int:
         """Number of blocks."""
         if self._depth is not None:
-            return self._depth(arch)
+            try:
+                return self._depth(arch)
+            except Exception as error:
+                self._tell("the depth cannot be asked", arch, error)
+                raise
         if "depth" in self._lengths:
             depth = arch["depth"]
             return int(sum(depth) if isinstance(depth, tuple) else depth)
@@ -305,6 +318,11 @@ def _check_choices(space: str, choices: Mapping[str, Sequence[Option] | Each]) -
         if not positions:
             raise InvalidInput(f"space {space!r}: choice {key!r} is made at no position")
         for options in positions:
+            if not isinstance(options, Sized) or isinstance(options, Set):
+                raise InvalidInput(
+                    f"space {space!r}: the options of {key!r} must have an order, as in a tuple; "
+                    f"got a {type(options).__name__}"
+                )
             for option in options:
                 if not _is_option(option):
                     raise InvalidInput(

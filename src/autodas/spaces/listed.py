@@ -31,9 +31,8 @@ from autodas.core.digest import digest
 from autodas.core.errors import FileProblem, InvalidInput, MissingData, UnknownName
 from autodas.core.files import read_bytes
 from autodas.core.places import expanded
-from autodas.core.tasks import CLASSIFICATION, Task
 from autodas.core.toml import parse_toml
-from autodas.networks import Cost, StagedNetwork
+from autodas.networks import StagedNetwork
 from autodas.networks.import_timm import import_timm
 from autodas.networks.timm_network import has_cached_weights
 from autodas.spaces.base import Shape, Space, other, pick
@@ -140,24 +139,6 @@ class ListSpace(Space):
     def make(self, arch: Listed, num_classes: int, input_shape: Shape) -> StagedNetwork:
         """Build it, with its first weights."""
         return self.students[arch.name].build(num_classes, input_shape)
-
-    def cost(
-        self,
-        arch: Listed,
-        *,
-        num_classes: int | None = None,
-        input_shape: Shape | None = None,
-        task: Task = CLASSIFICATION,
-    ) -> Cost:
-        """Parameters and MACs; of images it was made for if nothing is said."""
-        try:
-            return super().cost(arch, num_classes=num_classes, input_shape=input_shape, task=task)
-        except RuntimeError as error:
-            why = " ".join(str(error).split())[:300]
-            shape = "×".join(map(str, input_shape or self.input_shape))
-            raise InvalidInput(
-                f"student {arch.name!r} cannot be run on images of {shape}: {why}"
-            ) from error
 
     def depth(self, arch: Listed) -> int:
         """Number of weight layers, the same whatever the images."""

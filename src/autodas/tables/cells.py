@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy.typing as npt
 from autodas.core.digest import canonical_json, digest_bytes
 from autodas.core.errors import FileProblem, InvalidInput
 from autodas.core.files import parse_json, read_bytes
-from autodas.core.text import csv_text, quotes_in
+from autodas.core.text import csv_rows
 from autodas.tables.table import Part, Training
 
 __all__ = [
@@ -158,15 +156,30 @@ def percent(cell: object) -> float | str:
 
 
 def reject_fractions(path: Path, where: str, values: Floats) -> None:
-    """Refuse accuracies that are all at most 1: they are fractions, not percentages.
+    """Refuse accuracies that are fractions, not percentages: all of them, or some among others.
+
+    A training that has learnt nothing is near chance, which may be less than a percent. Several
+    that differ, and would be accuracies like the others if they were a hundred times as large, are
+    none of these.
 
     Raises:
-        FileProblem: at least three are known and none is above 1.
+        FileProblem: at least three are known and none is above 1; or some are, and others look like
+            them written as fractions.
     """
     known = values[np.isfinite(values)]
     if len(known) >= 3 and known.max() <= 1.0:
         raise FileProblem(
             path, f"{where}: no accuracy is above 1; percentages such as 74.5 are expected"
+        )
+    low, high = known[(known > 0.0) & (known < 1.0)], known[known >= 1.0]
+    if len(np.unique(low)) < 2 or not len(high) or high.min() < 10 * low.max():
+        return
+    if low.min() * 100 >= high.min() / 2 and low.max() * 100 <= (high.max() + 100) / 2:
+        raise FileProblem(
+            path,
+            f"{where}: {len(low)} accuracies such as {low.min():g} look like fractions beside "
+            f"percentages such as {high.min():g}; write all as percentages, and leave cells of "
+            "trainings that failed empty",
         )
 
 
@@ -230,28 +243,9 @@ def read_sheet(path: Path, data: bytes | None = None, spelling: Spelling = as_it
         FileProblem: it cannot be read, is not UTF-8, or is not a table with a header.
     """
     content = read_file(path) if data is None else data
-    text = csv_text(content, path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        # A file of nothing but a byte order mark has no line.
-        columns = tuple(name.strip() for name in next(reader, ()))
-        body = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
-    except csv.Error as error:
-        raise FileProblem(
-            path, f"line {reader.line_num}: is not CSV ({error}){quotes_in(text)}"
-        ) from None
-    if len(set(columns)) != len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
-        raise FileProblem(path, f"column {twice!r} appears twice")
+    columns, body = csv_rows(content, path)
     if not body:
         raise FileProblem(path, "has a header line and no rows")
-    for line, cells in body:
-        if len(cells) != len(columns):
-            raise FileProblem(
-                path,
-                f"line {line}: {len(cells)} cells, the header has {len(columns)} columns"
-                f"{quotes_in(text)}",
-            )
     return Sheet(
         path,
         columns,

@@ -150,6 +150,8 @@ def resolved(protocol: Protocol, space: Space) -> Protocol:
     resolution = default.resolution if protocol.resolution is None else protocol.resolution
     if resolution is not None and not 1 <= resolution <= 2048:
         raise InvalidInput(f"a resolution must be 1 to 2048 pixels, got {resolution}")
+    if protocol.entries < 1:
+        raise InvalidInput(f"entries must be at least 1, got {protocol.entries}")
     return replace(
         protocol,
         data=data,
