@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, fields, replace
+
 import numpy as np
 import pytest
 import torch
 
 from autodas.core.errors import InvalidInput, UnknownName
 from autodas.core.results import Failed, Ok
-from autodas.core.values import SCALAR, Column, Layout
-from autodas.expressions import Evaluator
+from autodas.core.values import SCALAR, BesideEach, Column, Layout
+from autodas.expressions import Evaluator, parse
 from autodas.networks import seeded
+from autodas.primitives import apply
 from autodas.scores import (
     SCORES,
+    Proxy,
+    Scale,
+    Score,
     Subjects,
+    Term,
     get_score,
     of_expression,
     score_names,
@@ -106,10 +113,14 @@ def test_a_score_that_needs_what_is_missing_fails_with_the_reason():
     assert "no teacher" in result.reason
 
 
+def scalars(*values: float) -> Column:
+    count = len(values)
+    return Column(SCALAR, np.array(values), Layout.of_segments([[()]] * count, [[1]] * count))
+
+
 def few(double: bool = False) -> Subjects:
     """Two architectures, of which one number is known."""
-    column = Column(SCALAR, np.array([1.0, 2.0]), Layout.of_segments([[()], [()]], [[1], [1]]))
-    return Subjects(("a", "b"), np.ones(2), {"params": column}, {}, double=double)
+    return Subjects(("a", "b"), np.ones(2), {"params": scalars(1.0, 2.0)}, {}, double=double)
 
 
 def test_a_formula_is_taken_as_it_is_unless_its_sign_is_told():
@@ -117,6 +128,36 @@ def test_a_formula_is_taken_as_it_is_unless_its_sign_is_told():
     negated = of_expression("mine", "neg(params)", "test", sign=-1)
     assert negated.sign == -1
     assert negated.compute(few()).value.tolist() == [-1.0, -2.0]
+
+
+@pytest.mark.parametrize("sign", [0, 2, -2, 0.5])
+def test_a_score_is_the_published_quantity_or_minus_that(sign):
+    with pytest.raises(InvalidInput, match="sign of the score mine must be 1 or -1"):
+        of_expression("mine", "params", "test", sign=sign)
+    with pytest.raises(InvalidInput, match=f"got {sign}"):
+        Score("mine", SCORES.get("depth").compute, frozenset(), "test", sign=sign)
+    assert Score("mine", SCORES.get("depth").compute, frozenset(), "test").sign == 1
+
+
+def test_a_formula_needs_no_scale_of_any_space():
+    score = of_expression("mine", "params", "test")
+    assert score.unscaled("anywhere") is False
+    assert score.calibrate is None
+
+
+TERM = Term(parse("params"))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [few(), SCORES.get("params"), TERM, Scale((1.0,), (0.0,)), Proxy("mine", (TERM,))],
+    ids=lambda made: type(made).__name__,
+)
+def test_what_is_shared_cannot_be_changed(made):
+    """Catalogues hold scores, and what is computed of columns once is kept."""
+    for each in fields(made):
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, each.name, getattr(made, each.name))
 
 
 def test_what_scores_see_is_told_apart_by_identity():
@@ -146,6 +187,44 @@ def test_checking_for_rounding_takes_no_more_memory_than_it_is_given(monkeypatch
         seen.remembering(3000, checked=checked)
         assert given == [3000], "nothing is checked, and all of it is for scores"
     assert spilled == [1000]
+
+
+def test_what_is_decided_by_rounding_is_refused_where_that_is_asked_for():
+    nearly = {"params": scalars(0.1, 0.2), "macs": scalars(0.1, 0.2 * (1 + 1e-11))}
+    seen = replace(few(double=True), columns=nearly)
+    difference = parse("sub(params, macs)")
+    for plain in (seen.evaluator, seen.remembering(1 << 20)):
+        assert isinstance(plain.evaluate(difference), Ok)
+    checked = seen.remembering(1 << 20, checked=True)
+    assert checked.evaluate(difference) == Failed("decided by rounding")
+    single = [float(np.float32(0.1)), float(np.float32(0.2))]
+    for evaluator in (seen.evaluator, checked):
+        assert evaluator.evaluate(parse("params")).value.tolist() == single
+
+
+def test_formulas_share_what_they_have_in_common_and_memory_decides_no_value(monkeypatch):
+    applied = []
+    monkeypatch.setattr(
+        "autodas.expressions.evaluate.apply",
+        lambda primitive, args: applied.append(primitive.name) or apply(primitive, args),
+    )
+    formulas = [parse("neg(log(params))"), parse("square(log(params))")]
+    seen = few()
+    shared = [seen.evaluator.evaluate(each).value.tolist() for each in formulas]
+    assert applied == ["log", "neg", "square"]
+    alone = [seen.remembering(0).evaluate(each).value.tolist() for each in formulas]
+    assert applied[3:] == ["log", "neg", "log", "square"]
+    assert alone == shared
+
+
+def test_beside_several_teachers_all_columns_share_the_memory(monkeypatch):
+    noted = []
+    monkeypatch.setattr(
+        "autodas.scores.score.spilled", lambda columns, most: noted.append(most) or columns
+    )
+    beside = BesideEach({"params": scalars(1.0, 1.0, 2.0, 2.0)}, np.array([0, 0, 1, 1]))
+    replace(few(), beside=beside).within(1000)
+    assert noted == [500, 500]
 
 
 @pytest.mark.parametrize(

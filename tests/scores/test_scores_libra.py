@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
@@ -88,5 +90,15 @@ def test_a_score_that_does_not_vary_is_no_error(truth):
     flat = np.full(N, 0.5)
     libra = Libra().fit(np.column_stack([flat, ranks(truth)]), truth)
     assert libra.chosen == [1]
-    equal = Libra().fit(ranks(truth, truth), np.full(N, 3.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        equal = Libra().fit(ranks(truth, truth), np.full(N, 3.0))
+    assert equal.chosen == [0, 1], "none orders them better than another"
     assert equal.predict(ranks(truth, truth)) == pytest.approx(np.full(N, 3.0))
+
+
+def test_the_unit_of_accuracies_is_of_no_account(truth):
+    x = ranks(noisy(truth, 4.0, 1), *(noisy(truth, 0.3, seed) for seed in (2, 3, 4)))
+    shares = (truth - truth.min()) / np.ptp(truth)
+    assert np.ptp(shares) == 1.0
+    assert Libra().fit(x, shares).chosen == Libra().fit(x, 100 * shares).chosen

@@ -79,7 +79,7 @@ def test_a_map_that_does_not_rise_is_no_scale(knots, levels):
 
 def test_nothing_to_fit_a_scale_on_is_refused():
     for bad in ([], [1.0, np.nan]):
-        with pytest.raises(InvalidInput, match="finite"):
+        with pytest.raises(InvalidInput, match="fitted to at least one value, all of them finite"):
             Scale.fit(bad)
 
 
@@ -124,6 +124,11 @@ def test_a_plain_formula_needs_no_scale_and_is_its_own_text():
     assert not score.unscaled("anywhere")
     assert score.formula == "log(params)"
     assert np.allclose(values(score, subjects([1.0, np.e])), [0.0, 1.0], atol=1e-6)
+
+
+def test_a_term_that_is_the_same_for_all_is_no_failure():
+    terms = [Term(parse("params"), 2.0), Term(parse("macs"))]
+    assert values(score_of("mine", terms, "test"), subjects([3.0, 3.0])).tolist() == [9.0, 9.0]
 
 
 def proxy() -> Proxy:
@@ -203,6 +208,92 @@ def test_a_damaged_proxy_file_is_refused_by_name(tmp_path, change):
         read_proxy(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _written(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _many(path: Path, count: int) -> Path:
+    """A sound file of so many terms, in which only their number may be wrong."""
+    Proxy("many", (Term(parse("params"), 0.5),) * count).save(path)
+    return path
+
+
+def test_a_proxy_has_1_to_64_terms(tmp_path):
+    path = tmp_path / "proxy.json"
+    assert len(read_proxy(_many(path, 64)).terms) == 64
+    with pytest.raises(FileProblem, match="a proxy has 1 to 64 terms"):
+        read_proxy(_many(path, 65))
+    for none in ([], 3, None, {}):
+        _written(path, {"format": 2, "formula": "", "terms": none})
+        with pytest.raises(FileProblem, match="a proxy has 1 to 64 terms"):
+            read_proxy(path)
+
+
+def test_a_proxy_file_has_up_to_4_mebibytes(tmp_path):
+    path = tmp_path / "proxy.json"
+    proxy().save(path)
+    data = path.read_bytes()
+    path.write_bytes(data.ljust(4 * 1024**2))
+    assert read_proxy(path) == proxy()
+    path.write_bytes(data.ljust(4 * 1024**2 + 1))
+    with pytest.raises(FileProblem, match="at most 4194304 are read"):
+        read_proxy(path)
+
+
+@pytest.mark.parametrize("weight", [9.9e29, -9.9e29, 0.0])
+def test_weights_below_1e30_are_read(tmp_path, weight):
+    path = tmp_path / "proxy.json"
+    Proxy("mine", (Term(parse("params"), weight),)).save(path)
+    assert read_proxy(path).terms[0].weight == weight
+
+
+@pytest.mark.parametrize("weight", ["1e30", "-1e31", "1e300", "NaN", "-Infinity"])
+def test_other_weights_are_refused_and_said(tmp_path, weight):
+    path = tmp_path / "proxy.json"
+    proxy().save(path)
+    _written(path, _damage(read_sealed(path), {"term": {"weight": weight}}))
+    with pytest.raises(FileProblem, match="weight of a term must be less than 1e30 in size, got"):
+        read_proxy(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"format": 1}, "not a proxy of format 2 (found 1)"),
+        ({"format": "2"}, "not a proxy of format 2 (found '2')"),
+        ({}, "not a proxy of format 2 (found None)"),
+        ([], "not a proxy of format 2 (found None)"),
+        ("format", "not a proxy of format 2 (found None)"),
+        ({"format": 2, "terms": [{}]}, "malformed (KeyError('formula'))"),
+        ({"format": 2, "terms": [{"formula": "params("}]}, "params("),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path, content, reason):
+    path = _written(tmp_path / "proxy.json", content)
+    with pytest.raises(FileProblem, match=re.escape(reason)) as caught:
+        read_proxy(path)
+    assert ("malformed" in str(caught.value)) == ("malformed" in reason)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "spaces"),
+    [
+        ([{"space": "resnet"}, {"space": "pit"}, {"space": "pit"}], {"resnet", "pit"}),
+        ([{"space": "resnet"}, {"space": 5}, {"table": "a"}, 3], {"resnet"}),
+        ("resnet", set()),
+        (None, set()),
+    ],
+)
+def test_a_score_knows_the_spaces_that_its_proxy_was_found_on(pairs, spaces):
+    found = replace(proxy(), provenance={"pairs": pairs})
+    assert found.spaces == found.score.found_on == spaces
+
+
+def test_the_size_of_a_proxy_is_that_of_its_formulas():
+    assert proxy().size == 2 + 4
 
 
 def test_a_proxy_that_does_not_exist_is_named_with_what_there_is(tmp_path):

@@ -103,6 +103,11 @@ def test_ranks_are_added_and_ties_share_theirs():
     assert score.leaves == {"entropy_step", "distinct_units"}
 
 
+def test_no_architectures_have_no_ranks():
+    found = SCORES.get("te_nas").compute(subjects_of(tangent_condition=[], linear_regions=[]))
+    assert found.value.tolist() == []
+
+
 def test_a_rank_sum_fails_with_its_terms():
     score = rank_sum("mine", ("progressivity", "complexity"), "test", "")
     found = score.compute(subjects_of(entropy_step=[1, 2]))
@@ -139,13 +144,15 @@ def test_synflow_is_the_log_of_the_published_sum():
     assert found.value[0] == pytest.approx(np.log(total), rel=1e-5)
 
 
-def test_the_page_names_every_score_with_its_formula():
+def test_the_page_names_every_score_with_its_formula_and_sign():
     text = PAGE.read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \| [+−] \|", text, re.MULTILINE))
+    found = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([+−]) \|", text, re.MULTILINE)
+    rows, signs = {row[0]: row[1] for row in found}, {row[0]: row[2] for row in found}
     assert set(rows) == set(SCORES.names())
     for name in NAMES:
         formula = SCORES.get(name).formula
         assert formula is None or rows[name] == f"`{formula}`", name
+        assert signs[name] == ("−" if SCORES.get(name).sign < 0 else "+"), name
 
 
 def test_lists_of_scores_are_complete():

@@ -149,7 +149,7 @@ def _term(content: Mapping[str, Any]) -> Term:
         raise InvalidInput("the formula of a term and its expression differ")
     weight = float(content["weight"])
     if not abs(weight) < 1e30:
-        raise InvalidInput(f"the weight of a term must be a finite number, got {weight}")
+        raise InvalidInput(f"the weight of a term must be less than 1e30 in size, got {weight}")
     scales = {
         str(space): Scale(
             tuple(float(knot) for knot in scale["knots"]),

@@ -42,7 +42,7 @@ def rank_sum(
             values = score.compute(subjects)
             if isinstance(values, Failed):
                 return values
-            total += weigh(rankdata(values.value) / max(1, len(total)))
+            total += weigh(rankdata(values.value) / len(total))
         return Ok(total)
 
     leaves = frozenset[str]().union(*(score.leaves for score in scores))

@@ -107,6 +107,9 @@ class Score:
         sign: What the published quantity is multiplied with so that higher is better: -1 for
             losses and condition numbers.
         found_on: Names of the spaces whose labels it was found with, if it was.
+
+    Raises:
+        InvalidInput: the sign is neither 1 nor -1.
     """
 
     name: str
@@ -119,6 +122,12 @@ class Score:
     unscaled: Callable[[str], bool] = _never
     sign: int = 1
     found_on: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.sign not in (1, -1):
+            raise InvalidInput(
+                f"the sign of the score {self.name} must be 1 or -1, got {self.sign}"
+            )
 
     @property
     def asks_teacher(self) -> bool:
@@ -162,7 +171,7 @@ def of_expression(
         sign: What the published quantity is multiplied with in the formula.
 
     Raises:
-        InvalidInput: the formula is malformed or ill-typed.
+        InvalidInput: the formula is malformed or ill-typed, or the sign is neither 1 nor -1.
         UnknownName: it names a statistic or primitive that does not exist.
     """
     expression = parse_score(formula)
