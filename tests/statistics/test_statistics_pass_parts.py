@@ -51,7 +51,11 @@ def test_hessians_are_those_of_one_loss_however_the_images_are_taken(
     network, weights = classifier(norm=norm)
     direction = [noise(*weight.shape, seed=3) for weight in weights]
     some, known = IMAGES[:count], LABELS[:count]
+    taken = []
+    noted = network.register_forward_pre_hook(lambda _, given: taken.append(len(given[0])))
     found = gradients.hessian_products(network, weights, direction, some, known)
+    noted.remove()
+    assert max(taken) == min(16, count, *([] if norm else [chunk // 8]))
     loss = nn.functional.cross_entropy(network(some[:16]), known[:16])
     first = torch.autograd.grad(loss, weights, create_graph=True)
     # Of more than 16 images, the first 16 say the direction as well.
