@@ -69,8 +69,9 @@ class LongerBatch(StagedNetwork):
 
 
 def test_operations_are_counted_per_image_not_per_window():
-    found = measure(LongerBatch(), images(), labels(), ["layer_macs"])["layer_macs"]
-    assert [float(s) for s in found.value.segments] == [8 * 36, 12]
+    found = measure(LongerBatch(), images(), labels(), ["layer_macs", "macs"])
+    assert [float(s) for s in found["layer_macs"].value.segments] == [8 * 36, 12]
+    assert float(found["macs"].value.segments[0]) == 8 * 36 + 12
 
 
 class Biased(StagedNetwork):

@@ -190,8 +190,11 @@ def _first_tap(module: nn.Module, x: Tensor) -> Tensor:
         raise TypeError(type(module).__name__)
     kernel = torch.zeros(1, 1, *module.weight.shape[2:], dtype=x.dtype, device=x.device)
     kernel[0, 0, 0, 0] = 1
-    first: Tensor = F.conv2d(x[:, :1], kernel, None, module.stride, module.padding, module.dilation)
-    return first[:, 0]
+    x, padding = x[:, :1], module.padding
+    if module.padding_mode != "zeros":
+        x = F.pad(x, module._reversed_padding_repeated_twice, module.padding_mode)
+        padding = (0, 0)
+    return F.conv2d(x, kernel, None, module.stride, padding, module.dilation)[:, 0]
 
 
 def _normalised(module: nn.Module, x: Tensor) -> Tensor:
