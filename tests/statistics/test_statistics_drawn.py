@@ -113,6 +113,15 @@ def test_growth_is_that_of_a_small_change_with_what_the_normalisation_took_away(
     assert found == pytest.approx(float(moved.log() + removed.log()), rel=1e-9)
 
 
+def test_a_network_that_draws_draws_the_same_numbers_every_time():
+    network, state = Spread(), torch.random.get_rng_state()
+    expected = torch.rand(3, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):
+        with measuring_mode(network):
+            assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
 def test_an_output_that_does_not_change_has_a_finite_growth():
     network = Spread()
     network.conv.register_forward_hook(lambda _, __, output: 0 * output)
