@@ -22,9 +22,10 @@ def draws(seed):
 class Mixed(StagedNetwork):
     """Every sort of layer that has information, and a token that has none."""
 
-    def __init__(self):
+    def __init__(self, padding=1, **options):
         super().__init__()
-        self.conv, self.batch = nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4)
+        self.conv = nn.Conv2d(2, 4, 3, stride=2, padding=padding, **options)
+        self.batch = nn.BatchNorm2d(4)
         self.group, self.dilated = nn.GroupNorm(2, 4), nn.Conv2d(4, 3, 2, bias=False)
         self.linear, self.layer = nn.Linear(3, 5), nn.LayerNorm(5)
         self.token = nn.Parameter(torch.ones(1, 1, 5))
@@ -40,8 +41,19 @@ class Mixed(StagedNetwork):
         return [first, tokens], self.classifier(tokens.tanh().mean(1))
 
 
-def test_information_is_that_of_the_first_entry_of_every_tensor():
-    network = Mixed()
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"padding_mode": "circular"},
+        {"padding_mode": "reflect", "padding": (1, 2)},
+        {"padding_mode": "replicate", "padding": (2, 1)},
+        {"groups": 2, "dilation": (1, 2), "padding": (1, 3)},
+    ],
+    ids=str,
+)
+def test_information_is_that_of_the_first_entry_of_every_tensor(options):
+    network = Mixed(**options)
     found = information.weight_information(network, IMAGES)
     draw, owned = draws(0), [p for name, p in network.named_parameters() if name != "token"]
     for name, parameter in network.named_parameters():
@@ -99,6 +111,15 @@ def test_growth_is_that_of_a_small_change_with_what_the_normalisation_took_away(
     moved = (scaled[0] - scaled[1]).flatten(1).norm(dim=1).mean()
     removed = before.var(axes, correction=0).mean().sqrt()
     assert found == pytest.approx(float(moved.log() + removed.log()), rel=1e-9)
+
+
+def test_a_network_that_draws_draws_the_same_numbers_every_time():
+    network, state = Spread(), torch.random.get_rng_state()
+    expected = torch.rand(3, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):
+        with measuring_mode(network):
+            assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_an_output_that_does_not_change_has_a_finite_growth():

@@ -9,6 +9,7 @@ from autodas.networks import cifar_resnet, seeded
 from autodas.statistics import Need, measure
 from autodas.statistics.definitions.whole_network import _patterns
 from autodas.statistics.passes import probe
+from autodas.statistics.passes.memory_layout import channels_where_they_lie, laid_out
 from autodas.statistics.passes.probe import Probe
 
 NEEDS = frozenset({Need.FORWARD, Need.ACTIVATIONS})
@@ -28,6 +29,21 @@ def test_channels_lie_last_in_single_precision_alone():
     last = torch.channels_last
     assert Probe(network(), single, torch.arange(6), NEEDS).images.is_contiguous(memory_format=last)
     assert Probe(network().double(), double, torch.arange(6), NEEDS).images is double
+
+
+@pytest.mark.parametrize("given", [torch.ones(6, 4), images().to("meta"), images().half()])
+def test_other_images_stay_as_they_are(given):
+    assert laid_out(given, network()) is given
+
+
+def test_maps_are_seen_in_the_order_of_memory():
+    maps = images()
+    last = maps.contiguous(memory_format=torch.channels_last)
+    seen = channels_where_they_lie(last)
+    assert torch.equal(seen, maps.permute(0, 2, 3, 1))
+    assert seen.is_contiguous()
+    for other in (maps, maps.flatten(2), maps.flatten(1)):
+        assert channels_where_they_lie(other) is other
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,29 @@ def test_outputs_for_every_pixel_are_drawn_towards_drawn_numbers():
         assert all(0 < value <= 1 for value in found["gradient_health"].value.segments)
 
 
+@pytest.mark.parametrize("kind", [ToyCNN, Dense])
+def test_gradients_are_those_of_drawn_labels_for_noise(kind):
+    network = seeded(kind, 0).double()
+    draw = lambda shape, seed: torch.randn(  # noqa: E731
+        shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
+    pixels = images().double()
+    outputs = network(draw(pixels.shape, 1))
+    if kind is Dense:
+        loss = (outputs - draw(outputs.shape, 2)).square().mean()
+    else:
+        known = torch.randint(3, (len(pixels),), generator=torch.Generator().manual_seed(2))
+        loss = -outputs.log_softmax(1)[torch.arange(len(pixels)), known].mean()
+    named = dict(sorted(network.named_parameters()))
+    gradients = [g.numpy() for g in torch.autograd.grad(loss, list(named.values()))]
+    expected = [min(1.0, g.std() / np.abs(g).max()) for g in gradients]
+    if kind is ToyCNN:
+        expected[list(named).index("conv2.bias")] = 0.0
+    known = torch.zeros(len(pixels), *outputs.shape[2:], dtype=torch.int64)
+    (found,) = measure(network, pixels, known, ["gradient_health"]).values()
+    assert [float(s) for s in found.value.segments] == pytest.approx(expected, rel=1e-7)
+
+
 def test_frozen_weights_and_packed_attention_are_reasons():
     network = ToyCNN()
     network.conv1.weight.requires_grad_(requires_grad=False)

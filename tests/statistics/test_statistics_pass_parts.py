@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from autodas.core.errors import InvalidInput
-from autodas.statistics import Unmeasurable
+from autodas.statistics import Need, Unmeasurable
 from autodas.statistics.passes import gaussian, gradients, information
+from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs, channels_first
 from autodas.statistics.passes.losses import check_labels, labels_loss
 from autodas.statistics.passes.probe import Probe
-from autodas.statistics.passes.weights import Layer
+from autodas.statistics.passes.weights import Layer, layers_of
 
 
 def noise(*shape, seed=0):
@@ -52,7 +53,11 @@ def test_hessians_are_those_of_one_loss_however_the_images_are_taken(
     network, weights = classifier(norm=norm)
     direction = [noise(*weight.shape, seed=3) for weight in weights]
     some, known = IMAGES[:count], LABELS[:count]
+    taken = []
+    noted = network.register_forward_pre_hook(lambda _, given: taken.append(len(given[0])))
     found = gradients.hessian_products(network, weights, direction, some, known)
+    noted.remove()
+    assert max(taken) == min(16, count, *([] if norm else [chunk // 8]))
     loss = nn.functional.cross_entropy(network(some[:16]), known[:16])
     first = torch.autograd.grad(loss, weights, create_graph=True)
     # Of more than 16 images, the first 16 say the direction as well.
@@ -60,6 +65,19 @@ def test_hessians_are_those_of_one_loss_however_the_images_are_taken(
     total = sum((g * d).sum() for g, d in zip(first, along, strict=True))
     for product, expected in zip(found, by_hand(total, weights), strict=True):
         torch.testing.assert_close(product, expected)
+
+
+def test_a_hessian_pass_is_made_once_for_each_direction(monkeypatch):
+    asked = []
+    monkeypatch.setattr(gradients, "hessian_products", lambda *given: asked.append(given[2]) or [])
+    network, weights = classifier()
+    needs = frozenset({Need.HESSIAN})
+    extra = ExtraPasses(network, IMAGES, LABELS, layers_of(network), needs)
+    one, other = ([noise(*weight.shape) for weight in weights] for _ in range(2))
+    first = extra.hessian_products(one)
+    assert extra.hessian_products(one) is first
+    assert extra.hessian_products(other) is not first
+    assert list(map(id, asked)) == [id(one), id(other)]
 
 
 def test_halves_are_the_first_and_the_second():
@@ -178,6 +196,10 @@ def test_a_layer_of_one_output_has_information():
     assert (found.diagonal() > 0).all()
 
 
+def test_a_network_without_layers_has_no_information():
+    assert information.weight_information(nn.Flatten(), IMAGES).shape == (0, 0)
+
+
 def test_no_information_has_no_entropy():
     assert information.spectrum_entropy(torch.zeros(0, 0)) == 0
     assert information.spectrum_entropy(torch.zeros(3, 3)) == 0
@@ -204,7 +226,8 @@ def test_weights_are_drawn_one_after_the_other_and_biases_are_zero():
         nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.PReLU(3), nn.Linear(3, 4), nn.LayerNorm((2, 4))
     ).double()
     network.token = nn.Parameter(noise(1, 3))
-    network.again = network[3]
+    network.again, network.tied = network[3], nn.Linear(3, 4).double()
+    network.tied.weight = network[3].weight
     network[1].weight.data.fill_(5)
     found = gaussian.drawn(network, torch.Generator().manual_seed(3), len)
     generator = torch.Generator().manual_seed(3)
@@ -213,7 +236,7 @@ def test_weights_are_drawn_one_after_the_other_and_biases_are_zero():
     expected = [
         (conv.weight, draw(3, 2, 2, 2) * 3),
         (linear.weight, draw(4, 3) * 4),
-        *((each, torch.zeros_like(each)) for each in (conv.bias, norm.bias, linear.bias)),
+        *((m.bias, torch.zeros_like(m.bias)) for m in (conv, norm, linear, network.tied)),
         *((each, torch.ones_like(each)) for each in (norm.weight, prelu.weight)),
         *((each, each) for each in (wide.weight, network.token)),
     ]

@@ -70,6 +70,17 @@ def test_singular_values_beyond_the_rank_are_zero():
     )
 
 
+@pytest.mark.parametrize("shape", [(1, 6), (6, 1), (1, 1)])
+def test_a_vector_has_one_singular_value(shape):
+    vector = torch.arange(1.0, 1 + max(shape)).view(shape)
+    assert singular_values(vector).tolist() == pytest.approx([float(vector.norm())])
+
+
+def test_of_a_product_of_vectors_rounding_leaves_nothing():
+    left, right = np.random.default_rng(0).standard_normal((2, 9, 1))
+    assert (singular_values(torch.from_numpy(left @ right.T)) > 0).tolist() == [True] + [False] * 8
+
+
 @pytest.mark.parametrize("name", ["perturbation_growth", "projected_gram"])
 def test_normal_numbers_for_double_precision_are_drawn_in_it(name, monkeypatch):
     """Those of single precision are drawn by other code on other processors."""

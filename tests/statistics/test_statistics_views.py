@@ -51,6 +51,14 @@ def test_feature_maps_stay_as_they_are():
     assert views.spatial(feature) is feature
 
 
+def test_what_classifiers_see_is_averaged_over_positions():
+    maps, tokens, rows = random((2, 3, 4, 5)), random((2, 4, 3)), random((2, 3))
+    torch.testing.assert_close(views.vectors(maps), maps.flatten(2).sum(2) / 20)
+    torch.testing.assert_close(views.vectors(tokens), tokens.sum(1) / 4)
+    assert views.vectors(rows) is rows
+    assert views.vectors(rows.half()).dtype == torch.float32
+
+
 @pytest.mark.parametrize("shape", SHAPES + TOKENS)
 def test_attention_maps_are_distributions(shape):
     found = views.attention_map(random(shape))
@@ -113,6 +121,19 @@ def test_projections_are_fixed_orthogonal_and_keep_mean_energy(width, to):
     assert torch.equal(torch.random.get_rng_state(), state)
     expected = torch.eye(to) * width / to
     torch.testing.assert_close(basis.T @ basis, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("view", "width", "energies"),
+    [
+        (views.projected_gram, 20, [0.9332237532774, 1.0022588697944, 1.2163346541132]),
+        (views.channel_gram, 70, [1.0248532193152, 0.9808311750307, 1.0509972694587]),
+    ],
+)
+def test_projections_stay_those_of_the_values_in_caches(view, width, energies):
+    channels = torch.eye(width, dtype=torch.float64)[:3]
+    found = [float(view(channel.view(1, -1, 1, 1)).trace()) for channel in channels]
+    assert found == pytest.approx(energies, rel=1e-9)
 
 
 @pytest.mark.parametrize(("view", "width"), [(views.projected_gram, 64), (views.channel_gram, 200)])

@@ -111,13 +111,24 @@ def test_every_elementwise_activation_of_torch_is_seen():
 
 
 def test_a_switch_that_is_not_at_zero_is_seen_where_it_is():
-    x = torch.tensor([[-1.0, 0.2, 0.4, 2.0]])
+    x = torch.tensor([[-1.0, 0.2, 0.4, 2.0, -3.0, 1.0], [1.0, 1.0, -1.0, 0.0, 1.0, -1.0]])
     with Watch(activations=True, attention=False) as watch:
         F.threshold(x, 0.3, -7.0)
-        F.glu(x, dim=1)
-    threshold, gate = watch.signs
-    assert threshold.tolist() == [[False, False, True, True]]
-    assert gate.tolist() == [[True, True]]
+        F.glu(x)
+        F.glu(x, dim=0)
+    threshold, gate, other_way = watch.signs
+    assert threshold[0].tolist() == [False, False, True, True, False, True]
+    assert gate.tolist() == [[True, False, True], [False, True, False]]
+    assert other_way.tolist() == [[True, True, False, False, True, False]]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_all_others_switch_at_zero(spelling):
+    x = torch.tensor([[-2.0, -0.3, 0.0, 0.3, 2.0, 7.0]])
+    with Watch(activations=True, attention=False) as watch, torch.no_grad():
+        SPELLINGS[spelling](x.clone())
+    (signs,) = watch.signs
+    assert torch.equal(signs, x > 0)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +152,13 @@ class Gated(Flat):
         super().__init__(nn.ReLU())
         self.gate = nn.Parameter(torch.linspace(-1, 1, 9))
         self.gates = nn.Parameter(torch.linspace(-1, 1, 5 * 9).view(5, 9))
+        self.temperature = nn.Parameter(torch.tensor(0.5))
 
     def forward_stages(self, x):
         hidden = self.hidden(x.flatten(1)) * self.gate.sigmoid() * F.softplus(self.gates).mean(0)
         windows = F.relu(hidden.view(-1, 3))  # three of each image, one after the other
-        scale = F.softplus(self.gate.exp())
+        scale = F.softplus(self.gate.exp()) * F.softplus(self.temperature.exp())
+        scale = scale + F.softplus(self.gates[:4].exp()).mean(0)
         hidden = windows.view(-1, 9) * scale
         return [hidden[:, None]], self.classifier(hidden)
 
@@ -296,25 +309,6 @@ def test_the_fused_encoder_is_never_used(monkeypatch):
     with torch.no_grad(), pytest.raises(AssertionError, match="fused"):
         network(images())
     measure(network, images(), labels(), ["sample_gram"], teacher=None)
-
-
-class Windows(StagedNetwork):
-    """A linear layer that sees the four windows of each image as a longer batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Linear(2, 4)
-        self.classifier = nn.Linear(4, 3)
-
-    def forward_stages(self, x):
-        windows = x.unfold(2, 3, 3).unfold(3, 3, 3).permute(0, 2, 3, 4, 5, 1).reshape(-1, 9, 2)
-        hidden = self.inner(windows).reshape(len(x), 36, 4)
-        return [hidden], self.classifier(hidden.mean(1))
-
-
-def test_operations_are_counted_per_image_not_per_window():
-    found = measure(Windows(), images(), labels(), ["layer_macs"])["layer_macs"]
-    assert [float(s) for s in found.value.segments] == [8 * 36, 12]
 
 
 class Normalised(StagedNetwork):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from statistics_toys import images, labels
 from torch import nn
 
 from autodas.core.results import Failed, Ok
@@ -51,3 +52,43 @@ def test_a_layer_of_no_image_cannot_be_measured():
     found = information("shared")
     assert isinstance(found, Failed)
     assert found.reason == "a layer sees 3 rows of 6 images"
+
+
+class LongerBatch(StagedNetwork):
+    """A linear layer that sees the four windows of each image as a longer batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 4)
+        self.classifier = nn.Linear(4, 3)
+
+    def forward_stages(self, x):
+        windows = x.unfold(2, 3, 3).unfold(3, 3, 3).permute(0, 2, 3, 4, 5, 1).reshape(-1, 9, 2)
+        hidden = self.inner(windows).reshape(len(x), 36, 4)
+        return [hidden], self.classifier(hidden.mean(1))
+
+
+def test_operations_are_counted_per_image_not_per_window():
+    found = measure(LongerBatch(), images(), labels(), ["layer_macs", "macs"])
+    assert [float(s) for s in found["layer_macs"].value.segments] == [8 * 36, 12]
+    assert float(found["macs"].value.segments[0]) == 8 * 36 + 12
+
+
+class Biased(StagedNetwork):
+    """A linear layer that sees a row of no image, and one that sees more rows than images."""
+
+    def __init__(self):
+        super().__init__()
+        self.few, self.many = nn.Linear(2, 9), nn.Linear(2, 9)
+        self.classifier = nn.Linear(9, 3)
+
+    def forward_stages(self, x):
+        ones = x.new_ones(13, 2)
+        hidden = x.mean((1, 2, 3))[:, None] + self.few(ones[:1]) + self.many(ones).sum(0)
+        return [hidden[:, None]], self.classifier(hidden)
+
+
+def test_rows_of_no_image_count_as_whole_rows_of_each():
+    found = measure(Biased(), images(), labels(), ["layer_macs"])["layer_macs"]
+    assert len(images()) == 5
+    assert [float(s) for s in found.value.segments] == [0, 2 * 18, 27]

@@ -24,7 +24,7 @@ def _at_threshold(input: Tensor, threshold: float, *_: object, **__: object) -> 
     return input > threshold
 
 
-def _at_gate(input: Tensor, dim: int = -1) -> Tensor:
+def _at_gate(input: Tensor, dim: int) -> Tensor:
     """The second half of the input decides how much of the first passes."""
     return input.chunk(2, dim)[1] > 0
 

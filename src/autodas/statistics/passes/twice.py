@@ -33,5 +33,8 @@ class TwiceDifferentiable(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - whatever the function returns
         kwargs = kwargs or {}
         if func in _HARD_SIGMOIDS:
-            return F.relu6((args[0] if args else kwargs["input"]) + 3) / 6
+            x = args[0] if args else kwargs["input"]
+            value = F.relu6(x + 3) / 6
+            in_place = func is torch._C._nn.hardsigmoid_ or kwargs.get("inplace")
+            return x.copy_(value) if in_place else value
         return func(*args, **kwargs)

@@ -53,7 +53,7 @@ def vectors(value: Tensor) -> Tensor:
     value = at_least_single(value)
     if value.ndim == 4:
         return value.mean((2, 3))
-    return value.flatten(1, -2).mean(1) if value.ndim == 3 else value
+    return value.mean(1) if value.ndim == 3 else value
 
 
 def spatial(feature: Tensor) -> Tensor:
@@ -65,8 +65,8 @@ def spatial(feature: Tensor) -> Tensor:
         return feature
     batch, tokens, width = feature.shape
     side = math.isqrt(tokens)
-    if side * side != tokens and math.isqrt(tokens - 1) ** 2 == tokens - 1:
-        feature, side = feature[:, 1:], math.isqrt(tokens - 1)
+    if side * side == tokens - 1:
+        feature = feature[:, 1:]
     elif side * side != tokens:
         return feature.transpose(1, 2).unsqueeze(-1)
     return feature.transpose(1, 2).reshape(batch, width, side, side)
