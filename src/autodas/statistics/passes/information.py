@@ -53,7 +53,7 @@ def weight_information(network: StagedNetwork, images: Tensor) -> Tensor:
         images: Only number, shape and precision are used, ``(B, C, H, W)``.
 
     Raises:
-        Unmeasurable: the network has outputs for every pixel.
+        Unmeasurable: the network has outputs for every pixel, or no layers with weights.
     """
     generator = torch.Generator().manual_seed(0)
     weights = drawn(network, generator, lambda weight: math.sqrt(2 / weight[0].numel()))
@@ -76,8 +76,6 @@ def weight_information(network: StagedNetwork, images: Tensor) -> Tensor:
 
 def spectrum_entropy(information: Tensor) -> float:
     """Entropy of the deciles of the singular values, as a share of the largest, ln 9."""
-    if not len(information):
-        return 0.0
     values: Tensor = torch.linalg.svdvals(information)
     levels = torch.arange(1, 10, dtype=values.dtype, device=values.device) / 10
     deciles = torch.quantile(values, levels)
@@ -105,6 +103,8 @@ def _jacobian(network: StagedNetwork, noise: Tensor) -> tuple[Tensor, Tensor]:
     Where a layer does something else than its class says, the images go through one by one.
     """
     entries = _entries(network)[:TENSORS]
+    if not entries:
+        raise Unmeasurable("the network has no layers with weights")
     try:
         return _all_at_once(network, entries, noise)
     except _OfItsOwn:
