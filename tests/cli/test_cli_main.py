@@ -90,6 +90,19 @@ def config_of(fake: Fake, *arguments: str) -> FakeConfig:
     return fake.config
 
 
+@pytest.mark.parametrize("status", [None, 0, 3, "good\nbye"])
+def test_code_that_leaves_is_told_and_no_success(
+    fake: Fake, status: object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def leave(config: FakeConfig, progress: Progress) -> dict[str, Any]:
+        raise SystemExit(status)
+
+    fake.run = leave
+    assert main(["fake", "s"]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("autodas: error: code that autodas ran has left it (SystemExit")
+
+
 # ---- options ----------------------------------------------------------------------------------
 
 

@@ -197,6 +197,30 @@ def test_what_other_commands_take_ends_well(root):
     assert load_data(name).skipped == 1
 
 
+def test_further_pages_and_frames_are_told(root):
+    for number, name in enumerate(("pages.tif", "film.webp", "film.png", "single.tif")):
+        more = [noise(60 + number), noise(70 + number)] if name != "single.tif" else []
+        noise(50 + number).save(
+            root / "train" / "cat" / name, save_all=True, append_images=more, lossless=True
+        )
+    found = check(root)
+    assert found["odd"] == {
+        "of several pages or frames, of which the first alone is read": [
+            "train/cat/film.png", "train/cat/film.webp", "train/cat/pages.tif",
+        ]
+    }  # fmt: skip
+    assert found["usable"]
+
+
+def test_images_of_more_than_eight_bits_a_channel_cannot_be_read(root):
+    (root / "val" / "cat" / "deep.ppm").write_bytes(b"P6 20 18 65535\n" + bytes(20 * 18 * 6))
+    found = check(root)
+    assert list(found["odd"].values()) == [
+        ["val/cat/deep.ppm has more than 8 bits a channel; 8 bits a channel are read"]
+    ]
+    assert not found["usable"]
+
+
 def test_images_of_one_flat_folder_are_looked_at(tmp_path):
     for i in range(3):
         noise(i).save(tmp_path / f"{i}.png")

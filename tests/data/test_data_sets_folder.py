@@ -1,7 +1,9 @@
 """Folders of images."""
 
 import os
+import struct
 import weakref
+import zlib
 
 import numpy as np
 import pytest
@@ -101,6 +103,70 @@ def test_grey_transparent_and_turned_images(root):
     assert (data.test_images[0] == 77).all()
     assert data.test_images[1, :, 4, 4].tolist() == [1, 2, 3]
     assert data.test_images[2, 0, :, 7].min() > data.test_images[2, 0, :, 0].max()
+
+
+def png16(file, kind, channels):
+    """A PNG of 12×8 pixels with 16 bits a channel, which Pillow does not write."""
+    rows = (b"\0" + bytes(12 * channels * 2)) * 8
+    header = struct.pack(">IIBBBBB", 12, 8, 16, kind, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    pieces = [
+        len(its).to_bytes(4) + name + its + zlib.crc32(name + its).to_bytes(4)
+        for name, its in chunks
+    ]
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(pieces))
+
+
+def tiff16(file, planes):
+    """A TIFF of 12×8 pixels in red, green and blue of 16 bits, side by side or plane by plane."""
+    bits, size = 8 + 2 + 12 * 10 + 4, 12 * 8 * 2
+    lists = struct.pack("<3H", 16, 16, 16), *(struct.pack("<3I", *each) for each in (
+        [bits + 30 + i * size for i in range(3)], [size] * 3,
+    ))  # fmt: skip
+    count, where = (3, bits + 6) if planes == 2 else (1, bits + 30)
+    counts = (3, bits + 18) if planes == 2 else (1, 3 * size)
+    tags = (
+        (256, 4, 1, 12), (257, 4, 1, 8), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, count, where), (277, 3, 1, 3), (278, 4, 1, 8), (279, 4, *counts),
+        (284, 3, 1, planes),
+    )  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + directory + bytes(4)
+    file.write_bytes(head + b"".join(lists) + bytes(3 * size))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write"),
+    [
+        ("png", lambda file: png16(file, 2, 3)),
+        ("png", lambda file: png16(file, 4, 2)),
+        ("png", lambda file: png16(file, 6, 4)),
+        ("ppm", lambda file: file.write_bytes(b"P6 12 8 65535\n" + bytes(12 * 8 * 6))),
+        ("ppm", lambda file: file.write_bytes(b"P6 12 8 1023\n" + bytes(12 * 8 * 6))),
+        ("ppm", lambda file: file.write_bytes(b"P3 12 8 256\n" + b"0 " * 12 * 8 * 3)),
+        ("tif", lambda file: tiff16(file, 1)),
+        ("tif", lambda file: tiff16(file, 2)),
+    ],
+)
+def test_colours_of_more_than_eight_bits_are_refused_as_greys_are(tmp_path, suffix, write):
+    file = tmp_path / f"deep.{suffix}"
+    write(file)
+    for source in (file, file.read_bytes()):
+        with pytest.raises(FileProblem, match="has more than 8 bits a channel") as caught:
+            decode_picture(source, file)
+        assert str(caught.value).startswith(f"{file}: ")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["png", "ppm", "tif", "bmp", "webp"])
+def test_colours_of_eight_bits_or_fewer_are_read(tmp_path, suffix):
+    file = tmp_path / f"plain.{suffix}"
+    picture((9, 99, 199)).save(file, lossless=True)
+    assert decode_picture(file, file)[:, 3, 5].tolist() == [9, 99, 199]
+    file.with_suffix(".ppm").write_bytes(b"P6 2 1 15\n" + bytes([15, 0, 0, 0, 15, 15]))
+    assert decode_picture(file.with_suffix(".ppm"), file)[:, 0].tolist() == [
+        [255, 0], [0, 255], [0, 255],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -217,8 +283,6 @@ def test_a_decompression_bomb(root):
     file = root / "train" / "pear" / "1.png"
     content = bytearray(file.read_bytes())
     content[16:24] = (10_000).to_bytes(4) * 2  # few enough for Pillow to warn only
-    import zlib
-
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4)
     file.write_bytes(content)
     with pytest.raises(FileProblem, match="is too large"):

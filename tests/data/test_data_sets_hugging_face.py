@@ -29,9 +29,9 @@ def pictures(count, seed=0):
     return [Image.fromarray(rng.integers(0, 256, (8, 10, 3), np.uint8)) for _ in range(count)]
 
 
-def split(hub, count, labels=None, seed=0, **more):
+def split(hub, count, labels=None, seed=0, names=NAMES, **more):
     columns = {"image": pictures(count, seed), "label": labels or [i % 2 for i in range(count)]}
-    features = {"image": hub.Image(), "label": hub.ClassLabel(names=NAMES)}
+    features = {"image": hub.Image(), "label": hub.ClassLabel(names=names)}
     for name, (feature, values) in more.items():
         columns[name], features[name] = values, feature
     return hub.Dataset.from_dict(columns, features=hub.Features(features))
@@ -119,6 +119,25 @@ def test_one_of_several_columns_of_labels_is_named(hub, tmp_path):
         load_data("folder:somewhere,label=x")
 
 
+def test_classes_of_each_split_are_told_by_its_own_names(hub, tmp_path):
+    words = split(hub, 2).cast_column("label", hub.Value("string"))
+    words = words.map(lambda row: {"label": NAMES[int(row["label"])]})
+    folder = saved(
+        hub,
+        tmp_path / "turned",
+        train=split(hub, 4, labels=[0, 0, 1, 1]),
+        validation=words,
+        test=split(hub, 3, labels=[0, 0, 2], seed=1, names=["daisy", "rose", "tulip"]),
+    )
+    found = layout_of_hub(str(folder))
+    assert found.classes == ("tulip", "daisy")
+    assert {part: [image.label for image in its] for part, its in found.parts.items()} == {
+        "train": [0, 0, 1, 1],
+        "val": [0, 1],
+        "test": [1, 1, 0],
+    }
+
+
 def test_what_cannot_be_used_is_said_in_one_line(hub, tmp_path):
     plain = {"train": split(hub, 4).remove_columns("image")}
     blank = {"train": split(hub, 4).remove_columns("label")}
@@ -130,8 +149,21 @@ def test_what_cannot_be_used_is_said_in_one_line(hub, tmp_path):
     second["train"] = (
         second["train"].add_column("right", [None] * 4, feature=hub.Image()).remove_columns("n")
     )
-    for number, (splits, error, message) in enumerate(
+    both = {"train": split(hub, 4), "test": split(hub, 4, labels=[0, 2, 0, 2], names=[*NAMES, "x"])}
+    blind = {"train": split(hub, 4), "test": split(hub, 4).remove_columns("label")}
+    bare = {"train": split(hub, 4), "test": split(hub, 4).remove_columns("image")}
+    number = split(hub, 4).cast_column("label", hub.Value("int64"))
+    lists = hub.Dataset.from_dict(
+        {"image": pictures(4), "label": [[0], [1], [0, 1], [1]]},
+        features=hub.Features({"image": hub.Image(), "label": hub.List(hub.Value("int64"))}),
+    )
+    for place, (splits, error, message) in enumerate(
         (
+            (both, FileProblem, "labels of test are no class of train: x"),
+            ({"train": split(hub, 4), "test": number}, FileProblem, "no class of train: 0, 1"),
+            (blind, InvalidInput, "test has no column 'label': it has image .Image."),
+            (bare, InvalidInput, "test has no column 'image': it has label .ClassLabel."),
+            ({"train": lists}, InvalidInput, "'label' of train is of kind List, not one label"),
             (plain, InvalidInput, "no column of images .* its columns are label .ClassLabel."),
             (blank, InvalidInput, "no column of labels .* its columns are image .Image."),
             (partly, FileProblem, "2 of the 4 images of train have no label in 'label'"),
@@ -141,7 +173,7 @@ def test_what_cannot_be_used_is_said_in_one_line(hub, tmp_path):
             (second, InvalidInput, "several columns of images, left, right"),
         )
     ):
-        folder = saved(hub, tmp_path / str(number), **splits)
+        folder = saved(hub, tmp_path / str(place), **splits)
         with pytest.raises(error, match=message) as said:
             load_data(f"hf:{folder}@8")
         assert "\n" not in str(said.value)

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from autodas.core.errors import InvalidInput, UnknownName
+from autodas.core.plugins import load_plugins
 from autodas.spaces import ChoiceSpace, Each, get_space
 
 MODULE = '''
 """A space in about twenty lines."""
+import sys
 import numpy
 from torch import nn
 from autodas.networks import StagedNetwork
@@ -96,6 +98,24 @@ def shaken(arch, classes, shape):
 
 
 SHAKEN = of(shaken)
+LEAVES = of(lambda arch, classes, shape: sys.exit(3))
+LATER = of(lambda arch, c, shape: arch["a"] == 1 and sys.exit(3) or Mlp([8], "ReLU", 64, c))
+
+
+def called(name):
+    mlp = lambda arch, classes, shape: Mlp([8, 8], "ReLU", 64, classes)
+    return ChoiceSpace(name, "d", {"a": (1, 2)}, mlp, input_shape=(1, 8, 8), num_classes=10)
+
+
+EMPTY, BLANK, LINES = called(""), called(" mine"), called("two\\nlines")
+HIDDEN, OURS, NUMBERED = called("a\\x1b[31m"), called("resnet"), called(3)
+LONG = called("a" * 201)
+
+
+def leaves():
+    sys.exit("good\\nbye")
+
+
 BROKEN = of(lambda arch, classes, shape: Plain(undefined))
 
 
@@ -165,7 +185,12 @@ def test_what_is_no_space_is_refused(module, reference, message):
 
 def test_errors_inside_the_module_are_told_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "broken_space.py").write_text("raise RuntimeError('two\\nlines')")
+    (tmp_path / "leaving_space.py").write_text("raise SystemExit(3)")
     monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InvalidInput, match=r"cannot import leaving_space \(SystemExit: 3\)"):
+        get_space("leaving_space:SPACE")
+    with pytest.raises(InvalidInput, match=r"'leaving_space' cannot be imported \(SystemExit: 3"):
+        load_plugins(["leaving_space"])
     with pytest.raises(InvalidInput, match=r"RuntimeError: two lines"):
         get_space("broken_space:SPACE")
 
@@ -276,6 +301,15 @@ def test_sampling_is_uniform_over_valid_combinations():
         ("HEADLESS", r"networks \(Headless\) lack classifier.*StagedNetwork"),
         ("BROKEN", r"cannot be built.*NameError.*undefined"),
         ("SHAKEN", r"of one seed, .* other weights each time .* PyTorch's generator"),
+        ("LEAVES", r"cannot be built.*\(SystemExit: 3\)"),
+        ("leaves", r"leaves': cannot be made \(SystemExit: good bye\)"),
+        ("EMPTY", r"a space's name has 1 to 200 printable characters.*, got ''"),
+        ("BLANK", r"printable characters.*, got ' mine'"),
+        ("LINES", r"printable characters.*, got 'two\\nlines'"),
+        ("HIDDEN", r"printable characters.*, got 'a\\x1b\[31m'"),
+        ("NUMBERED", r"printable characters.*, got 3"),
+        ("LONG", r"printable characters.*, got 'aaa"),
+        ("OURS", r"is called 'resnet', as a space of autodas is; give it another name"),
         ("fails", r"fails': cannot be made \(ValueError: two lines\)"),
         ("alone", r"is a Linear, not an.*; what makes a single student takes num_classes"),
     ],
@@ -294,6 +328,7 @@ def test_a_space_whose_networks_cannot_be_used_is_refused_when_it_is_loaded(modu
             "NOTHING",
             r"cannot be built, of '{\"a\":1}' \(TypeError: a NoneType is no torch.nn.Module",
         ),
+        ("LATER", r"cannot be built, of '{\"a\":1}' \(SystemExit: 3\)"),
         ("FORWARD", r"cannot be run on images of 1×8×8, of '{\"a\":1}' \(RuntimeError: .*\)"),
     ],
 )

@@ -18,7 +18,7 @@ from typing import Any
 from autodas import __version__
 from autodas.cli.commands import COMMANDS, find
 from autodas.cli.signals import Stopped, stopping
-from autodas.core.errors import AutodasError
+from autodas.core.errors import AutodasError, InvalidInput
 from autodas.core.places import CACHE_VARIABLE, stand_in
 from autodas.core.plugins import load_installed, load_plugins
 from autodas.core.printable import printable, printable_json, printable_lines
@@ -139,7 +139,10 @@ def _run(given: list[str], place: list[str]) -> dict[str, Any]:
                 f"there is no home folder: the cache is in {instead}; "
                 f"set HOME, {CACHE_VARIABLE} or --cache"
             )
-        results = step.run(config, progress)
+        try:
+            results = step.run(config, progress)
+        except SystemExit as left:  # ours never do so
+            raise InvalidInput(f"code that autodas ran has left it (SystemExit: {left})") from left
         return _with_report(results, place[0]) if command.reported else results
 
 

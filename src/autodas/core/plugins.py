@@ -48,7 +48,7 @@ def _load(name: str) -> None:
         _asked.add(name)
     except AutodasError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InvalidInput(f"plug-in {name!r} cannot be imported ({why})") from error
 
@@ -104,7 +104,7 @@ def named_object(reference: str, what: str) -> object:
         sys.path.append(here)
     try:
         found: object = importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # A module of the user's may raise anything; the chained traceback says where.
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InvalidInput(f"{what} {reference!r}: cannot import {name} ({reason})") from error

@@ -11,7 +11,7 @@ from autodas.core.digest import digest_file
 from autodas.core.errors import AutodasError, FileProblem
 from autodas.data.folder import FOLDER, ImageSource, parts_without
 from autodas.data.layout import SUFFIXES, TRAIN, entries, folders_in, is_folder
-from autodas.data.pictures import decode_picture
+from autodas.data.pictures import decode_picture, holds_several
 
 __all__ = ["Checkup", "checked"]
 
@@ -141,6 +141,10 @@ def _of_images(
             continue
         sizes[width, height] += 1
         shown = f"{place.short} {width}×{height}"
+        if holds_several(place.file):
+            found.odd["of several pages or frames, of which the first alone is read"].append(
+                place.short
+            )
         if min(width, height) < TINY:
             found.odd[f"smaller than {TINY} pixels"].append(shown)
         if max(width, height) > HUGE:

@@ -23,6 +23,7 @@ __all__ = ["layout_of_hub"]
 SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
 LABELS = ("label", "labels", "class", "category")  # columns of names or numbers that are labels
 IMAGES = ("image", "img")  # which of several columns of images is meant
+SINGLE = ("ClassLabel", "Value")  # kinds of columns that hold one label an image
 UNPACKED = "unpacked"  # written when all images of a data set are there
 UNLABELLED = (None, -1)  # what stands where a label is withheld
 Split = Any  # a datasets.Dataset: the library is an extra
@@ -32,7 +33,8 @@ def layout_of_hub(where: str, label: str | None = None) -> ImageLayout:
     """The images of a data set, unpacked.
 
     Of its splits those are taken that are called like parts (train, validation, test, …); one
-    without any labels is left out. Classes keep the order of the data set's own.
+    without any labels is left out. Classes keep the order that the split to train on has; those of
+    the other splits are found by their names.
 
     Args:
         where: What follows ``hf:``.
@@ -41,11 +43,13 @@ def layout_of_hub(where: str, label: str | None = None) -> ImageLayout:
     Raises:
         MissingData: the extra ``hf`` is not installed, or the data set is not to be had.
         InvalidInput: it has no column of images or of labels, or several, or no split to train on.
-        FileProblem: an image or a label is missing.
+        FileProblem: an image or a label is missing, or a label is no class to train on.
     """
     splits = _splits(where)
     first = splits[TRAIN]
     image, label = _image_column(where, first), _label_column(where, first, label)
+    for part, split in splits.items():
+        _check_columns(where, part, split, image, label)
     labels = {part: list(split[label]) for part, split in splits.items()}
     kept = {
         part: its
@@ -58,14 +62,20 @@ def layout_of_hub(where: str, label: str | None = None) -> ImageLayout:
                 f"hf:{where}",
                 f"{missing:,} of the {len(its):,} images of {part} have no label in {label!r}",
             )
-    classes = _classes(first.features[label], kept)
+    classes = _classes(first.features[label], kept[TRAIN])
     number = {name: i for i, name in enumerate(classes)}
+    named = {part: _named(splits[part].features[label], its) for part, its in kept.items()}
+    for part, names in named.items():
+        if unknown := sorted(set(names) - set(classes)):
+            raise FileProblem(
+                f"hf:{where}", f"labels of {part} are no class of train: {', '.join(unknown[:5])}"
+            )
     folder = _unpacked(where, {part: splits[part] for part in kept}, image)
-    if not hasattr(first.features[label], "names"):
-        kept = {part: [number[str(each)] for each in its] for part, its in kept.items()}
     parts = {
-        part: tuple(Labelled(str(_file(folder, part, i)), each) for i, each in enumerate(its))
-        for part, its in kept.items()
+        part: tuple(
+            Labelled(str(_file(folder, part, i)), number[name]) for i, name in enumerate(names)
+        )
+        for part, names in named.items()
     }
     return ImageLayout(classes, parts)
 
@@ -159,14 +169,32 @@ def _columns(split: Split) -> str:
     return ", ".join(f"{name} ({_kind(kind)})" for name, kind in split.features.items())
 
 
-def _classes(feature: Any, labels: Mapping[str, Sequence[object]]) -> tuple[str, ...]:  # noqa: ANN401
+def _check_columns(where: str, part: str, split: Split, image: str, label: str) -> None:
+    for column in (image, label):
+        if column not in split.features:
+            raise InvalidInput(
+                f"hf:{where}: {part} has no column {column!r}: it has {_columns(split)}"
+            )
+    if (kind := _kind(split.features[label])) not in SINGLE:
+        raise InvalidInput(
+            f"hf:{where}: the column {label!r} of {part} is of kind {kind}, not one label an image"
+        )
+
+
+def _classes(feature: Any, labels: Sequence[object]) -> tuple[str, ...]:  # noqa: ANN401
     """Names of the classes: the data set's own, else what stands in the column, in order."""
     if names := getattr(feature, "names", None):
         return tuple(map(str, names))
-    values = {each for its in labels.values() for each in its}
+    values = set(labels)
     if numbers := [each for each in values if isinstance(each, int)]:
         return tuple(map(str, sorted(numbers)))
     return tuple(sorted(map(str, values)))
+
+
+def _named(feature: Any, labels: Sequence[Any]) -> list[str]:  # noqa: ANN401
+    """The labels of a split as its own names, which each split may have in another order."""
+    names = dict(enumerate(getattr(feature, "names", None) or ()))
+    return [str(names.get(each, each)) for each in labels]
 
 
 def _unpacked(where: str, splits: Mapping[str, Split], column: str) -> Path:

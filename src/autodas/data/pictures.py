@@ -15,13 +15,17 @@ from autodas.core.errors import FileProblem, MissingData
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
-__all__ = ["decode_picture", "open_picture", "picture_size"]
+__all__ = ["decode_picture", "holds_several", "open_picture", "picture_size"]
 
 # Formats that hold one picture of pixels. Others can hold programs (EPS) or films.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "PPM", "TIFF")
 # Modes with eight bits per channel or fewer; deeper ones would be cut off without notice.
 MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+BITS_PER_SAMPLE = 258  # a tag of TIFF
+# Formats of pages and films. Beside a photograph (MPO) lie previews of it, which nobody misses.
+SEVERAL = ("PNG", "WEBP", "TIFF")
 
 
 def picture_size(source: Path) -> tuple[int, int]:
@@ -33,6 +37,17 @@ def picture_size(source: Path) -> tuple[int, int]:
     """
     with _open(source, source) as image:
         return image.size
+
+
+def holds_several(source: Path) -> bool:
+    """Whether an image file holds further pages or frames, which nothing here reads.
+
+    Raises:
+        FileProblem: it is no image of a known format.
+        MissingData: Pillow is not installed.
+    """
+    with _open(source, source) as image:
+        return image.format in SEVERAL and bool(getattr(image, "is_animated", False))
 
 
 def decode_picture(
@@ -72,13 +87,30 @@ def open_picture(source: Path | bytes, where: Path | str) -> Image:
 
         if image.mode not in MODES:
             raise FileProblem(where, f"has pixels of mode {image.mode}; 8 bits a channel are read")
+        if _is_deep(image):
+            raise FileProblem(where, "has more than 8 bits a channel; 8 bits a channel are read")
         try:
             return ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise FileProblem(where, f"is damaged ({_line(error)})") from None
 
 
-def _open(source: Path | bytes, where: Path | str) -> Image:
+def _is_deep(image: ImageFile) -> bool:
+    """Whether channels have more than eight bits, of which Pillow would keep eight.
+
+    Of colours the mode does not say so, but the format's header does.
+    """
+    if image.format == "TIFF":
+        return bool(max(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (1,))) > 8)
+    layouts = [tile[3] for tile in image.tile or ()]  # how pixels lie in the file
+    if image.format == "PNG":
+        return any(";16" in str(layout) for layout in layouts)
+    # Of PPM the largest value stands beside the layout, unless it is 255.
+    ppm = image.format == "PPM"
+    return ppm and any(isinstance(layout, tuple) and layout[1] > 255 for layout in layouts)
+
+
+def _open(source: Path | bytes, where: Path | str) -> ImageFile:
     try:
         from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only where it is needed
     except ImportError as error:

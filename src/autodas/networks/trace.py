@@ -142,7 +142,7 @@ def _run(
             )
     except InvalidInput:
         raise
-    except Exception as error:  # a network of the user's own may raise anything
+    except (Exception, SystemExit) as error:  # a network of the user's own may raise anything
         if isinstance(error, NEEDS_NUMBERS) and torch.get_default_device().type == "meta":
             raise  # whoever asks for shapes alone tries again with weights
         why = " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -188,7 +188,7 @@ class Space(ABC):
         classes, shape = self._sizes(num_classes, input_shape, task)
         try:
             return _cost(self, self.cost_class(arch), classes, shape, task)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             images = "×".join(map(str, shape))
             self._tell(f"the network cannot be run on images of {images}", arch, error)
             raise
@@ -238,12 +238,12 @@ class Space(ABC):
                 network = self.make_for(task, arch, classes, shape)
             if self.reference and not isinstance(network, nn.Module):
                 raise TypeError(f"a {type(network).__name__} is no torch.nn.Module")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._tell("the network cannot be built", arch, error)
             raise
         return network
 
-    def _tell(self, what: str, arch: Arch, error: Exception) -> None:
+    def _tell(self, what: str, arch: Arch, error: Exception | SystemExit) -> None:
         """Say in one line what the user's own code has raised, and for which architecture.
 
         Nothing is said of errors that are told already, of defects of ours, and of questions for

@@ -24,6 +24,7 @@ from autodas.students import TIMM, Student, is_network
 
 __all__ = ["SPACES", "get_space"]
 
+LONGEST = 200  # characters of a name
 SPACES: Catalog[Space] = Catalog("space")
 for _space in (
     DIGITS_CNN,
@@ -86,7 +87,7 @@ def _load(reference: str) -> Space:
             ) from error
         except AutodasError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # What is the user's own may raise anything; the chained traceback says where.
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise InvalidInput(f"space {reference!r}: cannot be made ({reason})") from error
@@ -96,11 +97,32 @@ def _load(reference: str) -> Space:
             f"space {reference!r} is a {type(found).__name__}, not an autodas.spaces.Space"
             + (student if isinstance(found, nn.Module) else "")
         )
+    _check_name(found, reference)
     _check_network(found, reference)
-    if found.name not in SPACES or SPACES.get(found.name) is not found:
+    if found.name not in SPACES:
         # One of ours under another name stays what it is: other users of it must not be told.
         found.reference = reference
     return found
+
+
+def _check_name(space: Space, reference: str) -> None:
+    """Refuse a name that messages and files cannot hold, and one that means another space.
+
+    Raises:
+        InvalidInput: it is such a name, or there is none.
+    """
+    name: object = getattr(space, "name", None)
+    fits = isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST
+    if not isinstance(name, str) or not fits or name != name.strip():
+        raise InvalidInput(
+            f"space {reference!r}: a space's name has 1 to {LONGEST} printable characters and no "
+            f"blanks around them, got {name!r}"
+        )
+    if name in SPACES and SPACES.get(name) is not space:
+        raise InvalidInput(
+            f"space {reference!r} is called {name!r}, as a space of autodas is; give it another "
+            "name"
+        )
 
 
 def _check_network(space: Space, reference: str) -> None:
@@ -118,7 +140,7 @@ def _check_network(space: Space, reference: str) -> None:
             _check_repeats(lambda: space.build(arch), reference)
     except AutodasError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # What is the user's own may raise anything; the chained traceback says where.
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InvalidInput(

@@ -143,7 +143,7 @@ class ChoiceSpace(Space):
             return True
         try:
             return self._valid(arch)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._tell("the validity rule cannot be asked", arch, error)
             raise
 
@@ -252,7 +252,7 @@ class ChoiceSpace(Space):
         if self._depth is not None:
             try:
                 return self._depth(arch)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._tell("the depth cannot be asked", arch, error)
                 raise
         if "depth" in self._lengths:

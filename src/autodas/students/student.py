@@ -170,7 +170,7 @@ class Student:
                 network = self._call(num_classes, input_shape)
         except AutodasError:
             raise
-        except Exception as error:  # a library, or the user's own, may raise anything
+        except (Exception, SystemExit) as error:  # a library, or the user's own, may raise anything
             if isinstance(error, NEEDS_NUMBERS) and torch.get_default_device().type == "meta":
                 raise  # whoever asks for shapes alone tries again with weights
             why = " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -39,7 +39,7 @@ def load_own_teacher(reference: str, *, features: bool = False) -> Teacher:
         raise InvalidInput(f"teacher {reference!r} is a {type(function).__name__}, not a function")
     try:
         made = seeded(function, 0)
-    except Exception as error:  # the user's own may raise anything
+    except (Exception, SystemExit) as error:  # the user's own may raise anything
         why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise InvalidInput(f"teacher {reference!r} cannot be made ({why})") from error
     if not isinstance(made, nn.Module):
