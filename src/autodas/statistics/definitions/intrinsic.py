@@ -47,6 +47,7 @@ def weight_grad(probe: Probe) -> list[Tensor]:
 @statistic(
     WEIGHT,
     needs={Need.VIRTUAL},
+    version=2,
     reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 1 and sec. 5",
 )
 def virtual_grad(probe: Probe) -> list[Tensor]:
@@ -54,7 +55,12 @@ def virtual_grad(probe: Probe) -> list[Tensor]:
     return probe.extra.virtual.gradients
 
 
-@statistic(SCALAR, needs={Need.VIRTUAL}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5")
+@statistic(
+    SCALAR,
+    needs={Need.VIRTUAL},
+    version=2,
+    reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5",
+)
 def virtual_output(probe: Probe) -> list[float]:
     """Log of the summed outputs at |weights| for an all-ones input; no data is involved."""
     return [probe.extra.virtual.log_output]

@@ -60,7 +60,10 @@ def hessian_saliency(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={Need.VIRTUAL}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 2"
+    LAYER_VECTOR,
+    needs={Need.VIRTUAL},
+    version=2,
+    reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 2",
 )
 def virtual_saliency(probe: Probe) -> list[float]:
     """Sum of |w · ∂ log R / ∂w| over every layer's weight, R as in virtual_output."""
@@ -71,6 +74,7 @@ def virtual_saliency(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={Need.VIRTUAL},
+    version=2,
     reference="Cavagnero et al., WACV 2023 (FreeREA), LogSynflow",
 )
 def log_virtual_saliency(probe: Probe) -> list[float]:
@@ -86,6 +90,7 @@ def log_virtual_saliency(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={Need.FORWARD, Need.VIRTUAL, Need.ATTENTION},
+    version=2,
     reference="Zhou et al., CVPR 2022 (TF-TAS), eqs. 4 to 6",
 )
 def diversity_saliency(probe: Probe) -> list[float]:
