@@ -32,13 +32,13 @@ LOGITS = Type(Kind.LOGITS)
 BEYOND_RANK = 2.0**-44  # of the largest eigenvalue of a Gram matrix
 
 
-@statistic(WEIGHT)
+@statistic(WEIGHT, version=2)
 def weight(probe: Probe) -> list[Tensor]:
     """Weights of every convolution and linear layer, attention projections included."""
     return [weight.detach() for weight in real_weights(probe.layers)]
 
 
-@statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD})
+@statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD}, version=2)
 def weight_grad(probe: Probe) -> list[Tensor]:
     """Gradient of the loss at every layer's weight."""
     return probe.weight_gradients
@@ -66,7 +66,7 @@ def virtual_output(probe: Probe) -> list[float]:
     return [probe.extra.virtual.log_output]
 
 
-@statistic(WEIGHT_SPECTRUM)
+@statistic(WEIGHT_SPECTRUM, version=2)
 def weight_spectrum(probe: Probe) -> list[Tensor]:
     """Singular values of every weight reshaped to (out, in·kernel), largest first."""
     return [singular_values(weight.detach().flatten(1)) for weight in real_weights(probe.layers)]
