@@ -224,4 +224,6 @@ def test_the_projections_of_an_attention_are_layers(width, values, by_name):
         float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True)
     )
     assert sorted(mine["saliency"]) == pytest.approx(expected, rel=1e-4)
-    assert sorted(mine["weight_norm"]) == pytest.approx(sorted(float(w.norm()) for w in weights))
+    assert sorted(mine["weight_norm"]) == pytest.approx(
+        sorted(float(w.detach().norm()) for w in weights)
+    )

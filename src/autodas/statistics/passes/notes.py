@@ -114,14 +114,13 @@ def _on_size(
         output: tuple[Tensor],
     ) -> None:
         queries = found(output[0])
-        each = [queries] * 3
+        each: list[Fraction | int] = [queries] * 3
         if type(layer).forward is nn.MultiheadAttention.forward:
             by_name = dict(zip(("query", "key", "value"), inputs, strict=False)) | dict(named)
             each = [queries, found(by_name["key"]), found(by_name["value"])]
         names = names_of(layer)
-        for name, number in zip(
-            names, each if len(names) == 3 else [Fraction(sum(each), 3)], strict=True
-        ):
+        shares = each if len(names) == len(each) else [Fraction(sum(each), len(each))]
+        for name, number in zip(names, shares, strict=True):
             note(key_of(layer, name), number)
         # It uses the weight of its output layer without calling that layer.
         note(key_of(layer.get_submodule("out_proj")), queries)

@@ -78,7 +78,7 @@ def names_of(module: nn.Module) -> tuple[str, ...]:
     """The weights of a layer; attention projects its inputs by one, or by one for each of them."""
     if not isinstance(module, nn.MultiheadAttention):
         return ("weight",)
-    if isinstance(module.in_proj_weight, Tensor):
+    if module._qkv_same_embed_dim:
         return ("in_proj_weight",)
     return "q_proj_weight", "k_proj_weight", "v_proj_weight"
 

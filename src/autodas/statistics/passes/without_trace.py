@@ -102,10 +102,7 @@ def _plain_parametrised(network: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def _plain_hooked(network: nn.Module) -> Iterator[None]:
     found = [(m, hooks) for m in network.modules() if (hooks := _weight_hooks(m))]
-    kept = [
-        (m, dict(vars(m)), [(part, dict(part)) for part in (m._parameters, m._forward_pre_hooks)])
-        for m, _ in found
-    ]
+    kept = [(m, dict(vars(m)), dict(m._parameters), dict(m._forward_pre_hooks)) for m, _ in found]
     try:
         for module, hooks in found:
             with torch.enable_grad():
@@ -120,10 +117,11 @@ def _plain_hooked(network: nn.Module) -> Iterator[None]:
                 del module._forward_pre_hooks[key]
         yield
     finally:
-        for module, attributes, parts in kept:
-            for part, before in parts:
-                part.clear()
-                part.update(before)
+        for module, attributes, parameters, calls in kept:
+            module._parameters.clear()  # put back in their order
+            module._parameters.update(parameters)
+            module._forward_pre_hooks.clear()
+            module._forward_pre_hooks.update(calls)
             vars(module).update(attributes)
 
 
