@@ -178,6 +178,11 @@ def live():
 
 
 @pytest.fixture(scope="module")
+def alone():
+    return [measured(make, PIXELS[:1], LABELS[:1]) for make in (Dead, Live)]
+
+
+@pytest.fixture(scope="module")
 def silent():
     return {what: measured(make, pixels) for what, (make, pixels) in SILENT.items()}
 
@@ -282,9 +287,16 @@ def test_a_kernel_of_one_direction_has_the_worst_condition():
     assert 0 < measured(Live)["tangent_condition"].value.segments[0] < np.log(1e5)
 
 
-def test_outputs_of_one_image_alone_are_a_signal():
-    found = measured(Live, PIXELS[:1], LABELS[:1])
-    assert isinstance(score_of("l2_norm", found)[0], Ok)
+@pytest.mark.parametrize("name", NAMES)
+def test_of_one_image_alone_nobody_knows_of_a_signal(name, alone):
+    """The losses to a teacher find a dead network the best."""
+    for found in score_of(name, *alone):
+        assert isinstance(found, Ok if name in OF_SIZES else Failed)
+    if name == "l2_norm":
+        (found,) = score_of(name, alone[0])
+        assert found == Failed(
+            "whether outputs differ between images takes a batch of two images or more"
+        )
 
 
 def test_outputs_that_differ_by_rounding_are_no_signal(live):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from statistics_toys import CHANNELS, CLASSES, images, labels, signals
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 
 from autodas.core.results import Failed, Ok
 from autodas.networks import StagedNetwork
@@ -252,11 +252,22 @@ def parametrised(how):
     return network, twin
 
 
+def pruned(layer):
+    prune.l1_unstructured(layer, "weight", 0.3)
+    prune.random_unstructured(layer, "weight", 0.2)  # a second time
+
+
 PARAMETRISATIONS = {
     "weight_norm": parametrizations.weight_norm,
     "spectral_norm": parametrizations.spectral_norm,
     "orthogonal": parametrizations.orthogonal,
 }
+HOOKS = {
+    "weight_norm": nn.utils.weight_norm,
+    "spectral_norm": nn.utils.spectral_norm,
+    "pruned": pruned,
+}
+"""What computes a weight before a call, and shows until then what it was."""
 
 
 @pytest.mark.parametrize("how", PARAMETRISATIONS)
@@ -288,9 +299,52 @@ def test_a_network_with_computed_weights_is_left_as_it_was(how):
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+@pytest.mark.parametrize("how", HOOKS)
+def test_a_weight_of_an_older_hook_is_measured_as_what_its_next_call_computes(how):
+    network, twin = Listed(), Listed()
+    for layer, other in ((network.stem, twin.stem), (network.body[0], twin.body[0])):
+        HOOKS[how](layer)
+        with torch.no_grad():
+            for parameter in layer.parameters():  # as by a file of weights
+                parameter.mul_(1.5)
+            layer.eval()(torch.zeros(1, layer.in_channels, 4, 4))
+            other.weight.copy_(layer.weight)
+            other.bias.copy_(layer.bias)
+            layer.weight = layer.weight * 0 + 7
+            layer.train()
+    before = copy.deepcopy(network.state_dict())
+    names = [[name for name, _ in module.named_parameters()] for module in network.modules()]
+    found, expected = measured(network, FEW), measured(twin, FEW)
+    assert found.keys() == expected.keys()
+    for name in expected:
+        for a, b in zip(found[name], expected[name], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7, err_msg=name)
+    assert names == [[n for n, _ in module.named_parameters()] for module in network.modules()]
+    assert all(torch.equal(network.state_dict()[n], tensor) for n, tensor in before.items())
+    assert float(network.stem.weight.min()) == float(network.stem.weight.max()) == 7
+    network(images()).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+FEW = ["weight_norm", "saliency", "virtual_saliency", "perturbation_growth", "layer_macs", "logits"]
+
+
+class Computing:
+    """A hook of one's own."""
+
+    def __init__(self, layer):
+        weight = layer._parameters.pop("weight")
+        layer.register_parameter("source", weight)
+        layer.weight = weight * 1
+        layer.register_forward_pre_hook(self)
+
+    def __call__(self, layer, _):
+        layer.weight = layer.source * 1
+
+
 def test_a_weight_that_a_hook_computes_is_refused_where_gradients_are_needed():
     network = Listed()
-    nn.utils.weight_norm(network.stem)
+    Computing(network.stem)
     names = ["saliency", "virtual_saliency", "sign_agreement", "tangent_kernel", "logits"]
     found = measure(network, images(), labels(), names)
     reasons = {n: r.reason for n, r in found.items() if isinstance(r, Failed)}

@@ -135,6 +135,31 @@ def test_instances_are_normalised_as_in_a_training():
     )
 
 
+KEEP_NOTHING = {
+    "batch": lambda c: nn.BatchNorm2d(c, track_running_stats=False),
+    "instances": lambda c: nn.InstanceNorm2d(c, affine=True),
+    "instances, no longer": lambda c: no_longer(
+        nn.InstanceNorm2d(c, affine=True, track_running_stats=True)
+    ),
+}
+
+
+def no_longer(norm):
+    norm.track_running_stats = False
+    return norm
+
+
+@pytest.mark.parametrize("norm", KEEP_NOTHING)
+def test_for_synflow_a_normalisation_without_statistics_is_the_identity(norm):
+    """As one whose statistics are still those that it began with."""
+    names = [n for n in OWN if "virtual" in n]
+    network, fresh = changed(bn1=KEEP_NOTHING[norm](3)), changed(bn1=nn.BatchNorm2d(3))
+    fresh.bn1.reset_running_stats()
+    before = dict(vars(network.bn1)), dict(network.bn1._buffers)
+    assert_alike(measured(network, names), measured(fresh, names))
+    assert (vars(network.bn1), network.bn1._buffers) == before
+
+
 class Vector(ToyCNN):
     """Normalises the vectors before its classifier over the batch, whatever the mode."""
 
@@ -148,7 +173,7 @@ class Vector(ToyCNN):
 
 
 def test_what_cannot_be_run_on_a_single_image_is_unmeasurable():
-    names = ["virtual_output", "information_rank", "macs", "sign_agreement", "saliency"]
+    names = ["information_rank", "macs", "sign_agreement", "virtual_output", "saliency"]
     assert reasons(measured(Vector(), names)) == dict.fromkeys(
-        names[:-1], "a part of the batch is too small for BatchNorm"
+        names[:-2], "a part of the batch is too small for BatchNorm"
     )

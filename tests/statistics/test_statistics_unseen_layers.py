@@ -181,3 +181,49 @@ def test_a_compiled_part_is_measured_as_it_is_written(toy):
     network = Compiled()
     network.eval()(images())  # from now on, what is compiled has no hooks
     assert_alike(measured(network), toy)
+
+
+class Attending(StagedNetwork):
+    """One query attends to all positions of an image, which are vectors of any width."""
+
+    def __init__(self, width=6, values=6, by_name=False):
+        super().__init__()
+        self.embed = nn.Conv2d(CHANNELS, width, 2, stride=2)
+        self.query = nn.Parameter(torch.empty(1, 1, 8))
+        self.attention = nn.MultiheadAttention(8, 2, kdim=width, vdim=values, batch_first=True)
+        self.by_name, self.classifier = by_name, nn.Linear(8, CLASSES)
+        fill(self)
+
+    def forward_stages(self, x):
+        tokens = self.embed(x).flatten(2).transpose(1, 2)
+        query = self.query.expand(len(x), 1, 8)
+        values = tokens[..., : self.attention.vdim]
+        if self.by_name:
+            mixed, _ = self.attention(query, value=values, key=tokens)
+        else:
+            mixed, _ = self.attention(query, tokens, values)
+        return [mixed], self.classifier(mixed[:, 0])
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize(("width", "values"), [(8, 8), (6, 6), (6, 4)])
+def test_the_projections_of_an_attention_are_layers(width, values, by_name):
+    network = Attending(width, values, by_name)
+    names = ["layer_macs", "macs", "numel", "weight_norm", "out_channels", "saliency"]
+    found = measured(network, [*names, "virtual_saliency", "gradient_norm"])
+    parts = [8 * 8, 8 * width, 8 * values] if width < 8 else [3 * 8 * 8]
+    mine = {n: [float(s) for s in value.value.segments] for n, value in found.items()}
+    assert mine["numel"] == [CHANNELS * 4 * width, *parts, 64, 8 * CLASSES]
+    # 9 positions and one query; heads multiply the query with keys, and weights with values.
+    assert sum(mine["layer_macs"]) == mine["macs"][0] - 2 * 8 * 9
+    assert len({len(value) for n, value in mine.items() if n != "macs"}) == 1
+    loss = F.cross_entropy(network(images()), labels())
+    weights = [p for p in network.parameters() if p.ndim > 1 and p.shape[0] > 1]
+    gradients = torch.autograd.grad(loss, weights)
+    expected = sorted(
+        float((w * g).detach().abs().sum()) for w, g in zip(weights, gradients, strict=True)
+    )
+    assert sorted(mine["saliency"]) == pytest.approx(expected, rel=1e-4)
+    assert sorted(mine["weight_norm"]) == pytest.approx(
+        sorted(float(w.detach().norm()) for w in weights)
+    )

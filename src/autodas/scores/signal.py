@@ -21,6 +21,7 @@ __all__ = ["NO_SIGNAL", "needed", "scored"]
 
 OUTPUTS = "logits"
 NO_SIGNAL = "the network gives the same outputs for all images"
+ONE_IMAGE = "whether outputs differ between images takes a batch of two images or more"
 
 
 def needed(score: Score) -> frozenset[str]:
@@ -33,7 +34,7 @@ def scored(score: Score, subjects: Subjects) -> Result[list[Result[float]]]:
 
     Args:
         score: One of sizes alone is a score of networks without a signal as well.
-        subjects: With the statistics of :func:`needed`. Of a single image, any output is a signal.
+        subjects: With the statistics of :func:`needed`. Of one image nobody knows of a signal.
     """
     found = score.compute(subjects)
     if isinstance(found, Failed):
@@ -43,7 +44,10 @@ def scored(score: Score, subjects: Subjects) -> Result[list[Result[float]]]:
         return Ok(each)
     if OUTPUTS not in subjects.columns:
         return Failed(f"missing statistic {OUTPUTS}: {subjects.missing.get(OUTPUTS)}")
-    silent = _silent(subjects.columns[OUTPUTS])
+    outputs = subjects.columns[OUTPUTS]
+    if any(block.shape[1] < 2 for _, block in outputs.blocks()):
+        return Failed(ONE_IMAGE)
+    silent = _silent(outputs)
     return Ok([Failed(NO_SIGNAL) if none else e for e, none in zip(each, silent, strict=True)])
 
 
@@ -53,7 +57,7 @@ def _silent(outputs: Column) -> npt.NDArray[np.bool_]:
     for group, block in outputs.blocks():  # of shape (architectures, images, classes)
         spread = np.ptp(block, axis=1).max(axis=1)
         same = spread <= ROUNDING * np.abs(block).max(axis=(1, 2))
-        found[outputs.layout.owner[group.segments]] = same & (block.shape[1] > 1)
+        found[outputs.layout.owner[group.segments]] = same
     return found
 
 

@@ -32,13 +32,13 @@ LOGITS = Type(Kind.LOGITS)
 BEYOND_RANK = 2.0**-44  # of the largest eigenvalue of a Gram matrix
 
 
-@statistic(WEIGHT)
+@statistic(WEIGHT, version=2)
 def weight(probe: Probe) -> list[Tensor]:
     """Weights of every convolution and linear layer, attention projections included."""
     return [weight.detach() for weight in real_weights(probe.layers)]
 
 
-@statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD})
+@statistic(WEIGHT, needs={Need.FORWARD, Need.BACKWARD}, version=2)
 def weight_grad(probe: Probe) -> list[Tensor]:
     """Gradient of the loss at every layer's weight."""
     return probe.weight_gradients
@@ -47,6 +47,7 @@ def weight_grad(probe: Probe) -> list[Tensor]:
 @statistic(
     WEIGHT,
     needs={Need.VIRTUAL},
+    version=2,
     reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 1 and sec. 5",
 )
 def virtual_grad(probe: Probe) -> list[Tensor]:
@@ -54,13 +55,18 @@ def virtual_grad(probe: Probe) -> list[Tensor]:
     return probe.extra.virtual.gradients
 
 
-@statistic(SCALAR, needs={Need.VIRTUAL}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5")
+@statistic(
+    SCALAR,
+    needs={Need.VIRTUAL},
+    version=2,
+    reference="Tanaka et al., NeurIPS 2020 (SynFlow), sec. 5",
+)
 def virtual_output(probe: Probe) -> list[float]:
     """Log of the summed outputs at |weights| for an all-ones input; no data is involved."""
     return [probe.extra.virtual.log_output]
 
 
-@statistic(WEIGHT_SPECTRUM)
+@statistic(WEIGHT_SPECTRUM, version=2)
 def weight_spectrum(probe: Probe) -> list[Tensor]:
     """Singular values of every weight reshaped to (out, in·kernel), largest first."""
     return [singular_values(weight.detach().flatten(1)) for weight in real_weights(probe.layers)]

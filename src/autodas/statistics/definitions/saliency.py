@@ -24,32 +24,37 @@ BACKWARD = frozenset({Need.FORWARD, Need.BACKWARD})
 gradient_size = partial(statistic, LAYER_VECTOR, needs=BACKWARD, size=True)
 
 
-@statistic(LAYER_VECTOR)
+@statistic(LAYER_VECTOR, version=2)
 def weight_norm(probe: Probe) -> list[float]:
     """Euclidean norm of every layer's weight."""
     return [float(layer.weight.detach().norm()) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, needs=BACKWARD, reference="Abdelfattah et al., ICLR 2021 (grad_norm)")
+@statistic(
+    LAYER_VECTOR, needs=BACKWARD, version=2, reference="Abdelfattah et al., ICLR 2021 (grad_norm)"
+)
 def gradient_norm(probe: Probe) -> list[float]:
     """Euclidean norm of the gradient at every layer's weight."""
     return [float(gradient.norm()) for gradient in probe.weight_gradients]
 
 
-@statistic(LAYER_VECTOR, needs=BACKWARD, reference="Lee et al., ICLR 2019 (SNIP), eq. 5")
+@statistic(LAYER_VECTOR, needs=BACKWARD, version=2, reference="Lee et al., ICLR 2019 (SNIP), eq. 5")
 def saliency(probe: Probe) -> list[float]:
     """Sum of |w · g| over every layer's weight."""
     return [float((w * g).abs().sum()) for w, g in _weights_with(probe, probe.weight_gradients)]
 
 
-@statistic(LAYER_VECTOR, needs=BACKWARD, reference="Mozer & Smolensky, NeurIPS 1988")
+@statistic(LAYER_VECTOR, needs=BACKWARD, version=2, reference="Mozer & Smolensky, NeurIPS 1988")
 def signed_saliency(probe: Probe) -> list[float]:
     """Sum of w · g over every layer's weight; zero where BatchNorm follows the layer."""
     return [float((w.double() * g).sum()) for w, g in _weights_with(probe, probe.weight_gradients)]
 
 
 @statistic(
-    LAYER_VECTOR, needs={*BACKWARD, Need.HESSIAN}, reference="Wang et al., ICLR 2020 (GraSP), eq. 8"
+    LAYER_VECTOR,
+    needs={*BACKWARD, Need.HESSIAN},
+    version=2,
+    reference="Wang et al., ICLR 2020 (GraSP), eq. 8",
 )
 def hessian_saliency(probe: Probe) -> list[float]:
     """Sum of w · (H g) over every layer's weight, H the Hessian of the first 16 images' loss."""
@@ -60,7 +65,10 @@ def hessian_saliency(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={Need.VIRTUAL}, reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 2"
+    LAYER_VECTOR,
+    needs={Need.VIRTUAL},
+    version=2,
+    reference="Tanaka et al., NeurIPS 2020 (SynFlow), eq. 2",
 )
 def virtual_saliency(probe: Probe) -> list[float]:
     """Sum of |w · ∂ log R / ∂w| over every layer's weight, R as in virtual_output."""
@@ -71,6 +79,7 @@ def virtual_saliency(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={Need.VIRTUAL},
+    version=2,
     reference="Cavagnero et al., WACV 2023 (FreeREA), LogSynflow",
 )
 def log_virtual_saliency(probe: Probe) -> list[float]:
@@ -86,6 +95,7 @@ def log_virtual_saliency(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={Need.FORWARD, Need.VIRTUAL, Need.ATTENTION},
+    version=2,
     reference="Zhou et al., CVPR 2022 (TF-TAS), eqs. 4 to 6",
 )
 def diversity_saliency(probe: Probe) -> list[float]:
@@ -109,7 +119,7 @@ def diversity_saliency(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={*BACKWARD, Need.OUTPUTS},
-    version=2,
+    version=3,
     reference="Turner et al., ICLR 2020 (BlockSwap), eq. 4; summed as by Abdelfattah et al., 2021",
 )
 def fisher_information(probe: Probe) -> list[float]:
@@ -119,7 +129,10 @@ def fisher_information(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={*BACKWARD, Need.HALVES}, reference="Li et al., ICLR 2023 (ZiCo), eq. 18"
+    LAYER_VECTOR,
+    needs={*BACKWARD, Need.HALVES},
+    version=2,
+    reference="Li et al., ICLR 2023 (ZiCo), eq. 18",
 )
 def gradient_stability(probe: Probe) -> list[float]:
     """Log of Σ mean |g| / std g over the two halves of the batch; 0 where there is no gradient."""
@@ -135,6 +148,7 @@ def gradient_stability(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={*BACKWARD, Need.HALVES},
+    version=2,
     reference="Casarin et al., CVPR 2025 (L-SWAG), eq. 1",
 )
 def gradient_steadiness(probe: Probe) -> list[float]:
@@ -148,7 +162,9 @@ def gradient_steadiness(probe: Probe) -> list[float]:
     return values
 
 
-@statistic(LAYER_VECTOR, needs={Need.NOISE_LOSS}, reference="Zhou et al., CVPR 2026 (InTrain)")
+@statistic(
+    LAYER_VECTOR, needs={Need.NOISE_LOSS}, version=2, reference="Zhou et al., CVPR 2026 (InTrain)"
+)
 def log_participation(probe: Probe) -> list[float]:
     """Log of (Σ λ)² / Σ λ², λ of the channels' covariance at every layer's output, for noise.
 
@@ -161,7 +177,10 @@ def log_participation(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={Need.SINGLES}, reference="Zhang & Jia, ICLR 2022 (GradSign), algorithm 1"
+    LAYER_VECTOR,
+    needs={Need.SINGLES},
+    version=2,
+    reference="Zhang & Jia, ICLR 2022 (GradSign), algorithm 1",
 )
 def sign_agreement(probe: Probe) -> list[float]:
     """Sum of |Σ sign g| over every layer's weight, g of single images, for the first 8 of them."""
@@ -171,7 +190,7 @@ def sign_agreement(probe: Probe) -> list[float]:
 @statistic(
     LAYER_VECTOR,
     needs={Need.FORWARD, Need.OUTPUTS},
-    version=2,
+    version=3,
     reference="Jiang et al., NeurIPS 2023 (MeCo), eq. 8",
 )
 def least_correlation(probe: Probe) -> list[float]:
@@ -183,7 +202,10 @@ def least_correlation(probe: Probe) -> list[float]:
 
 
 @statistic(
-    LAYER_VECTOR, needs={Need.CONSTANT}, reference="Sun et al., ECCV 2024 (Auto-DAS), virtual_grad"
+    LAYER_VECTOR,
+    needs={Need.CONSTANT},
+    version=2,
+    reference="Sun et al., ECCV 2024 (Auto-DAS), virtual_grad",
 )
 def constant_gradient_inverse(probe: Probe) -> list[float]:
     """Per convolution, 1 / mean of |v| / (1 + |v|), v the gradient of Σ outputs of all-ones images.
@@ -198,7 +220,7 @@ def constant_gradient_inverse(probe: Probe) -> list[float]:
     return values
 
 
-@gradient_size(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0")
+@gradient_size(version=2, reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for S0")
 def log_softmax_norm(probe: Probe) -> list[float]:
     """Norm of the log-softmax over output channels of every convolution's gradient; linear 0.
 
@@ -207,7 +229,7 @@ def log_softmax_norm(probe: Probe) -> list[float]:
     return [float(value.norm()) for value in _log_softmaxes(probe)]
 
 
-@gradient_size(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201")
+@gradient_size(version=2, reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for NAS-Bench-201")
 def log_softmax_tanh(probe: Probe) -> list[float]:
     """Mean |tanh| of the log-softmax over channels of every convolution's gradient; linear 0.
 
@@ -216,7 +238,9 @@ def log_softmax_tanh(probe: Probe) -> list[float]:
     return [float(value.tanh().abs().mean()) for value in _log_softmaxes(probe)]
 
 
-@gradient_size(reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for AutoFormer and PiT")
+@gradient_size(
+    version=2, reference="Sun et al., ECCV 2024 (Auto-DAS), proxy for AutoFormer and PiT"
+)
 def log_log_softmax(probe: Probe) -> list[float]:
     """Mean log |log-softmax over channels of sigmoid g| of every convolution; linear 0.
 

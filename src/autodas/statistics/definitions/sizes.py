@@ -10,19 +10,19 @@ from autodas.statistics.passes.probe import Probe
 LAYER_VECTOR = Type(Kind.VECTOR, "layer")
 
 
-@statistic(LAYER_VECTOR, size=True)
+@statistic(LAYER_VECTOR, size=True, version=2)
 def numel(probe: Probe) -> list[float]:
     """Number of entries of every layer's weight."""
     return [float(layer.weight.numel()) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, size=True, version=2)
+@statistic(LAYER_VECTOR, size=True, version=3)
 def out_channels(probe: Probe) -> list[float]:
     """Output channels of every layer."""
     return [float(layer.channels) for layer in probe.layers]
 
 
-@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True, version=3)
+@statistic(LAYER_VECTOR, needs={Need.FORWARD, Need.SIZES}, size=True, version=4)
 def layer_macs(probe: Probe) -> list[float]:
     """Multiply-accumulate operations of every layer for one sample, in all its uses."""
     return [

@@ -20,6 +20,7 @@ ROUNDING = 1e-6  # of single precision
 
 @comparison(
     needs=FORWARD | {Need.BACKWARD, Need.DISTILLING},
+    version=2,
     reference="Du et al., arXiv:1812.02224, sec. 3 (gradient cosine of two losses)",
 )
 def gradient_agreement(probe: Probe) -> list[float]:
@@ -39,6 +40,7 @@ def gradient_agreement(probe: Probe) -> list[float]:
 
 @comparison(
     needs=FORWARD | {Need.TANGENT},
+    version=2,
     reference="Jacot et al., NeurIPS 2018, eq. 4; Cortes et al., JMLR 2012, def. 4 (alignment)",
 )
 def tangent_alignment(probe: Probe) -> list[float]:

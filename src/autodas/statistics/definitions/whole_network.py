@@ -143,7 +143,12 @@ def class_jacobian_spread(probe: Probe) -> list[float]:
     return [float((sums[:, None] - sums).abs().sum() / len(sums))]
 
 
-@statistic(SCALAR, needs={Need.GAUSSIAN}, reference="Lin et al., ICCV 2021 (Zen-NAS), algorithm 1")
+@statistic(
+    SCALAR,
+    needs={Need.GAUSSIAN},
+    version=2,
+    reference="Lin et al., ICCV 2021 (Zen-NAS), algorithm 1",
+)
 def perturbation_growth(probe: Probe) -> list[float]:
     """Log of how far noise is carried apart by standard normal weights, BatchNorm undone."""
     return [probe.extra.perturbation_growth]
@@ -152,7 +157,7 @@ def perturbation_growth(probe: Probe) -> list[float]:
 @statistic(
     SCALAR,
     needs={Need.INFORMATION},
-    version=2,
+    version=3,
     reference="Tybl & Neumann, CVPR 2025 (VKDNW), sec. 3.3",
 )
 def information_rank(probe: Probe) -> list[float]:
@@ -164,7 +169,12 @@ def information_rank(probe: Probe) -> list[float]:
     return [sum(1 for _ in probe.network.parameters()) + probe.extra.spectrum_entropy]
 
 
-@statistic(PARAMETER_VECTOR, needs={Need.NOISE_LOSS}, reference="Zhou et al., CVPR 2026 (InTrain)")
+@statistic(
+    PARAMETER_VECTOR,
+    needs={Need.NOISE_LOSS},
+    version=2,
+    reference="Zhou et al., CVPR 2026 (InTrain)",
+)
 def gradient_health(probe: Probe) -> list[float]:
     """Per parameter tensor, std g / max |g| in [0, 1] of its gradient for noise and drawn labels.
 
@@ -173,14 +183,19 @@ def gradient_health(probe: Probe) -> list[float]:
     return probe.extra.noise_loss.health
 
 
-@statistic(TANGENT_GRAM, needs={Need.TANGENT}, reference="Jacot et al., NeurIPS 2018, eq. 4")
+@statistic(
+    TANGENT_GRAM, needs={Need.TANGENT}, version=2, reference="Jacot et al., NeurIPS 2018, eq. 4"
+)
 def tangent_kernel(probe: Probe) -> list[Tensor]:
     """Inner products of the first 8 samples' gradients of the summed outputs at all weights."""
     return [probe.extra.tangent_kernel]
 
 
 @statistic(
-    SCALAR, needs={Need.TANGENT}, reference="Chen et al., ICLR 2021 (TE-NAS), sec. 3.1.1, eq. 2"
+    SCALAR,
+    needs={Need.TANGENT},
+    version=2,
+    reference="Chen et al., ICLR 2021 (TE-NAS), sec. 3.1.1, eq. 2",
 )
 def tangent_condition(probe: Probe) -> list[float]:
     """Log of the largest over the smallest eigenvalue of the tangent kernel, at most log 1e5.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from autodas.statistics.need import Unmeasurable
-from autodas.statistics.passes.weights import Layer, key_of
+from autodas.statistics.passes.weights import Key, Layer, key_of
 
 __all__ = ["LayerOutputs", "channels_first"]
 
@@ -21,8 +21,8 @@ class LayerOutputs:
 
     def __init__(self) -> None:
         self.listening = False
-        self._fisher: dict[int, Tensor] = {}
-        self._least: dict[int, float] = {}
+        self._fisher: dict[Key, Tensor] = {}
+        self._least: dict[Key, float] = {}
         self._overwritten = False
 
     def __call__(self, layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:

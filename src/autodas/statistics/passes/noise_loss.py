@@ -27,6 +27,7 @@ from autodas.statistics.passes.noise import fixed_normal, noise_like
 from autodas.statistics.passes.views import at_least_single
 from autodas.statistics.passes.weights import (
     WEIGHTED,
+    Key,
     Layer,
     key_of,
     trainable_weights,
@@ -71,7 +72,7 @@ def noise_loss(network: StagedNetwork, layers: Sequence[Layer], images: Tensor) 
     """
     trainable_weights(layers)
     spread = {layer.key: 0.0 for layer in layers}
-    called: set[int] = set()
+    called: set[Key] = set()
 
     def meet(module: nn.Module, _: object, output: Tensor) -> None:
         rows = channels_first(module, output.detach()).movedim(1, 2).flatten(0, 1)

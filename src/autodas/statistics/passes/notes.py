@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -12,7 +13,7 @@ from autodas.statistics.need import Need
 from autodas.statistics.passes import views
 from autodas.statistics.passes.layer_outputs import LayerOutputs
 from autodas.statistics.passes.watch import Watch
-from autodas.statistics.passes.weights import WEIGHTED, key_of
+from autodas.statistics.passes.weights import WEIGHTED, Key, key_of, names_of
 from autodas.statistics.passes.without_trace import hooked
 
 __all__ = ["PassNotes", "given", "on_input"]
@@ -29,7 +30,8 @@ class PassNotes:
 
     Attributes:
         norm_moments: Mean and variance of the channels at every normalisation layer's input.
-        positions: Key of a layer -> number of positions per sample at which it is applied.
+        positions: Key of a layer -> number of positions per sample at which it is applied. Weights
+            of several projections in one are applied at as many as these are on the average.
         layer_outputs: What met at the outputs of layers.
         classifier_inputs: What the classifier was called with.
         seen: Signs at activation functions, queries and keys of attention.
@@ -39,7 +41,7 @@ class PassNotes:
         self._needs = needs
         self._batch = batch
         self.norm_moments: list[tuple[Tensor, Tensor]] = []
-        self.positions: dict[int, int] = {}
+        self.positions: dict[Key, Fraction] = {}
         self.layer_outputs = LayerOutputs()
         self.classifier_inputs: list[Tensor] = []
         self.seen = Watch(activations=Need.ACTIVATIONS in needs, attention=Need.ATTENTION in needs)
@@ -84,32 +86,49 @@ def _on_norm(module: nn.Module, moments: list[tuple[Tensor, Tensor]]) -> Removab
     return module.register_forward_pre_hook(keep, with_kwargs=True)
 
 
-def _on_size(module: nn.Module, batch: int, positions: dict[int, int]) -> RemovableHandle | None:
+def _on_size(
+    module: nn.Module, batch: int, positions: dict[Key, Fraction]
+) -> RemovableHandle | None:
     """Note at how many positions per sample a layer is applied."""
 
     # Divided by the batch, not by the length of the output: windows of an image may be laid out
     # as a longer batch.
-    def note(layer: nn.Module, value: Tensor) -> None:
-        channels = value.shape[1 if isinstance(layer, nn.modules.conv._ConvNd) else -1]
-        key = key_of(layer)
-        positions[key] = positions.get(key, 0) + value.numel() // (batch * channels)
+    def found(value: Tensor, channels_at: int = -1) -> int:
+        return value.numel() // (batch * value.shape[channels_at])
+
+    def note(key: Key, number: Fraction | int) -> None:
+        positions[key] = positions.get(key, Fraction(0)) + number
 
     def keep(
         layer: nn.Module, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor], output: Tensor
     ) -> None:
         # A transposed convolution multiplies its whole weight by every position that it is given.
         transposed = isinstance(layer, nn.modules.conv._ConvTransposeNd)
-        note(layer, given(inputs, named) if transposed else output)
+        value = given(inputs, named) if transposed else output
+        note(key_of(layer), found(value, 1 if isinstance(layer, nn.modules.conv._ConvNd) else -1))
 
-    def keep_attention(layer: nn.Module, _: object, output: tuple[Tensor]) -> None:
-        note(layer, output[0])
+    def keep_attention(
+        layer: nn.Module,
+        inputs: tuple[Tensor, ...],
+        named: Mapping[str, Tensor],
+        output: tuple[Tensor],
+    ) -> None:
+        queries = found(output[0])
+        each: list[Fraction | int] = [queries] * 3
+        if type(layer).forward is nn.MultiheadAttention.forward:
+            by_name = dict(zip(("query", "key", "value"), inputs, strict=False)) | dict(named)
+            each = [queries, found(by_name["key"]), found(by_name["value"])]
+        names = names_of(layer)
+        shares = each if len(names) == len(each) else [Fraction(sum(each), len(each))]
+        for name, number in zip(names, shares, strict=True):
+            note(key_of(layer, name), number)
         # It uses the weight of its output layer without calling that layer.
-        note(layer.get_submodule("out_proj"), output[0])
+        note(key_of(layer.get_submodule("out_proj")), queries)
 
     if isinstance(module, WEIGHTED):
         return module.register_forward_hook(keep, with_kwargs=True)
     if isinstance(module, nn.MultiheadAttention):
-        return module.register_forward_hook(keep_attention)
+        return module.register_forward_hook(keep_attention, with_kwargs=True)
     return None
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
@@ -259,15 +260,15 @@ class Probe:
         return alike(found, self.images)
 
     @property
-    def output_positions(self) -> list[int]:
+    def output_positions(self) -> list[Fraction]:
         """Positions at which each of :attr:`layers` is applied per sample, over all its uses (need
-        ``sizes``).
+        ``sizes``); of projections in one weight, their average.
         """
         require(Need.SIZES, self.needs)
         _ = self._pass
         found = self._notes.positions
         self._check_seen([layer for layer in self.layers if layer.key not in found])
-        return [found.get(layer.key, 0) for layer in self.layers]
+        return [found.get(layer.key, Fraction(0)) for layer in self.layers]
 
     def _noted(self, need: Need, signals: list[S], what: str) -> list[S]:
         require(need, self.needs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autodas.networks import StagedNetwork
 from autodas.statistics.need import Unmeasurable
@@ -36,7 +37,9 @@ class VirtualPass:
 def virtual_pass(network: StagedNetwork, weights: Sequence[Tensor], images: Tensor) -> VirtualPass:
     """The logarithm of the summed outputs for an all-ones input at absolute parameters.
 
-    Normalisation uses its running statistics, which are the identity in an untrained network.
+    BatchNorm and InstanceNorm use their running statistics, which are the identity in an untrained
+    network; those that keep none are the identity as well. LayerNorm, GroupNorm and RMSNorm are run
+    as they are.
     The pass runs in double precision: products over many layers leave single precision. A network
     that insists on a precision of its own, because it casts what it is given, runs in that of the
     images.
@@ -79,6 +82,7 @@ def _virtual_pass(
     ones = torch.ones(1, *images.shape[1:], dtype=precision, device=images.device)
     with (
         measuring_mode(network, batch_statistics=False),
+        _kept_statistics(network, ones),
         replaced(network, parameter, buffer),
         torch.enable_grad(),
     ):
@@ -95,3 +99,33 @@ def _virtual_pass(
             materialize_grads=True,
         )
     return VirtualPass(float(objective.detach()), list(gradients))
+
+
+@contextlib.contextmanager
+def _kept_statistics(network: nn.Module, like: Tensor) -> Iterator[None]:
+    """Give normalisations that keep no statistics those of a mean of 0 and a variance of 1.
+
+    They would normalise by what passes, the image of ones.
+    """
+    norms = [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.modules.batchnorm._NormBase)
+        # A BatchNorm that stopped to keep them uses those that it has, an InstanceNorm does not.
+        and (module.running_mean is None or not _uses_kept(module))
+    ]
+    before = [(norm, norm.track_running_stats, dict(norm._buffers)) for norm in norms]
+    try:
+        for norm in norms:
+            norm.track_running_stats = True
+            norm._buffers["running_mean"] = like.new_zeros(norm.num_features)
+            norm._buffers["running_var"] = like.new_ones(norm.num_features)
+        yield
+    finally:
+        for norm, tracked, buffers in before:
+            norm.track_running_stats = tracked
+            norm._buffers.update(buffers)
+
+
+def _uses_kept(norm: nn.modules.batchnorm._NormBase) -> bool:
+    return norm.track_running_stats or not isinstance(norm, nn.modules.instancenorm._InstanceNorm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +13,20 @@ from autodas.statistics.need import Unmeasurable
 
 __all__ = [
     "WEIGHTED",
+    "Key",
     "Layer",
     "gradients_missing",
     "key_of",
     "layers_of",
+    "names_of",
     "own_weights",
     "real_weights",
     "scripted_part",
     "trainable_weights",
-    "weight_of",
     "why_unseen",
 ]
 
+Key: TypeAlias = int | tuple[int, str]
 
 WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 """Layers that show what they put out when they are called."""
@@ -44,9 +47,9 @@ class Layer:
     module: nn.Module
 
     @property
-    def key(self) -> int:
+    def key(self) -> Key:
         """As of :func:`key_of`."""
-        return key_of(self.module)
+        return key_of(self.module, self.name.rpartition(".")[2])
 
     @property
     def channels(self) -> int:
@@ -64,26 +67,29 @@ def layers_of(network: nn.Module) -> list[Layer]:
     found: dict[int, Layer] = {}
     for prefix, module in network.named_modules():
         if isinstance(module, nn.modules.conv._ConvNd | nn.Linear | nn.MultiheadAttention):
-            weight = weight_of(module)
-            if weight is not None:
-                name = f"{prefix}.{_weight_name(module)}"
-                found.setdefault(id(weight), Layer(name, weight, module))
+            for name in names_of(module):
+                weight = getattr(module, name)
+                if isinstance(weight, Tensor):
+                    found.setdefault(id(weight), Layer(f"{prefix}.{name}", weight, module))
     return list(found.values())
 
 
-def weight_of(module: nn.Module) -> Tensor | None:
-    """The weight of a layer; of attention, that of the projections of all inputs."""
-    weight = getattr(module, _weight_name(module))
-    return weight if isinstance(weight, Tensor) else None
+def names_of(module: nn.Module) -> tuple[str, ...]:
+    """The weights of a layer; attention projects its inputs by one, or by one for each of them."""
+    if not isinstance(module, nn.MultiheadAttention):
+        return ("weight",)
+    if module._qkv_same_embed_dim:
+        return ("in_proj_weight",)
+    return "q_proj_weight", "k_proj_weight", "v_proj_weight"
 
 
-def key_of(module: nn.Module) -> int:
-    """Tells a layer from others, but not from one that holds the same weight.
+def key_of(module: nn.Module, name: str = "weight") -> Key:
+    """Tells a weight of a layer from others, but not from the same weight in another layer.
 
     A weight that a hook computes is another tensor at every call.
     """
-    weight = module._parameters.get(_weight_name(module))
-    return id(module if weight is None else weight)
+    weight = module._parameters.get(name)
+    return (id(module), name) if weight is None else id(weight)
 
 
 def scripted_part(network: nn.Module) -> str:
@@ -95,10 +101,6 @@ def scripted_part(network: nn.Module) -> str:
         ):
             return name or type(network).__name__
     return ""
-
-
-def _weight_name(module: nn.Module) -> str:
-    return "in_proj_weight" if isinstance(module, nn.MultiheadAttention) else "weight"
 
 
 def real_weights(layers: Sequence[Layer]) -> list[Tensor]:

@@ -16,6 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 from torch.utils.hooks import RemovableHandle
 
 from autodas.networks import undisturbed
@@ -67,8 +70,18 @@ def plain_weights(network: nn.Module) -> Iterator[None]:
 
     A parametrised weight (:mod:`torch.nn.utils.parametrize`) is another tensor at every use, so
     that nothing could be differentiated by it. Within, it is the tensor that comes out; those it is
-    computed from are out of sight.
+    computed from are out of sight. So it is with the hooks of PyTorch that compute one before a
+    call and leave what they computed last: what a layer shows may be older than its parameters.
+
+    Args:
+        network: In the mode in which it is measured; as it was afterwards.
     """
+    with _plain_parametrised(network), _plain_hooked(network):
+        yield
+
+
+@contextlib.contextmanager
+def _plain_parametrised(network: nn.Module) -> Iterator[None]:
     found = [module for module in network.modules() if parametrize.is_parametrized(module)]
     kept = [(module, type(module), module._modules["parametrizations"]) for module in found]
     values = [_computed(module) for module in found]
@@ -84,6 +97,42 @@ def plain_weights(network: nn.Module) -> Iterator[None]:
             module._modules["parametrizations"] = parametrizations
             for name in mine:
                 module._parameters.pop(name, None)
+
+
+@contextlib.contextmanager
+def _plain_hooked(network: nn.Module) -> Iterator[None]:
+    found = [(m, hooks) for m in network.modules() if (hooks := _weight_hooks(m))]
+    kept = [(m, dict(vars(m)), dict(m._parameters), dict(m._forward_pre_hooks)) for m, _ in found]
+    try:
+        for module, hooks in found:
+            with torch.enable_grad():
+                for hook in hooks.values():
+                    hook(module, ())
+            for key, hook in hooks.items():
+                name = _hooked_name(hook)
+                value = vars(module).pop(name)
+                for source in (f"{name}_g", f"{name}_v", f"{name}_orig"):
+                    module._parameters.pop(source, None)
+                module._parameters[name] = value.detach().requires_grad_(value.requires_grad)
+                del module._forward_pre_hooks[key]
+        yield
+    finally:
+        for module, attributes, parameters, calls in kept:
+            module._parameters.clear()  # put back in their order
+            module._parameters.update(parameters)
+            module._forward_pre_hooks.clear()
+            module._forward_pre_hooks.update(calls)
+            vars(module).update(attributes)
+
+
+def _weight_hooks(module: nn.Module) -> dict[int, Any]:
+    kinds = (WeightNorm, SpectralNorm, BasePruningMethod)
+    return {k: hook for k, hook in module._forward_pre_hooks.items() if isinstance(hook, kinds)}
+
+
+def _hooked_name(hook: WeightNorm | SpectralNorm | BasePruningMethod) -> str:
+    name = hook._tensor_name if isinstance(hook, BasePruningMethod) else hook.name
+    return str(name)
 
 
 def _computed(module: nn.Module) -> dict[str, Tensor]:
