@@ -78,6 +78,13 @@ def test_views_of_views_are_made_once_each():
         assert made[9:] == [2] * 3
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_directions_that_are_rounding_alone_are_no_factors(channels):
+    found = views.spatial_factors(random((3, channels, 4, 4)))
+    assert (found[..., channels:] == 0).all()
+    assert (found[..., :channels].norm(dim=1) > 1e-3).all()
+
+
 @pytest.mark.parametrize("shape", SHAPES + TOKENS)
 def test_attention_maps_are_distributions(shape):
     found = views.attention_map(random(shape))
