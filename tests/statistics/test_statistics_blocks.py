@@ -53,6 +53,36 @@ def test_blocks_are_the_outermost_modules_with_parts_in_lists():
     assert list(blocks_of(network)) == [block, deep]
 
 
+class Added(nn.Module):
+    """A block that is told what to add."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2).double()
+
+    def forward(self, tokens, more):
+        return self.linear(tokens) + more
+
+
+class Told(StagedNetwork):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Added(), Added()])
+
+    def forward_stages(self, x):
+        first = x.flatten(2).transpose(1, 2)
+        tokens = [first]
+        for block in self.blocks:
+            tokens.append(block(tokens[-1], torch.ones_like(first)))
+        return [tokens[-1]], tokens[-1].mean(1)
+
+
+def test_of_what_enters_the_first_block_only_the_features_count():
+    found = block_pass(Told(), noise(3, 2, 4, 4))
+    assert len(found.entropies) == 3
+    assert min(found.entropies) > 0
+
+
 class Block(nn.Module):
     """Puts out what it is told to make of a linear layer's output."""
 

@@ -113,6 +113,34 @@ def test_growth_is_that_of_a_small_change_with_what_the_normalisation_took_away(
     assert found == pytest.approx(float(moved.log() + removed.log()), rel=1e-9)
 
 
+class Joined(Spread):
+    """What follows the last stage is given it beside something else, in different ways."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way, self.join = way, Join()
+
+    def forward_stages(self, x):
+        last = self.norm(self.conv(x))
+        other = torch.ones_like(last)
+        given = {"first": (last, other), "second": (other, last), "listed": ([other, last],)}
+        return [last], self.classifier(self.after(self.join(*given[self.way])).mean((2, 3)))
+
+
+class Join(nn.Module):
+    def forward(self, *values):
+        return 3 * sum(values[0] if isinstance(values[0], list) else values)
+
+
+@pytest.mark.parametrize("way", ["first", "second", "listed"])
+def test_a_normalisation_after_the_last_stage_takes_nothing_away(way):
+    found = []
+    for network in (Spread(), Joined(way)):
+        with measuring_mode(network):
+            found.append(gaussian.perturbation_growth(network, IMAGES))
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
 def test_a_network_that_draws_draws_the_same_numbers_every_time():
     network, state = Spread(), torch.random.get_rng_state()
     expected = torch.rand(3, generator=torch.Generator().manual_seed(0))

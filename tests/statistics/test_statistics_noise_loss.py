@@ -46,6 +46,11 @@ def test_health_is_the_deviation_over_the_largest_entry():
     assert found == pytest.approx([0.0, np.sqrt(0.75) / 2, 1.0, 0.0, 0.0])
 
 
+def test_nothing_is_not_healthy():
+    assert health([torch.zeros(3), torch.zeros(0)]) == [0.0, 0.0]
+    assert health([]) == []
+
+
 @pytest.mark.parametrize(("dtype", "rest"), [(torch.float32, 3e-8), (torch.float64, 1e-17)])
 def test_what_rounding_leaves_of_a_gradient_is_not_healthy(dtype, rest):
     alternating = torch.tensor([1.0, -1.0], dtype=dtype)

@@ -10,6 +10,7 @@ from autodas.core.results import Failed
 from autodas.networks import ResNet, VisionTransformer, seeded
 from autodas.statistics import STATISTICS, TeacherSignals, measure
 from autodas.statistics.passes import views
+from autodas.statistics.passes.probe import Probe
 
 SHAPES = [(3, 5, 6, 6), (3, 5, 1, 1), (3, 40, 3, 7), (3, 100, 4, 4)]
 TOKENS = [(3, 16, 8), (3, 17, 8), (3, 7, 30), (3, 1, 8), (3, 2, 8), (3, 50, 90)]
@@ -57,6 +58,31 @@ def test_what_classifiers_see_is_averaged_over_positions():
     torch.testing.assert_close(views.vectors(tokens), tokens.sum(1) / 4)
     assert views.vectors(rows) is rows
     assert views.vectors(rows.half()).dtype == torch.float32
+
+
+def test_views_of_views_are_made_once_each():
+    made = []
+
+    def add(number):
+        return lambda value: made.append(number) or value + number
+
+    one, two, three = map(add, (1, 2, 4))
+    with Probe(cnn(), random((2, 1, 8, 8)), torch.arange(2), ["forward"]) as probe:
+        chain = probe.viewed(one, two, three)
+        for stage, found in zip(probe.stages, chain, strict=True):
+            torch.testing.assert_close(found, stage + 7)
+        assert probe.viewed(one, two, three) is chain
+        probe.viewed(one, two)
+        assert made == [1] * 3 + [2] * 3 + [4] * 3
+        probe.viewed(two)
+        assert made[9:] == [2] * 3
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_directions_that_are_rounding_alone_are_no_factors(channels):
+    found = views.spatial_factors(random((3, channels, 4, 4)))
+    assert (found[..., channels:] == 0).all()
+    assert (found[..., :channels].norm(dim=1) > 1e-3).all()
 
 
 @pytest.mark.parametrize("shape", SHAPES + TOKENS)

@@ -251,6 +251,13 @@ def test_grouped_queries_share_keys():
     torch.testing.assert_close(probabilities @ v.repeat_interleave(2, 1), mixed)
 
 
+@pytest.mark.parametrize("heads", [(1, 4), (4, 1)])
+def test_one_head_meets_all_of_the_others(heads):
+    q, k, v = tensors((2, heads[0], 6, 3), (2, heads[1], 6, 3), (2, heads[1], 6, 3))
+    probabilities, mixed = watched(lambda: F.scaled_dot_product_attention(q, k, v))
+    torch.testing.assert_close(probabilities @ v, mixed, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("mask", [None, ~MASK, tensors((6, 6))[0], tensors((8, 6, 6))[0]])

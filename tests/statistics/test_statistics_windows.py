@@ -18,9 +18,9 @@ LABELS = torch.arange(6) % 3
 class Windowed(StagedNetwork):
     """Two linear layers on each of four windows, which are rows of their own or stand apart."""
 
-    def __init__(self, form):
+    def __init__(self, form, shared=3):
         super().__init__()
-        self.form = form
+        self.form, self.shared = form, shared
         self.first = nn.Linear(12, 5)
         self.second = nn.Linear(5, 6)
         self.table = nn.Linear(2, 6)
@@ -33,12 +33,12 @@ class Windowed(StagedNetwork):
         rows = self.second(self.first(rows).tanh())
         rows = rows.view(count, 4, 6)
         if self.form == "shared":  # of no image: a bias of positions
-            rows = rows + self.table(rows.new_ones(3, 2)).sum(0)
+            rows = rows + self.table(rows.new_ones(self.shared, 2)).sum(0)
         return [rows], self.classifier(rows.mean(1))
 
 
-def information(form):
-    network = seeded(lambda: Windowed(form), 0)
+def information(*form):
+    network = seeded(lambda: Windowed(*form), 0)
     return measure(network, IMAGES, LABELS, ["information_rank"])["information_rank"]
 
 
@@ -48,10 +48,11 @@ def test_rows_of_an_image_count_for_that_image():
     assert rows.value.segments[0] == pytest.approx(apart.value.segments[0], rel=1e-5)
 
 
-def test_a_layer_of_no_image_cannot_be_measured():
-    found = information("shared")
+@pytest.mark.parametrize("rows", [3, 8])
+def test_a_layer_of_no_image_cannot_be_measured(rows):
+    found = information("shared", rows)
     assert isinstance(found, Failed)
-    assert found.reason == "a layer sees 3 rows of 6 images"
+    assert found.reason == f"a layer sees {rows} rows of 6 images"
 
 
 class LongerBatch(StagedNetwork):
@@ -72,6 +73,21 @@ def test_operations_are_counted_per_image_not_per_window():
     found = measure(LongerBatch(), images(), labels(), ["layer_macs", "macs"])
     assert [float(s) for s in found["layer_macs"].value.segments] == [8 * 36, 12]
     assert float(found["macs"].value.segments[0]) == 8 * 36 + 12
+
+
+class OneNumber(StagedNetwork):
+    """Normalises one number per channel, as of one image alone no batch has statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.classifier = nn.BatchNorm1d(2), nn.Linear(2, 3)
+
+    def forward_stages(self, x):
+        return [x], self.classifier(self.norm(x.mean((2, 3))))
+
+
+def test_operations_are_counted_where_one_image_has_no_statistics():
+    assert float(measure(OneNumber(), images(), labels(), ["macs"])["macs"].value.segments[0]) == 6
 
 
 class Biased(StagedNetwork):

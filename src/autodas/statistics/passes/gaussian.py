@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,23 +28,22 @@ class _Calls:
     """Inputs of all leaf modules in order of execution, and the variance that BatchNorm removes."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[weakref.ref[Tensor], float | None]] = []
+        self.calls: list[tuple[list[weakref.ref[Tensor]], float | None]] = []
 
     def __call__(
-        self, module: nn.Module, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor]
+        self, module: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]
     ) -> None:
-        given = (*inputs, *named.values())
+        given = list(_tensors((*inputs, *named.values())))
         removed = None
         if isinstance(module, _BATCH_NORM):
             removed = float(views.channel_moments(given[0])[1].mean())
-        if given:
-            self.calls.append((weakref.ref(given[0]), removed))
+        self.calls.append(([weakref.ref(each) for each in given], removed))
 
     def removed_before(self, output: Tensor) -> list[float]:
         """Mean channel variances at the BatchNorms on the way to ``output``."""
         found = []
-        for reference, removed in self.calls:
-            if reference() is output:
+        for references, removed in self.calls:
+            if any(reference() is output for reference in references):
                 break  # whatever follows works on the output
             found += [] if removed is None else [removed]
         return found
@@ -81,6 +81,15 @@ def perturbation_growth(network: StagedNetwork, images: Tensor) -> float:
 def _last_stage(network: StagedNetwork, weights: dict[int, Tensor], images: Tensor) -> Tensor:
     with replaced(network, lambda tensor: weights[id(tensor)]), torch.no_grad():
         return network.forward_stages(images.clone())[0][-1]
+
+
+def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
+    """Those among what a module is given, alone or in lists."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
 
 
 def _has_parts(module: nn.Module) -> bool:
