@@ -14,6 +14,7 @@ from torch.nn.utils import prune
 
 from autodas.networks import count
 from autodas.statistics import TeacherSignals, measure
+from autodas.statistics.passes.probe import Probe
 from autodas.students import wrap
 
 
@@ -171,3 +172,20 @@ def test_layers_are_called_by_place_or_by_name(toy):
         name: signals(kind()).classifier_input for name, kind in (("a", Named), ("b", ToyCNN))
     }
     assert torch.equal(teacher["a"], teacher["b"])
+
+
+class Twice(ToyCNN):
+    """Looks at its first pixel before it looks at all of them."""
+
+    def forward_stages(self, x):
+        stages, _ = super().forward_stages(x)
+        self.classifier(stages[-1][:, :, 0, 0])
+        return stages, self.classifier(stages[-1].mean((2, 3)))
+
+
+def test_what_the_classifier_sees_last_counts():
+    with Probe(Twice(), images(), labels(), ["forward", "classifier"]) as probe:
+        found = probe.classifier_input
+    expected = probe.stages[-1].mean((2, 3))
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(signals(Twice()).classifier_input, expected)
