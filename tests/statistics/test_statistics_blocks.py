@@ -41,6 +41,15 @@ def test_features_that_no_gradient_connects_are_left_out():
     assert (alone.step, alone.trainability) == (None, [])
 
 
+def test_features_in_another_order_than_they_were_made_in_count_where_they_are_connected():
+    first = noise(2, 3, 4, 4).requires_grad_()
+    second = first.exp()
+    third = second.sin()
+    found = block_values([first, third, second, third.exp()]).trainability
+    assert len(found) == 2
+    assert found[:1] == block_values([first, third]).trainability
+
+
 def test_blocks_are_the_outermost_modules_with_parts_in_lists():
     part = lambda: nn.Sequential(nn.Linear(1, 1))  # noqa: E731
     block = nn.Module()
@@ -145,6 +154,13 @@ def test_attention_is_read_from_the_functions_arguments(mask):
         torch.testing.assert_close(call.summary.mean, p.sum((0, 1)) / 6)
 
 
+def test_attention_without_heads_may_be_causal():
+    attend = F.scaled_dot_product_attention
+    q, k, v = noise(2, 4, 5), noise(2, 3, 5, seed=1), noise(2, 3, 5, seed=2)
+    call = ATTENTION_FUNCTIONS[attend](q, k, v, is_causal=True)
+    torch.testing.assert_close(call.probabilities() @ v, attend(q, k, v, is_causal=True))
+
+
 def test_queries_that_share_keys_are_told_by_their_heads():
     q, k, v = noise(3, 4, 5, 6), noise(3, 2, 5, 6, seed=1), noise(3, 2, 5, 6, seed=2)
     attend = F.scaled_dot_product_attention
@@ -171,3 +187,5 @@ def test_projected_attention_is_read_from_the_functions_arguments(mask, bias):
     _, expected = attend(*arguments, attn_mask=mask, average_attn_weights=False)
     call = ATTENTION_FUNCTIONS[attend](*arguments, attn_mask=mask)
     torch.testing.assert_close(call.probabilities(), expected)
+    projected = F.linear(k, weights[4:8], None if bias is None else bias[4:8])
+    torch.testing.assert_close(call.keys.permute(2, 0, 1, 3).flatten(2), projected)

@@ -56,6 +56,7 @@ def test_what_rounding_leaves_of_a_gradient_is_not_healthy(dtype, rest):
     alternating = torch.tensor([1.0, -1.0], dtype=dtype)
     assert health([alternating, rest * alternating]) == [1.0, 0.0]
     assert health([alternating, 1e-5 * alternating]) == pytest.approx([1.0, 1.0])
+    assert health([rest * alternating]) == pytest.approx([1.0])  # the largest there is
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import FrozenInstanceError, fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +14,13 @@ from torch import nn
 from autodas.core.errors import InvalidInput
 from autodas.statistics import Need, Unmeasurable
 from autodas.statistics.passes import gaussian, gradients, information
+from autodas.statistics.passes.blocks import BlockValues
 from autodas.statistics.passes.extra_passes import ExtraPasses
 from autodas.statistics.passes.layer_outputs import LayerOutputs, channels_first
 from autodas.statistics.passes.losses import check_labels, labels_loss
+from autodas.statistics.passes.noise_loss import NoiseLoss
 from autodas.statistics.passes.probe import Probe
+from autodas.statistics.passes.virtual import VirtualPass
 from autodas.statistics.passes.weights import Layer, layers_of
 
 
@@ -225,7 +229,7 @@ def test_weights_are_drawn_one_after_the_other_and_biases_are_zero():
     network = nn.Sequential(
         nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.PReLU(3), nn.Linear(3, 4), nn.LayerNorm((2, 4))
     ).double()
-    network.token = nn.Parameter(noise(1, 3))
+    network.token, network.gain = nn.Parameter(noise(1, 3)), nn.Parameter(noise(3))
     network.again, network.tied = network[3], nn.Linear(3, 4).double()
     network.tied.weight = network[3].weight
     network[1].weight.data.fill_(5)
@@ -238,7 +242,7 @@ def test_weights_are_drawn_one_after_the_other_and_biases_are_zero():
         (linear.weight, draw(4, 3) * 4),
         *((m.bias, torch.zeros_like(m.bias)) for m in (conv, norm, linear, network.tied)),
         *((each, torch.ones_like(each)) for each in (norm.weight, prelu.weight)),
-        *((each, each) for each in (wide.weight, network.token)),
+        *((each, each) for each in (wide.weight, network.token, network.gain)),
     ]
     for parameter, value in expected:
         assert torch.equal(found[id(parameter)], value)
@@ -298,6 +302,17 @@ def test_channels_come_first_wherever_they_lie():
     expected = tokens.reshape(2, 20, 3).transpose(1, 2)
     assert torch.equal(channels_first(nn.Linear(1, 1), tokens), expected)
     assert torch.equal(channels_first(nn.Linear(1, 1), rows), rows[:, :, None])
+
+
+# --- what is found --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [NoiseLoss, VirtualPass, BlockValues], ids=lambda k: k.__name__)
+def test_what_a_pass_has_found_cannot_be_replaced(kind):
+    """Several statistics look at it, one after the other."""
+    found = kind(*fields(kind))
+    with pytest.raises(FrozenInstanceError):
+        setattr(found, fields(kind)[0].name, None)
 
 
 # --- the probe ------------------------------------------------------------------------------------

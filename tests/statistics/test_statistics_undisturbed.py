@@ -14,6 +14,7 @@ from torch.nn.utils import prune
 
 from autodas.networks import count
 from autodas.statistics import TeacherSignals, measure
+from autodas.statistics.passes.probe import Probe
 from autodas.students import wrap
 
 
@@ -171,3 +172,19 @@ def test_layers_are_called_by_place_or_by_name(toy):
         name: signals(kind()).classifier_input for name, kind in (("a", Named), ("b", ToyCNN))
     }
     assert torch.equal(teacher["a"], teacher["b"])
+
+
+class Twice(ToyCNN):
+    """Looks at the means of its last stage before it looks at the largest numbers."""
+
+    def forward_stages(self, x):
+        stages, _ = super().forward_stages(x)
+        return stages, self.classifier(stages[-1].amax((2, 3)))
+
+
+def test_what_the_classifier_sees_last_counts():
+    with Probe(Twice(), images(), labels(), ["forward", "classifier"]) as probe:
+        found = probe.classifier_input
+    expected = probe.stages[-1].amax((2, 3))
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(signals(Twice()).classifier_input, expected)

@@ -138,6 +138,7 @@ def test_all_others_switch_at_zero(spelling):
         lambda x: x.clamp(max=80.0),
         lambda x: torch.clamp(x, x - 1, x + 1),
         lambda x: x.clamp(min=-5.0),
+        lambda x: x.clamp(0.5, -0.5),
     ],
 )
 def test_a_clamp_that_protects_is_no_activation(protects):
