@@ -254,7 +254,7 @@ def test_weights_are_drawn_one_after_the_other_and_biases_are_zero():
 
 
 def layer(module):
-    return Layer("one", module.weight, module)
+    return Layer("one.weight", module.weight, module)
 
 
 def test_the_least_eigenvalue_is_that_of_the_channels_correlations():
