@@ -10,11 +10,6 @@ from autodas.core.errors import InvalidInput
 from autodas.statistics import measure
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return measured(ToyCNN())
-
-
 class Ordered(ToyCNN):
     """Reorders and masks its logits by parameters that are no weights."""
 

@@ -15,11 +15,6 @@ from autodas.statistics.passes.information import output_factors, weight_informa
 from autodas.statistics.passes.noise import noise_like
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return measured(ToyCNN())
-
-
 class Padding(nn.Conv2d):
     """Pads its images itself, as TensorFlow does."""
 

@@ -4,7 +4,6 @@ import copy
 import random
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from statistics_toys import CHANNELS, CLASSES, SIDE, ToyCNN, images, labels, signals
@@ -16,11 +15,6 @@ from autodas.networks import count
 from autodas.statistics import TeacherSignals, measure
 from autodas.statistics.passes.probe import Probe
 from autodas.students import wrap
-
-
-@pytest.fixture(scope="module")
-def toy():
-    return measured(ToyCNN())
 
 
 class Normalising(ToyCNN):

@@ -13,11 +13,6 @@ from autodas.networks import StagedNetwork
 from autodas.statistics import measure
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return measured(ToyCNN())
-
-
 class Pooling(StagedNetwork):
     """Its first stage lies before all weights."""
 

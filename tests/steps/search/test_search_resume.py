@@ -24,6 +24,7 @@ from autodas.scores.terms import Term
 from autodas.steps.search import run as search
 from autodas.steps.search import scoring as search_scores
 from autodas.steps.search.run import SearchConfig
+from autodas.workbench import protocol
 
 SPENT = {"seconds", "networks_measured"}
 CHUNK = 8
@@ -156,3 +157,13 @@ def test_the_configuration_left_behind_starts_the_same_search(tmp_path, capfd):
         "max_memory": 2**20,
         "max_latency_ms": 30_000,
     }
+
+
+@pytest.mark.parametrize("score", ["naswot", "fitnet"])
+def test_data_without_a_teacher_is_refused_before_a_run_begins(tmp_path, monkeypatch, score):
+    monkeypatch.setattr(protocol, "TEACHERS", {})
+    asked = SearchConfig(out=tmp_path / "run", space="digits-cnn", score=score, candidates=2)
+    with pytest.raises(InvalidInput, match="no teacher is known for data 'digits'"):
+        search.run(asked)
+    assert not asked.out.exists()
+    assert search.run(replace(asked, score="params"))["chosen"]

@@ -160,7 +160,7 @@ def measuring_mode(network: nn.Module, *, batch_statistics: bool = True) -> Iter
         try:
             torch.backends.mha.set_fastpath_enabled(False)
             for module in modes:
-                # Not by eval(), in which a module may do more, such as adding up its weights.
+                # Set here, for the method of a module may do more, such as adding up its weights.
                 module.training = False
             for norm in norms if batch_statistics else ():
                 norm.training = True

@@ -21,7 +21,7 @@ from autodas.steps.search.config import SearchConfig, default_score
 from autodas.steps.search.finalists import contest_between
 from autodas.steps.search.limits import Limits, Timer
 from autodas.steps.search.results import Found, chosen_of, in_turn, latency_doubt, results_of
-from autodas.steps.search.scoring import Scorer, compares
+from autodas.steps.search.scoring import Scorer, compares, reads_sizes_only
 from autodas.steps.search.strategies import (
     Evolution,
     default_evaluations,
@@ -138,9 +138,12 @@ def _teachers(config: SearchConfig, space: Space, score: Score) -> list[str]:
 
     Raises:
         InvalidInput: finalists are to learn from one what it cannot teach.
+        InvalidInput: networks are measured and the protocol lacks something.
         AutodasError: one that was named is not there, even if nobody looks at it.
     """
     digests_of(config.protocol.named)
+    if not reads_sizes_only(score):
+        resolved(config.protocol, space)  # what it lacks is said before anything is counted
     chooses = Trainings.parsed(config.trainings).chooses
     if not score.asks_teacher and not chooses:
         return []
