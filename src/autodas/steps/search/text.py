@@ -61,10 +61,11 @@ def _compared(contest: Mapping[str, Any]) -> Iterator[str]:
     if not rungs:
         return
     (best,) = (each for each in rungs[-1]["results"] if each["arm"] == rungs[-1]["promoted"][0])
+    cost = sum(rung["cost"] for rung in rungs)
     yield (
         f"{len(rungs[0]['results'])} ways to get a student were tried, "
-        f"{', then '.join(map(_tried, rungs))} (as much as "
-        f"{sum(rung['cost'] for rung in rungs):.3g} of full length): {_named(contest['arms'][best['arm']], contest)} had the lowest "
+        f"{', then '.join(map(_tried, rungs))} (as much as {cost:.3g} of full length): "
+        f"{_named(contest['arms'][best['arm']], contest)} had the lowest "
         f"calibrated cross-entropy on validation images, {best['calibrated_cross_entropy']:.3g}, "
         f"and {best['accuracy']:.1f} % of them right."
     )
