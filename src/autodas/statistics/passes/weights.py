@@ -110,9 +110,8 @@ def real_weights(layers: Sequence[Layer]) -> list[Tensor]:
         Unmeasurable: some are complex.
     """
     for layer in layers:
-        if layer.weight.is_complex():
-            prefix = layer.name.rpartition(".")[0]
-            raise Unmeasurable(f"the weight of {prefix} is of complex numbers")
+        if reason := _complex(layer):
+            raise Unmeasurable(reason)
     return [layer.weight for layer in layers]
 
 
@@ -143,11 +142,16 @@ def why_unseen(layers: Sequence[Layer]) -> str:
     return ""
 
 
+def _complex(layer: Layer) -> str:
+    prefix = layer.name.rpartition(".")[0]
+    return f"the weight of {prefix} is of complex numbers" if layer.weight.is_complex() else ""
+
+
 def _computed(layers: Sequence[Layer]) -> str:
     for layer in layers:
         prefix, _, name = layer.name.rpartition(".")
-        if layer.weight.is_complex():
-            return f"the weight of {prefix} is of complex numbers"
+        if reason := _complex(layer):
+            return reason
         if name not in layer.module._parameters:
             return f"the weight of {prefix} is computed by a hook, so that it has no gradient"
     return ""

@@ -185,11 +185,7 @@ def _as_written() -> AbstractContextManager[object]:
 @contextlib.contextmanager
 def hooked(handles: Iterator[RemovableHandle]) -> Iterator[None]:
     """Hooks, made one after the other, are there while this is active and not afterwards."""
-    made: list[RemovableHandle] = []
-    try:
+    with contextlib.ExitStack() as made:
         for handle in handles:
-            made.append(handle)
+            made.callback(handle.remove)
         yield
-    finally:
-        for handle in made:
-            handle.remove()
